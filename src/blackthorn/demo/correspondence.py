@@ -1,7 +1,6 @@
-"""Who was sent what, and who got it: messages between real devices, counted from both ends.
+"""Messages between real devices, counted at both ends once for each recipient.
 
-A message counts once for each person it was for. What is *sent* is what the sender's program said
-was accepted; what is *received* is what the recipient's own program printed.
+*Sent*: the sender's program reported acceptance. *Received*: the recipient's program printed it.
 """
 
 from collections import Counter
@@ -11,11 +10,11 @@ from typing import Any
 from blackthorn.demo.deployment import Person, StepFailedError, wait_until
 
 DELIVERY_SECONDS = 30.0
-"""From accepted to printed, over as many looks at the inbox as it takes."""
+"""Timeout from acceptance to output."""
 
 
 class Correspondence:
-    """Sends and collects; a text is used once, so that it can be recognised."""
+    """Sends and collects messages; every text is unique."""
 
     def __init__(self) -> None:
         self._due: dict[str, list[str]] = {}
@@ -24,12 +23,12 @@ class Correspondence:
 
     @property
     def sent(self) -> int:
-        """Messages accepted by the server, once for each recipient."""
+        """Accepted messages, once for each recipient."""
         return sum(len(texts) for texts in self._due.values())
 
     @property
     def received(self) -> int:
-        """Of these, how many their recipient's device printed."""
+        """Accepted messages that their recipients' devices printed."""
         return sum(
             len(set(texts) & set(self._got.get(address, {}).values()))
             for address, texts in self._due.items()
@@ -37,7 +36,7 @@ class Correspondence:
 
     @property
     def repeated(self) -> int:
-        """Messages that a device printed under more than one id."""
+        """Messages that a device printed under several ids."""
         return sum(
             count - 1
             for messages in self._got.values()
@@ -46,14 +45,13 @@ class Correspondence:
         )
 
     def send(self, sender: Person, recipients: Sequence[Person], text: str) -> None:
-        """A direct message."""
         addresses = [recipient.address for recipient in recipients]
         self._accept(sender.run_json("send", *addresses, text), recipients, text)
 
     def send_to_group(
         self, sender: Person, group: str, recipients: Sequence[Person], text: str
     ) -> None:
-        """A message to a group of which `recipients` are the other members."""
+        """Send to a group with the other members `recipients`."""
         self._accept(sender.run_json("group", "send", group, text), recipients, text)
 
     def _accept(self, answer: Any, recipients: Iterable[Person], text: str) -> None:
@@ -64,22 +62,22 @@ class Correspondence:
             self._due.setdefault(recipient.address, []).append(text)
 
     def keep(self, reader: Person, messages: Iterable[dict[str, Any]]) -> None:
-        """Count messages that a reader's program printed as JSON."""
+        """Count messages from the JSON output of a reader's program."""
         got = self._got.setdefault(reader.address, {})
         for message in messages:
             got[str(message["id"])] = str(message["text"])
 
     def look(self, reader: Person) -> None:
-        """Look into a reader's inbox once."""
+        """Receive once."""
         self.keep(reader, reader.run_json("inbox"))
 
     def missing(self, reader: Person) -> int:
-        """How many messages this reader still waits for."""
+        """The number of messages not printed yet."""
         got = set(self._got.get(reader.address, {}).values())
         return len(set(self._due.get(reader.address, ())) - got)
 
     def collect(self, *readers: Person) -> None:
-        """Look into the inboxes until all has come; StepFailedError when it does not."""
+        """Receive until nothing is missing. Raises StepFailedError after a timeout."""
         for reader in readers:
 
             def complete(reader: Person = reader) -> bool:
@@ -89,5 +87,5 @@ class Correspondence:
             wait_until(complete, DELIVERY_SECONDS, f"messages for {reader.address} did not come")
 
     def texts(self, reader: Person) -> set[str]:
-        """Everything this reader's device has printed."""
+        """All printed texts of this reader."""
         return set(self._got.get(reader.address, {}).values())

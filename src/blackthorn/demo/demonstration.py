@@ -1,7 +1,6 @@
-"""The demo: one enterprise from nothing to a searched memory, with real processes throughout.
+"""The demo: one enterprise from its setup to a search of the server's memory, with real processes.
 
-Every number is counted while it happens: what the senders' programs said was accepted, what the
-recipients' programs printed, what SMTP answered, what the search found. Nothing is assumed.
+All numbers are counted from outputs: accepted and received messages, SMTP replies, search results.
 """
 
 import dataclasses
@@ -15,13 +14,12 @@ from blackthorn.demo import linking, markers, sample_mail
 from blackthorn.demo.correspondence import DELIVERY_SECONDS, Correspondence
 from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps, wait_until
 
-STEPS = 14
-"""Of `run_demo`."""
+STEPS = 14  # of `run_demo`
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What was sent and what came, of one kind."""
+    """Sent and received items of one kind."""
 
     sent: int
     received: int
@@ -29,7 +27,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the demo counted."""
+    """The counts of the demo."""
 
     parts: dict[str, Tally]
     mail: Tally
@@ -42,12 +40,12 @@ class Outcome:
 
     @property
     def messages(self) -> Tally:
-        """All messages, each counted once for each person it was for."""
+        """All messages, counted once for each recipient."""
         tallies = self.parts.values()
         return Tally(sum(tally.sent for tally in tallies), sum(tally.received for tally in tallies))
 
     def failures(self) -> list[str]:
-        """What does not hold, in words; empty when all does."""
+        """Failed expectations in words."""
         checks = {
             "not every message came": self.messages.sent == self.messages.received > 0,
             "a message came twice": self.repeated == 0,
@@ -87,13 +85,13 @@ class Demo:
         return f"{words} {self._plant(f'message {len(self.markers)}', 'message')}"
 
     def _count(self, part: str) -> None:
-        """Put what was sent and received since the last count down to this part."""
+        """Count everything since the last call as this part."""
         sent = self.letters.sent - sum(tally.sent for tally in self.parts.values())
         received = self.letters.received - sum(tally.received for tally in self.parts.values())
         self.parts[part] = Tally(sent, received)
 
     def activate(self) -> None:
-        """Three people, each with a device of their own; Alice's has a passphrase."""
+        """Three people with a device each; Alice's has a passphrase."""
         passphrase = self._plant("passphrase", "passphrase")
         secrets = {"alice": passphrase, "bob": None, "carol": None}
         people: list[Person] = []
@@ -105,7 +103,7 @@ class Demo:
         self.alice, self.bob, self.carol = people
 
     def direct(self) -> None:
-        """Direct messages both ways; Bob follows his inbox in a process that stays."""
+        """Direct messages both ways; Bob follows his inbox in a separate process."""
         follower = self.deployment.follow(self.bob)
         for words in ("Lunch?", "At noon?"):
             self.letters.send(self.alice, [self.bob], self._text(words))
@@ -122,7 +120,7 @@ class Demo:
         self._count("direct")
 
     def group_talk(self) -> None:
-        """A group of three in which each one speaks."""
+        """A group of three in which everyone writes."""
         everyone = [self.alice, self.bob, self.carol]
         self.alice.run("group", "create", self.group, self.bob.address, self.carol.address)
         for speaker in everyone:
@@ -133,7 +131,7 @@ class Demo:
         self._count("group of three")
 
     def remove(self) -> None:
-        """Carol is removed; the others go on, and she tries to read."""
+        """Carol is removed from the group, and tries to read later messages."""
         self.alice.run("group", "remove", self.group, self.carol.address)
         for speaker, listener in ((self.alice, self.bob), (self.bob, self.alice)):
             self.letters.collect(speaker)
@@ -148,11 +146,11 @@ class Demo:
 
     @property
     def removed_member_read(self) -> int:
-        """How many messages that came after her removal Carol's device printed."""
+        """Messages after the removal that Carol's device printed."""
         return len(set(self.after_removal) & self.letters.texts(self.carol))
 
     def link_second(self) -> None:
-        """Alice links a second device by a code; it reads what was said, and what comes."""
+        """Alice links a second device, which reads earlier and new messages."""
         self.tablet = self.deployment.person("alice-tablet")
         self.tablet = dataclasses.replace(self.tablet, address=self.alice.address)
         linking.link_device(self.alice, self.tablet)
@@ -168,7 +166,7 @@ class Demo:
         self._count("direct to two devices")
 
     def audit(self) -> None:
-        """Replay the whole ledger as any auditor does, over HTTPS, and look for alarms."""
+        """Audit the ledger over HTTPS, and count alarms."""
         place = f"https://127.0.0.1:{self.deployment.ledger_port}"
         audited = json.loads(self.deployment.administer("audit", "ledger", place, "--json"))
         self.audited = int(audited["entries"])
@@ -176,7 +174,6 @@ class Demo:
         self.alarms = sum(len(person.run_json("alarms")) for person in people)
 
     def receive_mail(self) -> None:
-        """Three e-mails to Alice by SMTP, from outside."""
         for kind in ("plain", "attached", "hostile"):
             subject = self._plant(f"subject, {kind}", "mail subject")
             body = self._plant(f"body, {kind}", "mail body")
@@ -191,7 +188,7 @@ class Demo:
             self._mail.append((subject, body))
 
     def read_mail(self) -> None:
-        """Alice opens each e-mail; it counts when its words are there and nothing hurts."""
+        """Alice opens each e-mail and checks its words and safe output."""
         for entry in self.alice.run_json("mail", "list"):
             mail = self.alice.run_json("mail", "read", str(entry["uid"]))
             names = "".join(str(part["name"]) for part in mail["attachments"])
@@ -201,7 +198,7 @@ class Demo:
             self.opened += harmless and known
 
     def let_messages_wait(self) -> None:
-        """Messages to Bob and to the group while nobody looks."""
+        """Messages to Bob and to the group while nobody receives."""
         for number in range(3):
             self.letters.send(self.alice, [self.bob], self._text(f"While you were out, {number}"))
         self.letters.send_to_group(
@@ -209,24 +206,23 @@ class Demo:
         )
 
     def restart(self) -> None:
-        """Restart the server as an administrator would; it must end cleanly."""
+        """Restart the server; it must exit cleanly."""
         if code := self.deployment.stop_server():
             raise StepFailedError(f"the server ended with {code} on SIGTERM")
         self.deployment.start_server()
 
     def receive_waiting(self) -> None:
-        """What waited through the restart is received, and answered."""
+        """Receive and answer the messages that waited during the restart."""
         self.letters.collect(self.bob)
         self.letters.send(self.bob, [self.alice], self._text("I am back."))
         self.letters.collect(self.alice)
         self._count("waiting over a restart")
 
     def search(self) -> None:
-        """Search the server's disk and memory for all that was planted so far."""
+        """Search the server's disk and memory for all markers planted so far."""
         self._audit.search(self.deployment.pid, self.markers)
 
     def outcome(self, seconds: float) -> Outcome:
-        """What was counted. Carol looks once more before."""
         self.letters.look(self.carol)
         return Outcome(
             parts=self.parts,
@@ -241,10 +237,7 @@ class Demo:
 
 
 def run_demo(steps: Steps) -> Outcome:
-    """The whole demo.
-
-    Raises StepFailedError, which names the command that failed and holds what it printed.
-    """
+    """Run the whole demo. Raises StepFailedError with the failed command and its output."""
     begun = time.monotonic()
     with markers.temporary_deployment() as deployment:
         demo = Demo(deployment)

@@ -1,8 +1,6 @@
-"""A test deployment of real processes: a server in a folder of its own, and devices beside it.
+"""A test deployment of real processes: a server in its own folder, and devices beside it.
 
-The demo, the plaintext audit and the tests start everything through here: the same `blackthorn`
-program, sockets and files as in service, on free ports of the loopback interface. Nothing
-here may know what is inside a message: it runs commands and keeps what they print.
+The demo, the plaintext audit and tests use it, with the real program on free loopback ports.
 """
 
 import json
@@ -26,24 +24,23 @@ from typing import Any, Protocol, Self
 from blackthorn.errors import UnavailableError
 
 READY_SECONDS = 30.0
-"""From `serve` to the line that says ready; a cold start with its workers takes about two."""
+"""Timeout of the server's start, which takes about two."""
 
 STOP_SECONDS = 30.0
-"""From SIGTERM to the end of the process."""
+"""Timeout of a process after SIGTERM."""
 
 COMMAND_SECONDS = 60.0
-"""One device command; Argon2id and a first handshake take about two."""
-
+"""Timeout of one command; Argon2id and a first handshake take about two."""
 
 FAMILIES = (
     *("user", "config", "ledger", "group", "mail", "audit", "witness", "device", "recovery"),
     *("role", "directive", "market"),
 )
-"""Commands whose second word names what is done; later words may be content, and are not shown."""
+"""Commands with a subcommand; later words may be content and are never shown."""
 
 
 class StepFailedError(UnavailableError):
-    """A command or a process did not do what it should; `detail` is what it printed last."""
+    """A command or process failed; `detail` is its last output."""
 
     def __init__(self, text: str, detail: str = "") -> None:
         super().__init__(text)
@@ -51,25 +48,24 @@ class StepFailedError(UnavailableError):
 
 
 class Steps(Protocol):
-    """The port by which a demonstration shows its progress in named steps."""
+    """Progress in named steps; a step is done when its block does not raise."""
 
-    def step(self, text: str) -> AbstractContextManager[None]:
-        """One step; it is done when its block does not raise."""
+    def step(self, text: str) -> AbstractContextManager[None]: ...
 
 
 def command_line(*arguments: str) -> list[str]:
-    """The `blackthorn` program of this very installation with these arguments."""
+    """The command line of this installation's `blackthorn`."""
     return [sys.executable, "-m", "blackthorn", *arguments]
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """The environment without this person's own Blackthorn settings, and with `extra`."""
+    """The environment without the user's Blackthorn settings, plus `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BLACKTHORN_")}
     return kept | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | extra
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody uses at this moment."""
+    """Currently unused ports of the loopback interface."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(opened.getsockname()[1]) for opened in sockets]
     for opened in sockets:
@@ -78,7 +74,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_until(true: Callable[[], bool], seconds: float, failing: str) -> None:
-    """Wait until `true()`; raise StepFailedError with the text `failing` after `seconds`."""
+    """Wait for `true()`. Raises StepFailedError with `failing` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
@@ -87,7 +83,7 @@ def wait_until(true: Callable[[], bool], seconds: float, failing: str) -> None:
 
 
 def run_command(arguments: Sequence[str], environment: dict[str, str], standard_input: str) -> str:
-    """Run one `blackthorn` command to its end and return what it printed.
+    """Run one `blackthorn` command; its standard output.
 
     Raises StepFailedError with its error output when it fails or takes over COMMAND_SECONDS.
     """
@@ -110,7 +106,7 @@ def run_command(arguments: Sequence[str], environment: dict[str, str], standard_
 
 
 class Follower:
-    """`blackthorn inbox --follow --json` as a process of its own, its lines kept as they come."""
+    """`blackthorn inbox --follow --json` in a process, with its lines."""
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str], log: Path) -> None:
         self.lines: list[dict[str, Any]] = []
@@ -133,11 +129,10 @@ class Follower:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End the process and read what it still had to say."""
+        """End the process and read its remaining output."""
         if self.running:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -150,18 +145,18 @@ class Follower:
 
 @dataclass(frozen=True)
 class Person:
-    """One user with one device: each command is a process of its own on the device's home."""
+    """One user with one device; each command is a process on the device's home."""
 
     address: str
     home: Path
     environment: dict[str, str]
 
     def run(self, *arguments: str, standard_input: str = "") -> str:
-        """Run one device command, for example `run("status")`."""
+        """Run one device command, such as `run("status")`."""
         return run_command(arguments, self.environment, standard_input)
 
     def run_json(self, *arguments: str) -> Any:
-        """Run one device command with `--json` and return what it printed, decoded."""
+        """Run one device command with `--json`; the decoded output."""
         printed = self.run(*arguments, "--json")
         try:
             return json.loads(printed)
@@ -169,16 +164,14 @@ class Person:
             raise StepFailedError(f"`blackthorn {arguments[0]} … --json` printed no JSON") from None
 
     def follow(self) -> Follower:
-        """Start to follow the inbox."""
         log = self.home.with_suffix(".log")
         return Follower(("inbox", "--follow", "--json"), self.environment, log)
 
 
 class Deployment:
-    """One enterprise below `root`: folder `server`, one folder per person, one of logs.
+    """One enterprise below `root`, with one folder per person.
 
-    Everything the server writes lies in `server`, in `server-tmp` (its TMPDIR) and in
-    `server-log`, so that these three are all its bytes.
+    The server writes only to `server`, `server-tmp` (its TMPDIR) and `server-log`.
     """
 
     def __init__(self, root: Path, domain: str = "acme.example") -> None:
@@ -203,7 +196,7 @@ class Deployment:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End every process; a failed step takes the end of the server's log with it."""
+        """End every process; a failure gets the end of the server's log."""
         for follower in self._followers:
             follower.stop()
         self.kill_server()
@@ -212,13 +205,12 @@ class Deployment:
 
     @property
     def pid(self) -> int:
-        """The process id of the running server."""
         if self.server is None:
             raise StepFailedError("the server does not run")
         return self.server.pid
 
     def server_environment(self) -> dict[str, str]:
-        """What server commands run with: loopback, free ports, no waiting for epochs, a TMPDIR."""
+        """The server's environment: loopback, free ports, immediate epochs, a TMPDIR."""
         return clean_environment(
             BLACKTHORN_DIR=str(self.directory),
             BLACKTHORN_LINK_PORT=str(self.link_port),
@@ -231,15 +223,14 @@ class Deployment:
         )
 
     def initialise(self) -> None:
-        """`blackthorn init`, on free ports."""
         self.administer("init", str(self.directory), "--domain", self.domain)
 
     def administer(self, *arguments: str) -> str:
-        """Run one administrator's command on this server's folder."""
+        """Run one administrator's command on the server's folder."""
         return run_command(arguments, self.server_environment(), "")
 
     def start_server(self) -> None:
-        """Start `blackthorn serve` and wait until it and its ledger are ready."""
+        """Start `blackthorn serve` and wait until it is ready."""
         begun = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.server = subprocess.Popen(
@@ -257,7 +248,7 @@ class Deployment:
         return b'"ready"' in self.log.read_bytes()[begun:] and self._serves()
 
     def _serves(self) -> bool:
-        """Whether /readyz says so: the first epoch of the ledger has its witness."""
+        """Whether /readyz reports ready: the ledger's first epoch is cosigned."""
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{self.ops_port}/readyz", timeout=COMMAND_SECONDS
@@ -267,7 +258,7 @@ class Deployment:
             return False
 
     def stop_server(self) -> int:
-        """SIGTERM, as an administrator's restart does; returns the exit code."""
+        """Send SIGTERM; the exit code."""
         assert self.server is not None
         self.server.terminate()
         try:
@@ -278,25 +269,23 @@ class Deployment:
         return code
 
     def kill_server(self) -> None:
-        """SIGKILL, as a power cut does."""
         if self.server is not None:
             self.server.kill()
             self.server.wait()
             self.server = None
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines of the server's log."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def add_user(self, name: str) -> dict[str, str]:
-        """`blackthorn user add`: the activation as JSON (`address`, `code`, `url`, `expires`)."""
+        """`blackthorn user add`: address, code, url and expires of the activation."""
         printed = self.administer("user", "add", f"{name}@{self.domain}", "--json")
         return {key: str(value) for key, value in json.loads(printed).items()}
 
     def person(self, name: str, passphrase: str | None = None) -> Person:
-        """A person's device, not yet activated; without a passphrase it has a key file."""
+        """A device that is not activated; without a passphrase it has a key file."""
         home = self.root / name
         secret = {"BLACKTHORN_KEY_FILE": str(self.root / f"{name}.key")}
         if passphrase is not None:
@@ -308,23 +297,20 @@ class Deployment:
         return Person(f"{name}@{self.domain}", home, environment)
 
     def enrol(self, name: str, passphrase: str | None = None) -> tuple[Person, str]:
-        """Add a user and activate a device; returns the person and the code it was done with."""
+        """Add a user and activate a device; the person and the code."""
         activation = self.add_user(name)
         person = self.person(name, passphrase)
         person.run("activate", activation["url"])
         return person, activation["code"]
 
     def follow(self, person: Person) -> Follower:
-        """Follow a person's inbox until it is stopped or the deployment closes."""
+        """Follow an inbox until it is stopped or the deployment closes."""
         follower = person.follow()
         self._followers.append(follower)
         return follower
 
     def deliver_mail(self, sender: str, recipients: Sequence[str], message: bytes) -> None:
-        """Hand one e-mail to the server by SMTP, as another mail server would.
-
-        Raises StepFailedError when the server does not take it.
-        """
+        """Send one e-mail by SMTP. Raises StepFailedError when the server refuses it."""
         try:
             with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=COMMAND_SECONDS) as smtp:
                 smtp.sendmail(sender, list(recipients), message)

@@ -1,8 +1,4 @@
-"""Linking a second device as two people at two devices do it, with the real commands.
-
-For the demo and the tests: `device add` and `device link` run side by side, and what one shows is
-typed into the other.
-"""
+"""Link a second device with the real commands `device add` and `device link`, side by side."""
 
 import json
 import subprocess
@@ -14,7 +10,7 @@ from blackthorn.demo.deployment import COMMAND_SECONDS, Person, StepFailedError,
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """One of the two commands, which says one JSON object a line."""
+    """One of the two commands, which prints one JSON object a line."""
 
     name: str
     process: "subprocess.Popen[str]"
@@ -32,7 +28,7 @@ class _Running:
         return cls(" ".join(arguments[:2]), process)
 
     def read(self, key: str) -> Any:
-        """The value that it prints under that key; objects before it are skipped."""
+        """The next printed value of `key`."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             printed = json.loads(line)
@@ -56,7 +52,7 @@ class _Running:
 
 
 def link_device(live: Person, new: Person) -> str:
-    """Make `new` a further device of `live`'s user; its id in hex. Raises StepFailedError."""
+    """Make `new` another device of `live`'s user; its id in hex. Raises StepFailedError."""
     adding = _Running.start(live, "device", "add")
     linking = _Running.start(new, "device", "link", adding.read("url"))
     try:

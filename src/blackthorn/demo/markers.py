@@ -1,8 +1,7 @@
 """Plant the markers of the plaintext audit through real devices, and check that they arrived.
 
-A marker that never got through would prove nothing by not being found: every message and mail is
-read at its other end, by its recipient's own device, and the audit fails when one is missing. Of
-the mail that its sender sealed it is enough that it came: what is in it was sealed here.
+A marker that never arrived would prove nothing, so each recipient's device reads every message and
+mail. Mail that its sender sealed only has to arrive.
 """
 
 import signal
@@ -18,15 +17,14 @@ from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import correspondence, sample_mail
 from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps
 
-STEPS = 7
-"""Of `run_audit`."""
+STEPS = 7  # of `run_audit`
 
 _ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment name")
-"""Kinds whose markers the recipient's program prints."""
+"""Kinds of markers that the recipient's program prints."""
 
 
 class Planting:
-    """One run: an enterprise, two people, their secrets, and what the search finds of them."""
+    """One run: an enterprise, two people, their secrets, and the searches."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
@@ -42,7 +40,7 @@ class Planting:
         return marker.spellings[0]
 
     def enrol(self) -> None:
-        """Two people. Their local parts are the public markers that the search must see."""
+        """Enrol two people; their local parts are the public control markers."""
         for who in ("first", "second"):
             name = self._mint(f"address of the {who}", "public")
             passphrase = self._mint(f"passphrase of the {who}", "passphrase")
@@ -51,7 +49,7 @@ class Planting:
             self.markers[f"code of the {who}"] = code_marker(f"code of the {who}", code)
 
     def write(self) -> None:
-        """Direct and group messages, both ways; those to the second person wait on the server."""
+        """Send direct and group messages; those to the second person wait on the server."""
         first, second = self.people
         group = self._mint("name of the group", "group name")
         self._letters.send(second, [first], self._mint("direct message, read", "message"))
@@ -62,7 +60,7 @@ class Planting:
         self._letters.send_to_group(first, group, [second], text)
 
     def mail(self) -> None:
-        """Plain mail, mail with an attachment, hostile mail and sealed mail, by SMTP."""
+        """Send plain, attached, hostile and sealed mail by SMTP."""
         recipient = self.people[0].address
         for kind in ("plain", "attached", "hostile"):
             subject = self._mint(f"subject of the {kind} mail", "mail subject")
@@ -81,11 +79,10 @@ class Planting:
         self.mailed += 1
 
     def search(self) -> None:
-        """Search disk and memory for everything planted so far."""
         self._audit.search(self.deployment.pid, list(self.markers.values()))
 
     def read(self) -> None:
-        """Read everything at its other end; StepFailedError when a marker did not arrive."""
+        """Read everything. Raises StepFailedError when a marker did not arrive."""
         first, second = self.people
         self._letters.collect(second)
         arrived: set[str] = self._letters.texts(first) | self._letters.texts(second)
@@ -100,12 +97,11 @@ class Planting:
                 raise StepFailedError(f"the {marker.name} did not arrive")
 
     def report(self) -> Report:
-        """What was found, in all searches together."""
         return self._audit.report()
 
 
 def _certificate(database: Path, address: str) -> bytes:
-    """A user's public OpenPGP certificate, as an outside sender would have got it."""
+    """A user's public OpenPGP certificate, read from the server's database."""
     query = (
         "SELECT certificate FROM user_certificate JOIN users ON users.number = user "
         "WHERE users.address = ? ORDER BY seq DESC"
@@ -117,7 +113,7 @@ def _certificate(database: Path, address: str) -> bytes:
 
 @contextmanager
 def temporary_deployment() -> Iterator[Deployment]:
-    """A test deployment in a folder of its own, which is removed afterwards, on SIGTERM too."""
+    """A test deployment in a temporary folder, removed also on SIGTERM."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with TemporaryDirectory(prefix="blackthorn-") as root, Deployment(Path(root)) as deployment:
@@ -127,10 +123,7 @@ def temporary_deployment() -> Iterator[Deployment]:
 
 
 def run_audit(steps: Steps) -> Report:
-    """The whole audit on a server of its own.
-
-    Raises StepFailedError when something planted did not arrive.
-    """
+    """The whole audit on a new server. Raises StepFailedError when a marker did not arrive."""
     with temporary_deployment() as deployment:
         planting = Planting(deployment)
         with steps.step("start a server"):

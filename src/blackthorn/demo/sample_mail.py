@@ -1,7 +1,4 @@
-"""E-mails to send by SMTP: a plain one, one with an attachment, and one made to hurt.
-
-They are bytes as another mail server would hand them over; their words come from the caller.
-"""
+"""Sample e-mails for SMTP: plain, with an attachment, hostile, and sealed."""
 
 from email.message import EmailMessage
 from email.utils import localtime, make_msgid
@@ -23,12 +20,11 @@ def _message(recipient: str, subject: str, body: str) -> EmailMessage:
 
 
 def plain_mail(recipient: str, subject: str, body: str) -> bytes:
-    """A text, nothing else."""
     return bytes(_message(recipient, subject, body))
 
 
 def mail_with_attachment(recipient: str, subject: str, body: str, file_name: str) -> bytes:
-    """A text with a picture behind it; the picture holds all 256 byte values."""
+    """A text with a picture of all 256 byte values."""
     message = _message(recipient, subject, body)
     content = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 64
     message.add_attachment(content, maintype="image", subtype="png", filename=file_name)
@@ -36,11 +32,11 @@ def mail_with_attachment(recipient: str, subject: str, body: str, file_name: str
 
 
 def hostile_mail(recipient: str, subject: str, body: str, file_name: str) -> bytes:
-    """Legal enough to be accepted, and hostile to whoever parses or prints it.
+    """A mail that is legal enough to be accepted but hostile to parsers and terminals.
 
-    Terminal escapes and a right-to-left override in text and file name, a path for a file name,
-    an unknown charset, a subject that hides a line break, thirty nested multiparts with unclosed
-    and overlapping boundaries, a sender that sends parsers into recursion, remote content.
+    Terminal escapes and a right-to-left override in text and file name, a path as a file name, an
+    unknown charset, a hidden line break in the subject, thirty nested multiparts with unclosed and
+    overlapping boundaries, a deeply nested sender, remote content.
     """
     escapes = "\x1b]0;owned\x07\x1b[2J\x1b[31m\u202e"
     head = [
@@ -80,11 +76,11 @@ def hostile_mail(recipient: str, subject: str, body: str, file_name: str) -> byt
 
 
 WITH_FILE = {"attached": mail_with_attachment, "hostile": hostile_mail}
-"""Kind → what makes such a mail, with a file."""
+"""Kind → function that makes such a mail."""
 
 
 def sealed_mail(recipient: str, body: str, certificate: bytes, now: int) -> bytes:
-    """A mail that its sender sealed by OpenPGP to the recipient (PGP/MIME, RFC 3156, 4)."""
+    """A mail sealed by its sender (PGP/MIME, RFC 3156, 4)."""
     inner = EmailMessage()
     inner.set_content(body)
     armored = seal(bytes(inner), parse_certificate(certificate), now=now)

@@ -1,5 +1,4 @@
-"""The transparency report, a function of the ledger and a period, as JSON, CSV, HTML and Atom.
+"""The transparency report as JSON, CSV, HTML and Atom: a pure function of the ledger and a period.
 
-`history` and `counting` read the register, `figures` counts, a module per file format writes.
-Whoever has the ledger gets the same bytes. Never here: facts from anywhere else, a clock.
+`history` and `counting` read the register, `figures` counts, one module per file format writes.
 """

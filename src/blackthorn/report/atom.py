@@ -1,7 +1,6 @@
-"""The feed (RFC 4287): one entry for each decision that the ledger shows, newest first.
+"""The Atom feed (RFC 4287): one entry for each published decision, newest first.
 
-Ids are tag URIs (RFC 4151) that never change; times are the ledger's. An entry tells what was
-decided, by the fixed words of the tables, and nothing that an officer wrote.
+Ids are stable tag URIs (RFC 4151); times are the ledger's. Entries have only fixed words.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from blackthorn.wire.dates import rfc3339
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
 OURS: Final = "tag:blackthorn,2015:transparency"
-"""The namespace of the element that says of which ledger the feed is made."""
+"""The namespace of the element that identifies the ledger."""
 
 register_namespace("", ATOM)
 register_namespace("blackthorn", OURS)
@@ -24,7 +23,7 @@ register_namespace("blackthorn", OURS)
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """A decision, when it was taken and when it was revealed; Unix milliseconds."""
+    """A decision; `revealed_ms` is when it was published, Unix milliseconds."""
 
     case: Case
     step: Step
@@ -33,7 +32,7 @@ class _News:
 
 
 def feed(stand: history.Snapshot) -> bytes:
-    """The feed as a ledger makes it at this head."""
+    """The feed of the ledger at this head."""
     root = Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": "en"})
     domain = stand.config.domain
     _text(root, "id", _tag(stand, "decisions"))
@@ -96,7 +95,7 @@ def _page(case: Case, step: Step) -> str:
 
 
 def _tag(stand: history.Snapshot, what: str) -> str:
-    """The domain is the enterprise's in the year in which its ledger began."""
+    """The tag URI, with the year in which the ledger began."""
     year = datetime.fromtimestamp(stand.first_ms // 1000, UTC).year
     return f"tag:{stand.config.domain},{year:04}:transparency/{what}"
 

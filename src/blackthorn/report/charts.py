@@ -1,16 +1,16 @@
-"""Bars for the page: lengths as per cent, so that the drawing needs no script and no scaling."""
+"""Bar charts with lengths in per cent, so that they need no script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 LINE_PX: Final = 44
-"""Height of a bar with the line of text above it."""
+"""Height of a bar with its label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a bar: where it begins and how long it is, in per cent, and its class."""
+    """A part of a bar: start and length in per cent, and its CSS class."""
 
     start: str
     length: str
@@ -19,7 +19,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its label, its number, and where it stands, in pixels from the top."""
+    """One bar; `top` is in pixels."""
 
     label: str
     value: int
@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`name` is unique on the page: the ids of title and description are made of it."""
+    """`name` is unique on the page and the base of element ids."""
 
     name: str
     title: str
@@ -65,6 +65,6 @@ def _segments(parts: Sequence[tuple[str, int]], most: int) -> list[Segment]:
 
 
 def _percent(value: int, most: int) -> str:
-    """To a hundredth, in whole numbers: the same on every machine."""
+    """Two decimals by integer arithmetic, equal on every machine."""
     hundredths = value * 10_000 // most
     return f"{hundredths // 100}.{hundredths % 100:02}%"

@@ -1,7 +1,4 @@
-"""The outcome of one directive, and the sums over many.
-
-Every directive received has one of OUTCOMES, so that outcomes add up to receipts.
-"""
+"""The outcome of a directive, and sums over many. The outcomes add up to those received."""
 
 from dataclasses import dataclass, fields
 from statistics import median_low
@@ -20,12 +17,12 @@ OUTCOMES: Final[dict[str, str]] = {
     "forged": "Forged",
     "not_yet_disclosable": "Not yet disclosable",
 }
-"""Field → its name on the page."""
+"""Field → name on the page."""
 
 SEALED: Final = "sealed"
-"""The kind of a directive that a gag still hides."""
+"""The kind of a directive under a gag."""
 NOT_STATED: Final = "ZZ"
-"""The country of what has none that is known (as in CLDR)."""
+"""The code of an unknown country (as in CLDR)."""
 
 _HOUR_MS: Final = 3_600_000
 
@@ -58,11 +55,10 @@ class Counts:
 
 
 NUMBERS: Final = tuple(field.name for field in fields(Counts))
-"""Every number of a row, in its order."""
 
 
 def outcome(case: Case) -> str:
-    """Which of OUTCOMES a revealed directive is in."""
+    """The outcome of a revealed directive."""
     decision = case.last("assess").get("decision")
     match case.state:
         case "forged" | "refused" | "contested":
@@ -79,7 +75,7 @@ def outcome(case: Case) -> str:
 
 
 def decided_ms(case: Case) -> int | None:
-    """The ledger's time of the first decision: that it is lawful or not, or forged."""
+    """The ledger's time of the first decision: assessed, refused or forged."""
     for step in case.history:
         if step.action in ("assess", "refuse") or step.public.get("result") == "forged":
             return step.logged_ms
@@ -95,7 +91,7 @@ def hours_to_decision(case: Case) -> int | None:
 
 
 def count(cases: list[Case], as_of_ms: int) -> Counts:
-    """The row of these directives, as they stood at the ledger's time `as_of_ms`."""
+    """The counts of these directives at the ledger's time `as_of_ms`."""
     counts = Counts()
     hours = []
     for case in cases:
@@ -126,7 +122,7 @@ def count(cases: list[Case], as_of_ms: int) -> Counts:
 
 
 def hidden(number: int) -> Counts:
-    """The row of directives that are sealed: counted, and a gag is in force for each."""
+    """The counts of sealed directives, all under a gag."""
     return Counts(
         received=number, not_yet_disclosable=number, gags_ordered=number, gags_in_force=number
     )

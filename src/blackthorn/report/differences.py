@@ -1,4 +1,4 @@
-"""Differences between a published file and the one that the ledger gives, by place."""
+"""Differences between a published file and the recomputed one."""
 
 import csv
 import json
@@ -7,16 +7,16 @@ from itertools import islice, zip_longest
 from typing import Any, Final
 
 MOST: Final = 64
-"""Differences shown of one file; one is enough to refuse it."""
+"""Differences shown of one file."""
 
 _SHOWN: Final = 80
-"""Letters of a value that are shown."""
+"""Characters shown of a value."""
 
 _ABSENT: Final = object()
 
 
 def differences(ending: str, published: bytes, made: bytes) -> list[str]:
-    """One line each; empty for equal bytes and never otherwise."""
+    """One line for each difference; empty only for equal bytes."""
     if published == made:
         return []
     found: list[str] = []
@@ -49,7 +49,7 @@ def _values(path: str, actual: Any, expected: Any) -> Iterator[str]:
 
 
 def _label(value: Any, at: int) -> str:
-    """A row is named by its country and kind, a case by its id."""
+    """The country and kind of a row, the id of a case."""
     match value:
         case {"country": str(country), "kind": str(kind), "received": _}:
             return f"{country} {kind}"
@@ -90,7 +90,7 @@ def _first_line(published: bytes, made: bytes) -> str:
                 f"line {number}: the report says {_show(_text(actual))}, "
                 f"the ledger gives {_show(_text(expected))}"
             )
-    return "its lines end otherwise"
+    return "the line endings differ"
 
 
 def _text(line: bytes) -> str:
@@ -105,6 +105,6 @@ def _show(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without characters that a terminal would act on."""
+    """The text without control characters."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in cut)

@@ -1,7 +1,7 @@
 """The report as JSON: schema `blackthorn-transparency-report/1`, in docs/specs/report.md.
 
-Its bytes are a function of the ledger's entries and the period. The trust policy stands in it
-whole, since the ledger has only its hash.
+A function of the ledger and the period. It includes the trust policy, of which the ledger has only
+the hash.
 """
 
 import hashlib
@@ -38,11 +38,11 @@ STRUCTURAL: Final[dict[str, Any]] = {
         "people or a group.",
     },
 }
-"""What is so by the construction of the program, and no count."""
+"""Facts that follow from the program's design."""
 
 
 def check_policy(policy: str, stand: history.Snapshot) -> None:
-    """Raises `VerificationError` (D30) unless it is the policy that the ledger commits to."""
+    """Raises VerificationError (D30) unless the ledger commits to this policy."""
     if hashlib.sha256(policy.encode()).digest() != stand.config.policy_digest:
         raise VerificationError(
             "D30", f"the trust policy is not the one of the ledger at {stand.size} entries"
@@ -50,7 +50,6 @@ def check_policy(policy: str, stand: history.Snapshot) -> None:
 
 
 def document(figures: Figures, stand: history.Snapshot, policy: str) -> dict[str, Any]:
-    """The JSON value."""
     return {
         "schema": SCHEMA,
         "period": _period(figures),
@@ -93,12 +92,10 @@ def _period(figures: Figures) -> dict[str, Any]:
 
 
 def encode(value: dict[str, Any]) -> bytes:
-    """Its bytes: UTF-8, two spaces, one newline at the end."""
     return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the document."""
     text = resources.files("blackthorn.report").joinpath("report-1.schema.json").read_text("utf-8")
     value: dict[str, Any] = json.loads(text)
     return value

@@ -1,8 +1,7 @@
-"""The figures of a period, from the register of a ledger and nothing else.
+"""The figures of a period, from the ledger's register alone.
 
-A revealed directive counts in the period in which it was received, a sealed one in that in which
-the ledger committed to it. Every country that a revealed directive or exit names has a row, zeros
-included.
+A revealed directive counts when it was received, a sealed one when the ledger committed to it.
+Every country of a revealed directive or exit has a row, even of zeros.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from blackthorn.report.period import Period, half_year, half_years
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The numbers of a country and a kind; `sealed` is the kind of what a gag hides."""
+    """The counts of a country and a kind."""
 
     country: str
     kind: str
@@ -27,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything that a report tells. JSON values, but for the rows."""
+    """All content of a report; JSON values except for the rows."""
 
     period: Period
     rows: tuple[Row, ...]
@@ -43,7 +42,7 @@ class Figures:
 
 
 def compute(stand: history.Snapshot, period: Period) -> Figures:
-    """The figures of a period as the ledger shows them at this head."""
+    """The figures of a period at this head."""
     register = stand.register
     cases = _received(register, period)
     number = sum(unix_ms in period for unix_ms in _sealed(register))
@@ -80,7 +79,7 @@ def compute(stand: history.Snapshot, period: Period) -> Figures:
 
 
 def periods(stand: history.Snapshot) -> list[Period]:
-    """The half years that have a page: since the ledger began, and where a directive is."""
+    """The half years with a page: all since the ledger began, and those of directives."""
     received = {
         half_year(directives.facts(case)["received_ms"]) for case in stand.register.cases.directives
     }
@@ -88,7 +87,7 @@ def periods(stand: history.Snapshot) -> list[Period]:
 
 
 def _half_years(register: Register, stand: history.Snapshot) -> list[dict[str, Any]]:
-    """Directives received in each half year that has a page, the newest ones only."""
+    """Directives received in each of the newest half years."""
     return [
         {
             "period": period.name,
@@ -108,7 +107,7 @@ def _received(register: Register, period: Period) -> list[Case]:
 
 
 def _sealed(register: Register) -> list[int]:
-    """When the ledger committed to each directive of which nothing is revealed."""
+    """The commitment times of unrevealed directives."""
     return [
         places[0].unix_ms
         for case, places in register.places.items()
@@ -142,7 +141,7 @@ _FACTS: Final = ("kind", "country", "authority", "basis", "process", "channel", 
 
 
 def _directive(case: Case, register: Register, as_of_ms: int, sealed: int) -> dict[str, Any]:
-    """One revealed directive: facts of institutions, never of a person."""
+    """One revealed directive, without facts about persons."""
     facts = directives.facts(case)
     places = register.places[case.id]
     return {
@@ -180,21 +179,14 @@ def _directive(case: Case, register: Register, as_of_ms: int, sealed: int) -> di
 
 
 def _concerns(case: Case, period: Period) -> bool:
-    """It was under way within the period."""
+    """Whether the exit was in progress during the period."""
     first, last = case.history[0].logged_ms, case.history[-1].logged_ms
     return first < period.end_ms and (case.state in exits.OPEN or last >= period.start_ms)
 
 
-_DESTROYED: Final = [
-    "users",
-    "notified",
-    "read",
-    "exported",
-    "moved",
-    "forwarded",
-    "unreachable",
-    "held",
-]
+_DESTROYED: Final = (
+    *("users", "notified", "read", "exported", "moved", "forwarded", "unreachable", "held"),
+)
 
 
 def _exit(case: Case) -> dict[str, Any]:
@@ -216,7 +208,7 @@ def _exit(case: Case) -> dict[str, Any]:
 
 
 def _canary(case: Case, as_of_ms: int) -> dict[str, Any]:
-    """The warrant canary's statements now; a lapsed one is absent, never false."""
+    """The current warrant canary statements; a lapsed one is absent."""
     declared = case.last("declare")
     holds = bool(declared) and as_of_ms < declared["valid_until_ms"]
     return {

@@ -1,4 +1,4 @@
-"""The files of a report, by name: what is written, what is served, and what is checked."""
+"""The files of a report by name."""
 
 from typing import Final
 
@@ -9,12 +9,11 @@ from blackthorn.report.period import Period
 
 FEED: Final = "atom.xml"
 ENDINGS: Final = (".html", ".json", ".csv", "-directives.csv")
-"""Behind a period's name."""
 SHOWING_POLICY: Final = (".html", ".json")
 
 
 def make(stand: history.Snapshot, period: Period, policy: str) -> dict[str, bytes]:
-    """All files of a period: name → bytes. Raises `VerificationError` for another policy."""
+    """All files of a period by name. Raises VerificationError for another policy."""
     document.check_policy(policy, stand)
     figures = compute(stand, period)
     files = {f"{period.name}{ending}": _file(figures, stand, policy, ending) for ending in ENDINGS}
@@ -22,7 +21,7 @@ def make(stand: history.Snapshot, period: Period, policy: str) -> dict[str, byte
 
 
 def make_one(stand: history.Snapshot, period: Period, policy: str, ending: str) -> bytes:
-    """One file. Raises `VerificationError` for another policy where the file shows it."""
+    """One file. Raises VerificationError for another policy where the file shows it."""
     if ending == FEED:
         return atom.feed(stand)
     if ending in SHOWING_POLICY:

@@ -1,7 +1,6 @@
-"""The log's decisions as a report reads them: at the end of an epoch.
+"""The log's decisions for a report, at the end of an epoch.
 
-Fed with every entry from the first. A report is made at a head, which has the epoch's time and its
-witnesses; entries after the last head are in no report yet.
+Reads every entry from the first. Entries after the last head are not reported yet.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from blackthorn.tlog import frontier, merkle
 class Snapshot:
     """The log at a head: `size` entries, their 32-byte root, times in Unix milliseconds.
 
-    `register` is the live one: a stand is of use until the next entry is fed.
+    `register` is live: the snapshot is valid until the next entry.
     """
 
     size: int
@@ -31,7 +30,7 @@ class Snapshot:
 
 @dataclass
 class History:
-    """`feed` each entry in its order; `stand` is the newest head's."""
+    """Feed every entry in order; `stand` is the snapshot of the newest head."""
 
     register: Register = field(default_factory=Register)
     stand: Snapshot | None = None
@@ -42,11 +41,10 @@ class History:
 
     @property
     def size(self) -> int:
-        """Entries fed."""
         return self._edge.size
 
     def feed(self, data: bytes) -> Snapshot | None:
-        """The next entry; a stand when it is a head. Raises `VerificationError`, then for good."""
+        """Add an entry; a snapshot for a head. Raises VerificationError, then on every call."""
         if self._broken is not None:
             raise self._broken
         try:

@@ -1,7 +1,6 @@
-"""The report as HTML without script and without other files.
+"""The report as HTML without script and external files.
 
-Everything that an officer wrote is escaped by the template. The style stands in the page and its
-hash in the policy that forbids everything else.
+The template escapes officers' text. The policy allows only the embedded style, by its hash.
 """
 
 import base64
@@ -23,7 +22,7 @@ from blackthorn.wire.dates import rfc3339
 
 
 def page(figures: Figures, stand: history.Snapshot, policy: str) -> bytes:
-    """The page's bytes; `policy` is the trust policy's text."""
+    """The page; `policy` is the trust policy's text."""
     shown = figures.directives[-limits.MAX_REPORT_CARDS :]
     text = (
         _environment()
@@ -46,13 +45,13 @@ def page(figures: Figures, stand: history.Snapshot, policy: str) -> bytes:
 
 @cache
 def content_security() -> str:
-    """The Content-Security-Policy of the page, for its header and for the page itself."""
+    """The Content-Security-Policy for the header and the page."""
     digest = base64.b64encode(hashlib.sha256(_file("style.css").encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def country_name(code: str) -> str:
-    """The English name of a country's code, or the code."""
+    """The English name of a country, or the code."""
     if code == counting.NOT_STATED:
         return "Not stated"
     found = pycountry.countries.get(alpha_2=code)
@@ -112,14 +111,12 @@ def _words() -> dict[str, Any]:
 
 
 def _day(unix_ms: int) -> Markup:
-    """A date in words, with the time for machines."""
     moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
     words = f"{moment.day}\u00a0{_words()['months'][moment.month - 1]}\u00a0{moment.year}"
     return Markup('<time datetime="{}">{}</time>').format(rfc3339(unix_ms), words)
 
 
 def _hours(hours: int | None) -> str:
-    """A duration in the unit that people use for its size."""
     if hours is None:
         return "–"
     if hours == 0:

@@ -1,4 +1,4 @@
-"""Periods of a report: a year, a half or a quarter of it, in UTC."""
+"""Reporting periods: a year, a half or a quarter, in UTC."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _LAST_YEAR: Final = 9998
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """`start_ms` is within it, `end_ms` is not; Unix milliseconds."""
+    """From `start_ms` until before `end_ms`, Unix milliseconds."""
 
     start_ms: int
     end_ms: int
@@ -51,14 +51,13 @@ def _month(year: int, months: int) -> int:
 
 
 def half_year(unix_ms: int) -> Period:
-    """The half year of a time."""
     moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
     year = min(max(moment.year, _FIRST_YEAR), _LAST_YEAR)
     return parse_period(f"{year}H{1 if moment.month <= 6 else 2}")
 
 
 def half_years(first_ms: int, last_ms: int) -> list[Period]:
-    """Every half year from the one of `first_ms` to the one of `last_ms`."""
+    """All half years from `first_ms` to `last_ms`."""
     found = [half_year(first_ms)]
     while found[-1].end_ms <= last_ms:
         found.append(half_year(found[-1].end_ms))

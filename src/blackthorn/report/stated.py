@@ -1,7 +1,7 @@
-"""A report file's claims about itself: its period and the size of the ledger it is made of.
+"""A report file's claims: its period and its ledger's size.
 
-Claims are not believed: they say what to compute again. Texts are searched and not parsed, so that
-a hostile file costs no more than its length.
+They are not trusted but recomputed. Texts are searched, not parsed, so that a hostile file costs
+only its length.
 """
 
 import csv
@@ -20,7 +20,7 @@ _FEED_SIZE: Final = re.compile(rb'<blackthorn:ledger size="([0-9]{1,16})" ')
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`period` is "" for a feed; `size` None for a table without lines; `policy` in JSON only."""
+    """`period`: "" for a feed. `size`: None for a table without lines. `policy`: in JSON only."""
 
     period: str
     size: int | None
@@ -28,10 +28,7 @@ class Claims:
 
 
 def read(name: str, ending: str, data: bytes) -> Claims:
-    """The claims of the file `name`. Raises SecurityError when it makes none.
-
-    `ending` is one of `files.ENDINGS`, or `files.FEED`.
-    """
+    """The claims of the file `name` with `ending` of `files`. Raises SecurityError without any."""
     found: Claims | None
     match ending:
         case ".json":

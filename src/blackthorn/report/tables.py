@@ -1,6 +1,6 @@
-"""The report as CSV: RFC 4180, UTF-8, one header row, columns only ever added in a new schema.
+"""The report as CSV: RFC 4180, UTF-8, one header row; new columns need a new schema.
 
-A cell that a spreadsheet would take for a formula is prefixed with an apostrophe.
+An apostrophe precedes a cell that a spreadsheet would take for a formula.
 """
 
 import csv
@@ -43,7 +43,7 @@ DIRECTIVES_COLUMNS: Final = (
 
 
 def counts_csv(figures: Figures, stand: history.Snapshot) -> bytes:
-    """A line for each country and kind; their sum is what was received."""
+    """One line for each country and kind; they add up to those received."""
     start = (COUNTS_SCHEMA, figures.period.name, stand.size)
     return _csv(
         COUNTS_COLUMNS,
@@ -52,7 +52,7 @@ def counts_csv(figures: Figures, stand: history.Snapshot) -> bytes:
 
 
 def directives_csv(figures: Figures, stand: history.Snapshot) -> bytes:
-    """A line for each directive that is disclosed."""
+    """One line for each disclosed directive."""
     start = (DIRECTIVES_SCHEMA, figures.period.name, stand.size)
     return _csv(DIRECTIVES_COLUMNS, ((*start, *_line(row)) for row in figures.directives))
 
@@ -80,7 +80,6 @@ def _csv(columns: tuple[str, ...], lines: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """A text that begins as a formula does, or behind a space, is written as a text."""
     if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@"):
         return f"'{value}"
     return "" if value is None else value

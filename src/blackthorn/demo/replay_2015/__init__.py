@@ -1,6 +1,5 @@
-"""The year 2015 on a clock of its own: demands, an exit that is closed, and one that is taken back.
+"""The year 2015 on a simulated clock: demands, a completed market exit, and a rescinded one.
 
-It runs the server's real services, stores, keys and sealed mail in memory and on disk, and holds
-every number against the published ledger. It adds no rule of its own; a replay that cannot go on
-is a defect. Only `cli/replay` runs it.
+Runs the server's real services, stores, keys and sealed mail, and compares all numbers with the
+published ledger. Only `cli/replay` runs it.
 """

@@ -1,7 +1,6 @@
-"""Users' responses between the announcement and the stop: read, forward mail, export, move.
+"""Users' responses between announcement and stop: read, forward mail, export, move.
 
-The seeded randomness of the world chooses the users; their devices report to the server, and every
-move is checked by opening what was moved.
+Seeded randomness chooses the users; every move is checked by opening the moved data.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +43,7 @@ Advance = Callable[[int], None]
 
 @dataclass
 class Responses:
-    """`moved` are the addresses that are in another market now; counts are of what was checked."""
+    """`moved` are the addresses now in another market."""
 
     exit: Exit
     crowd: Population
@@ -54,7 +53,6 @@ class Responses:
 
     @property
     def world(self) -> World:
-        """The server."""
         return self.exit.world
 
     def _some(self, among: Sequence[str], share: float) -> list[str]:
@@ -62,7 +60,7 @@ class Responses:
         return sorted(self.world.chance.sample(list(among), min(count, len(among))))
 
     def _tell(self, people: Sequence[str], what: str, values: Sequence[str] | None = None) -> None:
-        """As their devices tell it. Raises SecurityError when one is refused."""
+        """Report an action as the users' devices do. Raises SecurityError when one is refused."""
         given = values or [""] * len(people)
         for group in in_batches(zip(people, given, strict=True), _BATCH):
             errors: list[BlackthornError | None] = []
@@ -73,7 +71,7 @@ class Responses:
                 raise SecurityError(f"what people tell of {what} is not taken")
 
     def read(self) -> list[str]:
-        """Some open the notice, which is their newest mail; who did."""
+        """Some users open the notice, their newest mail; their addresses."""
         here = [name for name in self.crowd.people if name.startswith(MARKET.lower())]
         readers = self._some(here, READ)
         for name in readers[::50]:
@@ -85,7 +83,6 @@ class Responses:
         return readers
 
     def forward(self, readers: Sequence[str]) -> None:
-        """Some have their mail go elsewhere."""
         chosen = self._some(readers, FORWARDED)
         values = [f"{name.partition('@')[0]}@{_ELSEWHERE}" for name in chosen]
         self._tell(chosen, "forward", values)
@@ -93,7 +90,7 @@ class Responses:
     def export(
         self, readers: Sequence[str], workers: Workers, folder: Path, advance: Advance
     ) -> None:
-        """Some export; the first one onto the disk too, where it stays to be looked at."""
+        """Some users export; the first export is also written to disk."""
         chosen = self._some(readers, EXPORTED)
         for group in in_batches(workers.map(make_export, self._tasks(chosen)), _BATCH):
             self.exported_mails += sum(each.counts.mails for each in group)
@@ -125,7 +122,7 @@ class Responses:
         return encode_chain(name, self.world.statements(name), terms)
 
     def move(self, readers: Sequence[str], advance: Advance) -> None:
-        """Some move to another market: chain, mail and messages come along and open there."""
+        """Some users move to another market; their chain, mail and messages must stay intact."""
         world = self.world
         self.moved = self._some(readers, MOVED)
         for number, name in enumerate(self.moved):
@@ -143,7 +140,7 @@ class Responses:
             world.write(*(NoteAct(each, self.exit.id, "moved", "", now_ms) for each in numbers))
 
     def check_opens(self, name: str) -> int:
-        """All mail and messages of the person open; how many. Raises SecurityError."""
+        """Open all mail and messages of a person; how many. Raises SecurityError."""
         person = self.crowd.people[name]
         mails = self.world.sealed_mails(name)
         for _, _, sealed in mails:

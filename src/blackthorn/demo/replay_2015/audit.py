@@ -1,7 +1,6 @@
-"""Run the replay from its first day to its two endings, and audit it from outside afterwards.
+"""Run the whole replay with both endings, and audit the result from outside.
 
-The public report and the closure's statement are audited by the functions behind `blackthorn
-audit report` and `blackthorn audit closure`; what they read is in the folder that is left.
+Uses the functions behind `blackthorn audit report` and `blackthorn audit closure`.
 """
 
 import time
@@ -25,14 +24,14 @@ WORKERS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All counts, for --json; `failures` is empty when everything held."""
+    """All counts, for --json; `failures` is empty when all checks passed."""
 
     counts: dict[str, Any]
     failures: list[str]
 
 
 def run_replay(out: Path, cast: Cast, timeline: Timeline) -> Outcome:
-    """Replay both runs below the folder `out`, which is empty, and audit what is left."""
+    """Replay both runs below the empty folder `out`, and audit them."""
     begun = time.perf_counter()
     with Workers(WORKERS) as workers:
         first = Replay(out, cast, workers, timeline)
@@ -64,7 +63,7 @@ def run_replay(out: Path, cast: Cast, timeline: Timeline) -> Outcome:
 
 
 def _second(out: Path, cast: Cast, workers: Workers, timeline: Timeline) -> Replay:
-    """The run in which the market stays, before its end."""
+    """The run in which the market stays, up to its end."""
     out.mkdir()
     play = Replay(out, cast, workers, timeline)
     play.settle()
@@ -75,7 +74,7 @@ def _second(out: Path, cast: Cast, workers: Workers, timeline: Timeline) -> Repl
 
 
 def _counts(play: Replay, closed: ClosureStatement) -> dict[str, Any]:
-    """From the database and the published statement, held against each other."""
+    """Counts of the database, compared with the published statement."""
     count = play.world.count
     for name, column in {
         "notified": "notified_ms",
@@ -104,7 +103,7 @@ def _counts(play: Replay, closed: ClosureStatement) -> dict[str, Any]:
 
 
 def _audits(play: Replay) -> dict[str, Any]:
-    """What an outsider finds, from the ledger and the published files alone."""
+    """Audit results from the ledger and the published files alone."""
     world = play.world
     world.settle()
     server, folder = str(world.directory.path), play.out / "report"
@@ -127,7 +126,7 @@ def _audits(play: Replay) -> dict[str, Any]:
 
 
 def _audit_closure(play: Replay, server: str) -> closure.ClosureAudit | None:
-    """With the register's own key and one person's receipt."""
+    """Audit the statement with the register's key and one receipt."""
     file = play.out / f"{play.exit.id}.json"
     key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
     try:
@@ -138,7 +137,6 @@ def _audit_closure(play: Replay, server: str) -> closure.ClosureAudit | None:
 
 
 def _answers(stand: history.Snapshot) -> dict[str, int]:
-    """Demands as the public ledger shows them."""
     cases = stand.register.cases.directives
     refused = [each for each in cases if each.state == "refused"]
     answered = [each for each in cases if each.state == "delivered"]

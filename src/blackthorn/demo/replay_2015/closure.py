@@ -1,7 +1,7 @@
-"""The closure of the replay's market: receipts, destruction, the statement, what remains after.
+"""The closure of the replay's market: receipts, destruction, statement, and the state afterwards.
 
-Every number of the two custodians' decisions comes from the closure's own store, and the server
-holds them against it again. What is published is checked as an outsider would.
+The custodians' numbers come from the closure's own store and are checked by the server. The
+published statement is verified as an outsider would.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ def _at_once(work: Callable[[], Result], done: Done[Result], /) -> None:
 
 
 class ClosureRun:
-    """The closure over a world; it begins with the decision `prepare`."""
+    """The closure of a world's market, starting with the decision `prepare`."""
 
     def __init__(self, leaving: Exit, out: Path) -> None:
         self._exit = leaving
@@ -51,7 +51,7 @@ class ClosureRun:
         )
 
     def work(self) -> None:
-        """All steps until somebody must decide."""
+        """Run all steps until a decision is needed."""
         for _ in range(_STEPS):
             if not self.closures.tick():
                 if self.closures.problems():
@@ -61,7 +61,7 @@ class ClosureRun:
         raise DefectError("the closure does not come to an end")
 
     def fields(self) -> dict[str, Any]:
-        """What the next decision has to state."""
+        """The fields of the next decision."""
         return dict(self._world.answer(partial(self.closures.facts, MARKET)).fields)
 
     def receipt(self, address: str) -> bytes:
@@ -82,7 +82,7 @@ class ClosureRun:
 
 
 def refusals(world: World, addresses: list[str]) -> dict[int, int]:
-    """What SMTP says of mail for these now: code → how many of them; 250 when it is taken."""
+    """SMTP reply code → number of these addresses; 250 is acceptance."""
     codes = Counter[int]()
     for address in addresses:
         try:

@@ -1,7 +1,6 @@
-"""The population of the replay: made in worker processes, activated, given their mail.
+"""The users of the replay: made in worker processes, activated, with mail.
 
-Some never activate a device: they have nothing, and cannot be notified. Counts of all this
-are taken from the database, not from here.
+Some never activate a device and cannot be notified. Counts are taken from the database.
 """
 
 import multiprocessing
@@ -18,11 +17,9 @@ from blackthorn.demo.replay_2015.world import DOMAIN, World
 MAILS: Final = 3
 MESSAGES: Final = 2
 MARKETS: Final = ("AE", "CA", "GB")
-"""Where the people elsewhere are, one after the other."""
-
 LANGUAGES: Final = {"PK": "ur", "AE": "ar"}
 NEVER_ACTIVATED: Final = 50
-"""One of so many in a market never activates a device."""
+"""One user in this many never activates a device."""
 
 _BATCH: Final = 64
 _AHEAD: Final = 4
@@ -43,7 +40,7 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """The results in order; few are computed ahead of the consumer."""
+        """The results in order, with few computed ahead."""
         waiting: deque[Future[list[Result]]] = deque()
         for batch in in_batches(tasks, _BATCH // 4):
             waiting.append(self._pool.submit(_all, work, batch))
@@ -58,7 +55,6 @@ def _all(work: Callable[[Task], Result], batch: Sequence[Task]) -> list[Result]:
 
 
 def in_batches(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
-    """So many at a time, and the rest."""
     remaining = iter(tasks)
     while batch := list(islice(remaining, size)):
         yield batch
@@ -66,7 +62,7 @@ def in_batches(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
 
 @dataclass
 class Population:
-    """`people` by address, those who have a device; `silent` the addresses of the others."""
+    """`people` by address have a device; `silent` are the addresses of the others."""
 
     people: dict[str, Person] = field(default_factory=dict, repr=False)
     silent: list[str] = field(default_factory=list)
@@ -79,7 +75,7 @@ def settle_in(
     count: int,
     advance: Callable[[int], None],
 ) -> Population:
-    """`count` people in these markets, two and two of one market in conversation."""
+    """Create `count` users in these markets; pairs of one market have a conversation."""
     crowd, tasks = Population(), []
     homes = _homes(markets, count)
     for market, addresses in homes.items():

@@ -1,6 +1,6 @@
-"""The two demands of the replay: one for all traffic, which is refused, and one that is answered.
+"""The two demands of the replay: one for all traffic, refused, and one answered.
 
-What the authority gets is opened as it would, with its own key, and checked off line.
+The authority's package is opened with its key and verified offline.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _BASIS: Final = "Code of Criminal Procedure, section 94"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the authority was given: accounts that the directive names, files of the package."""
+    """The answer to the authority: named accounts and files of the package."""
 
     directive: str
     named: int
@@ -37,7 +37,6 @@ class Answer:
 
 
 def facts(world: World, kind: str, authority: str, document: bytes, accounts: int) -> Any:
-    """The public part of `receive`."""
     named = kind != directives.TECHNICAL
     return {
         "kind": kind,
@@ -58,7 +57,7 @@ def facts(world: World, kind: str, authority: str, document: bytes, accounts: in
 
 
 def refuse_monitoring(world: World, officers: Officers, out: Path) -> transitions.Case:
-    """All traffic is demanded; two officers refuse. The letter is written to `out`."""
+    """Two officers refuse a demand for all traffic; the letter is written to `out`."""
     name = world.decisions.cases.next_directive()
     public = facts(world, directives.TECHNICAL, AUTHORITY, b"Monitor all traffic.", 0)
     private = {"accounts": [], "case_number": "1", "signatory": "", "contact": "by letter"}
@@ -72,7 +71,7 @@ def refuse_monitoring(world: World, officers: Officers, out: Path) -> transition
 def answer_investigation(
     world: World, officers: Officers, accounts: list[str], folder: Path
 ) -> Answer:
-    """Two named accounts are asked for in a criminal case; the package is made and delivered."""
+    """Answer a criminal case with two named accounts: make and deliver the package."""
     name = world.decisions.cases.next_directive()
     public = facts(world, "production", POLICE, b"Two accounts.", len(accounts))
     private = {"accounts": accounts, "case_number": "7", "signatory": "a judge", "contact": "desk"}

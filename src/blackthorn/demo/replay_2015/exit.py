@@ -1,7 +1,7 @@
-"""The exit from the market as its officers take it, step after step, each at its date.
+"""The exit from the market as its officers decide it, step after step.
 
-An order compels it, so that the time of retrieval may be short; the order's hash stands in the
-plan. What has not been decided does not happen, and no date fires by itself.
+A government's order compels it, which allows a short retrieval time. Nothing happens without a
+decision.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ A_DAY_MORE: Final = {
 
 @dataclass
 class Exit:
-    """One exit of MARKET. `case` is as it stands."""
+    """One exit of MARKET; `case` is its current state."""
 
     world: World
     officers: Officers
@@ -56,16 +56,15 @@ class Exit:
 
     @property
     def id(self) -> str:
-        """Such as X-PK-1."""
         return self.case.id
 
     def decide(self, action: str, public: dict[str, Any] | None = None) -> Case:
-        """The next step, by as many officers as it needs."""
+        """Decide the next step with as many officers as it needs."""
         self.case = self.officers.decide(self.id, action, public)
         return self.case
 
     def refused_early(self, action: str) -> str:
-        """The office's words when a step is tried before its date. Raises UserError if taken."""
+        """The refusal of a step tried before its date. Raises UserError if it was accepted."""
         seq = self.case.seq
         try:
             self.officers.decide(self.id, action)
@@ -74,7 +73,7 @@ class Exit:
         raise UserError(f"{action} of {self.id} was taken before its date, as step {seq + 1}")
 
     def plan(self) -> Case:
-        """Who is concerned, why, and when; then it is approved."""
+        """Plan the exit with its users, reason and dates, and approve it."""
         world = self.world
         users = markets.users_of(world.database.reading, MARKET)
         self.case = self.officers.decide(
@@ -96,16 +95,14 @@ class Exit:
     def tell(
         self, action: str, advance: Callable[[int], None], public: dict[str, Any] | None = None
     ) -> Case:
-        """A step that everybody concerned is told of, by sealed mail."""
+        """Decide a step, and notify all affected users by sealed mail."""
         case = self.decide(action, public)
         self.world.tell_all(advance)
         return case
 
     def extend(self, dates: dict[str, int], order: bytes, advance: Callable[[int], None]) -> Case:
-        """Dates are put off by a document, and everybody is told."""
         public = {**dates, "document": hashlib.sha256(order).digest()}
         return self.tell("extend", advance, public)
 
     def rescind(self, order: bytes, advance: Callable[[int], None]) -> Case:
-        """The market is not left, and everybody who was told otherwise is told."""
         return self.tell("rescind", advance, {"document": hashlib.sha256(order).digest()})

@@ -1,7 +1,7 @@
-"""An export of the replay, made in a worker process from what the server holds of one person.
+"""An export of the replay, made in a worker process from the server's data of one person.
 
-It is `device.export.export.build` as on a device; then the export is held against its own manifest,
-signature and identity chain, as `blackthorn export verify` does, but in memory.
+Uses `device.export.export.build`, then verifies the export in memory like `blackthorn export
+verify`.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _PASSPHRASE: Final = b"correct horse battery staple"
 
 @dataclass(frozen=True, slots=True)
 class ExportTask:
-    """Whose export, with their secrets, and what the server gave: (uid, Unix ms, sealed) a mail.
+    """One person's secrets, and their (uid, Unix ms, sealed) mails from the server.
 
     `chain` is from `device.export.manifest.encode_chain`.
     """
@@ -51,9 +51,9 @@ class ExportTask:
 
 
 def make_export(task: ExportTask, sink: ExportSink | None = None) -> Manifest:
-    """Build and check it; its manifest. Raises SecurityError when anything is not as it should be.
+    """Build and verify an export; its manifest. Raises SecurityError.
 
-    With a `sink` the files go there and are not looked at again.
+    With a `sink` the files go there and are not verified.
     """
     if sink is not None:
         return build(_Source(task), sink)
@@ -72,14 +72,13 @@ def make_export(task: ExportTask, sink: ExportSink | None = None) -> Manifest:
 
 
 class _Memory:
-    """An `ExportSink` without a disk."""
+    """An `ExportSink` in memory."""
 
     def __init__(self) -> None:
         self.files: dict[str, io.BytesIO] = {}
 
     @contextmanager
     def create(self, path: str) -> Iterator[io.BytesIO]:
-        """A new file."""
         self.files[path] = io.BytesIO()
         yield self.files[path]
 
@@ -96,14 +95,13 @@ class _Source:
         self._task = task
 
     def mails(self) -> Iterable[ExportMail]:
-        """Each opened."""
         key = Secret(self._task.openpgp)
         for uid, received_ms, sealed in self._task.mails:
             opened = open_mail(sealed, key)
             yield ExportMail(uid, received_ms, opened.content, opened.envelope_sender)
 
     def conversations(self) -> Iterable[ExportConversation]:
-        """Their one conversation, of the messages that still waited."""
+        """The one conversation, from the waiting parcels."""
         if not self._task.parcels:
             return
         lines = open_parcels(self._task.group, list(self._task.parcels), self.created_ms)
@@ -119,9 +117,7 @@ class _Source:
         yield ExportConversation("direct", sender, [group], people, "active", messages)
 
     def contacts(self) -> Iterable[ExportContact]:
-        """None: nobody was verified."""
         return ()
 
     def problems(self) -> Iterable[Problem]:
-        """None beside what `build` finds."""
         return ()

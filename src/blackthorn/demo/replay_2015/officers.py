@@ -1,7 +1,7 @@
-"""The officers of the replay: five people with devices, each decision signed and handed in.
+"""The officers of the replay: five people with devices, who sign and submit each decision.
 
-A decision goes the way of a real one: the first officer proposes, the office says who is still
-wanted, another one approves what is pending. Nothing is taken on one signature.
+As in service, one officer proposes, and others approve the pending decision. One signature is never
+enough.
 """
 
 from dataclasses import dataclass, field
@@ -24,20 +24,20 @@ ROLES: Final = {
     "O-00000004": frozenset({Role.CUSTODIAN}),
     "O-00000005": frozenset({Role.CUSTODIAN}),
 }
-"""Two founders, then those whom they appoint."""
+"""Two founders, then the officers whom they appoint."""
 
 NAMES: Final = ("owner-one", "owner-two", "legal", "custodian-one", "custodian-two")
 
 
 @dataclass
 class Officers:
-    """`people` in the order of ROLES, activated already."""
+    """`people` are activated, in the order of ROLES."""
 
     world: World
     people: list[Person] = field(repr=False)
 
     def found(self) -> None:
-        """Two owners found each other and appoint the rest."""
+        """Two owners found the officers and appoint the rest."""
         first, second, *others = ROLES
         addresses = [Address(each.address) for each in self.people]
         refusal = open_founding(self.world.database.writing, addresses[:2])
@@ -62,9 +62,9 @@ class Officers:
         *,
         by: tuple[str, ...] | None = None,
     ) -> Case:
-        """Taken by as many officers as it needs, one after the other; the case after it.
+        """Decide with as many officers as needed, one after the other; the case afterwards.
 
-        Raises UserError with the office's refusal, and when one signature alone was enough.
+        Raises UserError for a refusal, and when one signature alone was enough.
         """
         world, before = self.world, self.world.decisions.cases.case(case)
         kept = b"" if private is None else statements.seal_private(private, world.chance.randbytes)
@@ -91,7 +91,7 @@ class Officers:
         return statements.approve(signed, name, self.world.clock.now_ms, keys)
 
     def _submit(self, name: str, signed: statements.Signed, kept: bytes) -> bool:
-        """Whether an approver is still wanted."""
+        """Submit; whether another approver is needed."""
         person = Address(self.people[list(ROLES).index(name)].address)
         submit = partial(self.world.decisions.submit, person, signed.encode(), kept)
         try:
@@ -100,7 +100,7 @@ class Officers:
             raise UserError(f"{signed.statement.action}: {error}") from None
 
     def _able(self, case: str, action: str) -> tuple[str, ...]:
-        """The fewest officers whom the table lets take the action."""
+        """The smallest set of officers that may take the action."""
         slots = find(cases.transitions_of(case), action).signers
         chosen: list[str] = []
         for name in ROLES:

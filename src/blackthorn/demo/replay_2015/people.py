@@ -1,7 +1,6 @@
 """People of the replay, made in worker processes: real keys, identity chains, mail and messages.
 
-Two people at a time have one MLS group of their own, under the suite of real devices. What is
-sealed here opens with the keys of the person it is for, which come back with it.
+Two people share one MLS group with the suite of real devices.
 """
 
 import os
@@ -28,14 +27,14 @@ from blackthorn.mls.framing.key_package import create_key_package, parse_key_pac
 from blackthorn.mls.group.group import Application, Group
 
 MAIL_BYTES: Final = 6_000
-"""The size of a mail before it is sealed: a page of text with its quotations."""
+"""Size of a mail before sealing: a page of text with quotations."""
 
 _WORDS: Final = "the order of the day is to be read before noon and answered in writing "
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleTask:
-    """The people to make: one or two full addresses of one domain; times in Unix milliseconds."""
+    """One or two addresses of one domain to create people for; times in Unix milliseconds."""
 
     addresses: tuple[str, ...]
     now_ms: int
@@ -45,9 +44,9 @@ class PeopleTask:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person. `seeds` and `openpgp` are secret and stay with them.
+    """One person; `seeds` and `openpgp` are secret.
 
-    `parcels` wait for them; `group` is their state of the group that opens these, b"" without one.
+    `parcels` are undelivered; `group` is the MLS state that opens them, b"" without one.
     """
 
     address: str
@@ -60,12 +59,11 @@ class Person:
 
     @property
     def signing(self) -> SigningKeys:
-        """Of their one device."""
         return SigningKeys(Secret(self.seeds[0]), Secret(self.seeds[1]))
 
 
 def make_people(task: PeopleTask) -> list[Person]:
-    """The people asked for; each writes `messages` messages to the other."""
+    """Create the people; each writes `messages` messages to the other."""
     drafts = [_Draft(address, task.now_ms) for address in task.addresses]
     if len(drafts) == 2 and task.messages:
         _converse(drafts, task)
@@ -73,7 +71,7 @@ def make_people(task: PeopleTask) -> list[Person]:
 
 
 class _Draft:
-    """One person while they are being made."""
+    """A person under construction."""
 
     def __init__(self, address: str, now_ms: int) -> None:
         self.address = address
@@ -84,7 +82,7 @@ class _Draft:
         self.group = b""
 
     def _brings(self, now_ms: int, certificate: bytes) -> DeviceKeys:
-        """Genesis and certificate, as a device brings them when it is activated."""
+        """The activation's keys with genesis and certificate statements."""
         info = info_of(self.signing, "phone")
         signers = [(info.id, self.signing)]
         first = make(first_statement(self.address, Genesis(info), now_ms), signers)
@@ -122,7 +120,7 @@ class _Draft:
 
 
 def plain_mail(address: str, subject: str, now_ms: int, body: str = "") -> bytes:
-    """A mail to the address as another server hands it over."""
+    """A mail to the address from another server."""
     message = EmailMessage()
     message["From"] = "Carla Outside <carla@outside.example>"
     message["To"] = address
@@ -134,18 +132,17 @@ def plain_mail(address: str, subject: str, now_ms: int, body: str = "") -> bytes
 
 
 def envelope_of(address: str, now_ms: int) -> Envelope:
-    """How the mail came."""
     domain = address.rpartition("@")[2]
     peer = ("carla@outside.example", "mx.outside.example", "192.0.2.25")
     return Envelope(domain, address, *peer, True, now_ms // 1000)
 
 
 def _believe(credential: Credential, signature_key: bytes) -> None:
-    """Who is who was settled when both were made here."""
+    """Accept both members: they were created here."""
 
 
 def _converse(drafts: list[_Draft], task: PeopleTask) -> None:
-    """One group of both, and what each has sent to the other's mailbox."""
+    """Create one group for both, and messages in each direction."""
     suite, now = suites.suite(suites.DEFAULT_SUITE), task.now_ms // 1000
     founder, joiner = drafts
     credentials = [BasicCredential(each.address.encode()) for each in drafts]
@@ -184,7 +181,7 @@ def _key(group: Group) -> EnvelopeKey:
 
 
 def open_parcels(group: bytes, parcels: list[bytes], now_ms: int) -> list[tuple[bytes, str, str]]:
-    """Group, sender and text of each parcel. Raises EnvelopeError, MLSError."""
+    """Group id, sender and text of each parcel. Raises EnvelopeError, MLSError."""
     held = Group.deserialise(group)
     found = []
     for parcel in parcels:

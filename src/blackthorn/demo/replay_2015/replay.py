@@ -1,8 +1,7 @@
-"""The year 2015, replayed: demands, an exit from one market, and what became of its people.
+"""The year 2015, replayed: demands, an exit from one market, and its users.
 
-Everything is done by the real engines over a real folder; only the clock is the replay's. Each
-number that is told is read from the database, the ledger or a checked file, and what should hold
-is checked where it happens or at the end.
+The real engines do everything over a real folder; only the clock is simulated. All reported numbers
+come from the database, the ledger or a verified file, and expectations are checked.
 """
 
 import time
@@ -33,18 +32,15 @@ Advance = Callable[[int], None]
 
 
 class Timeline(Protocol):
-    """Where the replay shows its events and progress."""
+    """Output of the replay: events at their simulated time, and progress."""
 
-    def event(self, unix_ms: int, text: str) -> None:
-        """Something happened at that time of the replay."""
-
-    def work(self, text: str, total: int) -> AbstractContextManager[Advance]:
-        """A long step; the block calls what it is given with how many more are done."""
+    def event(self, unix_ms: int, text: str) -> None: ...
+    def work(self, text: str, total: int) -> AbstractContextManager[Advance]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """How many people there are in MARKET and elsewhere, and the seed of what is left to chance."""
+    """The number of users in MARKET and elsewhere, and the random seed."""
 
     users: int
     elsewhere: int
@@ -52,14 +48,13 @@ class Cast:
 
     @property
     def smaller(self) -> "Cast":
-        """For the second run."""
         here = max(_LEAST, self.users // _SMALLER)
         return Cast(here, max(_LEAST, self.elsewhere // _SMALLER), self.seed + 1)
 
 
 @dataclass
 class Replay:
-    """One run over one server. `failures` says in a line each what did not hold."""
+    """One run over one server; `failures` has one line for each failed check."""
 
     out: Path
     cast: Cast
@@ -88,25 +83,21 @@ class Replay:
         return officers
 
     def report(self, text: str) -> None:
-        """An event at the replay's time."""
         self.timeline.event(self.world.clock.now_ms, text)
 
     def check(self, holds: bool, text: str) -> None:
-        """A condition that should hold; a failure when it does not."""
         if not holds:
             self.failures.append(text)
 
     @contextmanager
     def _notifying(self, text: str) -> Iterator[Advance]:
-        """Progress while everybody in the market is notified."""
+        """Progress while all users of the market are notified."""
         users = self.world.count("SELECT count(*) FROM users WHERE market = ?", MARKET)
         with self.timeline.work(text, users) as advance:
             yield advance
 
-    # --- The steps -------------------------------------------------------------------------
-
     def settle(self) -> None:
-        """People come, each with keys, an identity chain, mail and messages."""
+        """Create users, each with keys, an identity chain, mail and messages."""
         begun, cast = time.perf_counter(), self.cast
         with self.timeline.work("people with keys, mail and messages", cast.users) as advance:
             crowd = settle_in(self.world, self.workers, [MARKET], cast.users, advance)
@@ -120,7 +111,7 @@ class Replay:
         )
 
     def demands(self) -> Answer:
-        """24 July and after: one refused, one answered."""
+        """From 24 July: one demand is refused, one is answered."""
         self.world.until(at("2015-07-24T09:00"))
         case = refuse_monitoring(self.world, self.officers, self.out / "letter-of-refusal.txt")
         self.report(f"{case.id}: monitor all traffic: {case.state}, there is no such capability")
@@ -153,7 +144,7 @@ class Replay:
         self.report(f"{self.exit.id}: no new activations")
 
     def respond(self) -> None:
-        """People read, have mail sent on, export and move."""
+        """Users read notices, set forwarding, export and move."""
         self.world.until(at("2015-10-15T12:00"))
         readers = self.responses.read()
         self.responses.forward(readers)
@@ -166,14 +157,14 @@ class Replay:
         self.report(f"{share}; people export, move and choose where their mail goes")
 
     def extended(self) -> None:
-        """30 November: a month more."""
+        """30 November: extended by a month."""
         self.world.until(at("2015-11-30T07:00"))
         with self._notifying("notices of the extension") as advance:
             self.exit.extend(EXTENDED, b"The service may go on until 30 December 2015.", advance)
         self.report(f"{self.exit.id}: extended to 30 December")
 
     def stop(self) -> None:
-        """29 and 30 December: read-only, and not stopped before its time; then stopped."""
+        """29 December: read-only, and an early stop is refused. 30 December: stopped."""
         self.world.until(at("2015-12-29T06:00"))
         with self._notifying("notices: read-only") as advance:
             self.exit.tell("freeze", advance)
@@ -187,7 +178,7 @@ class Replay:
         self._check_refusals()
 
     def close(self) -> ClosureStatement:
-        """30 December: destroyed, and proved."""
+        """30 December: data and key are destroyed, with a verified statement."""
         self.world.until(at("2015-12-30T18:00"))
         mails, parcels = self._rows()
         with self.timeline.work("closure", 1) as advance:
@@ -213,7 +204,7 @@ class Replay:
         )
 
     def _check_refusals(self) -> None:
-        """What SMTP says now: 551 to who chose an address, 550 to the rest, others as before."""
+        """SMTP answers 551 for forwarded users, 550 for the others of the market, 250 elsewhere."""
         forwarded = self.world.count(
             "SELECT count(*) FROM exit_person JOIN users ON number = user"
             " WHERE exit_id = ? AND forward IS NOT NULL AND market = ?",
@@ -230,7 +221,7 @@ class Replay:
         self.check(said == {250: len(others)}, f"SMTP says {said} elsewhere")
 
     def stay(self) -> dict[str, Any]:
-        """31 December, just before the stop: rescinded, and service goes on."""
+        """31 December: rescinded just before the stop, and service continues."""
         self.world.until(at("2015-12-30T05:00"))
         with self._notifying("notices of one day more") as advance:
             self.exit.extend(A_DAY_MORE, b"One day more.", advance)
@@ -259,12 +250,12 @@ class Replay:
         }
 
     def check_all(self, crowd: Population) -> int:
-        """Everything of these people opens; how many things that are. Raises SecurityError."""
+        """Open all mail and messages of these people; how many. Raises SecurityError."""
         responses = Responses(self.exit, crowd)
         return sum(map(responses.check_opens, crowd.people))
 
     def untouched(self) -> int:
-        """What the others have opens, and what moved away too. A failure when it does not."""
+        """Open everything of users elsewhere and of moved users; how many."""
         opened = 0
         try:
             opened = self.check_all(self.others)

@@ -1,7 +1,7 @@
-"""The server of the replay: the real engines over a real folder, and a clock that the replay sets.
+"""The replay's server: the real engines over a real folder, with a simulated clock.
 
-Nothing listens and nothing waits: what a process would do from time to time is done by `settle`.
-The embedded witness's own key cosigns, in this process.
+Nothing listens; `settle` does all periodic work. The embedded witness's key cosigns in this
+process.
 """
 
 import random
@@ -47,27 +47,25 @@ _NOTICES: Final = 200
 
 
 def at(day: str) -> int:
-    """Unix milliseconds of a time such as `2015-07-24T09:00`, UTC."""
+    """Unix milliseconds of a UTC time such as `2015-07-24T09:00`."""
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
 
 
 class ReplayClock:
-    """`ports.clock.Clock`: it stands still until the replay sets it, and both its times go on."""
+    """`ports.clock.Clock` that advances only when the replay sets it."""
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = self._begun_ms = now_ms
 
     def wall_ms(self) -> int:
-        """Unix time in milliseconds."""
         return self.now_ms
 
     def monotonic(self) -> float:
-        """Seconds since the replay began."""
         return (self.now_ms - self._begun_ms) / 1000
 
 
 class World:
-    """One server with its users. `chance` is the seeded randomness."""
+    """One server with its users; `chance` is the seeded randomness."""
 
     def __init__(self, folder: Path, seed: int, now_ms: int) -> None:
         home = {("enterprise", "market"): "CA"}
@@ -89,7 +87,6 @@ class World:
         self._start()
 
     def _start(self) -> None:
-        """The engines, as a server starts them."""
         self.ledger = Ledger(
             writer=self.writer,
             reader=self.reader,
@@ -128,18 +125,15 @@ class World:
         self.notices.start(self.engine)
 
     def close(self) -> None:
-        """End it; what is durable stays in its folder."""
         self.database.close()
 
-    # --- Time ------------------------------------------------------------------------------
-
     def until(self, now_ms: int) -> None:
-        """The clock goes on to that time, and the ledger tells of it."""
+        """Advance the clock, and publish an epoch."""
         self.clock.now_ms = max(self.clock.now_ms + 1000, now_ms)
         self.settle()
 
     def settle(self) -> None:
-        """Commit, cosign and publish until nothing waits."""
+        """Commit, cosign and publish until nothing is waiting."""
         for _ in range(_ROUNDS):
             self.writer.commit()
             self._cosign()
@@ -161,7 +155,7 @@ class World:
             self.ledger.cosigned([line], self.clock.now_ms)
 
     def write(self, *commands: Command[Any]) -> list[Any]:
-        """Durable in one transaction; the result of each. Raises StorageError."""
+        """Run commands in one transaction; their results. Raises StorageError."""
         results: list[Any] = []
         for command in commands:
             self.writer.submit(command, results.append)
@@ -172,7 +166,7 @@ class World:
         return results
 
     def answer(self, begin: Callable[[Done[Result]], None]) -> Result:
-        """What a service calls back with. Raises its error."""
+        """The result of a service with a callback. Raises its error."""
         answers: list[Result | BlackthornError] = []
         begin(answers.append)
         self.writer.commit()
@@ -182,14 +176,11 @@ class World:
             raise answer
         return answer
 
-    # --- People ----------------------------------------------------------------------------
-
     def open_market(self, market: str) -> None:
-        """Its key is made for its first user."""
         market_start.open_market(self.database, self.market_keys, market, self.clock.now_ms)
 
     def add_user(self, address: str, market: str, language: str = "en") -> str:
-        """A user with a code; the nameplate of the code."""
+        """Add a user with an activation code; its nameplate."""
         self._codes += 1
         code = NewCode(f"{self._codes:06}", _NO_CODE, _NEVER_MS)
         home = Home(market, language)
@@ -198,7 +189,7 @@ class World:
         return code.nameplate
 
     def enrol(self, people: Sequence[tuple[str, Person]]) -> None:
-        """Activate the device of each (nameplate, person), in one transaction."""
+        """Activate the device of each (nameplate, person) in one transaction."""
         results: list[object] = []
         for nameplate, person in people:
             self._enrol(nameplate, person, results.append)
@@ -227,14 +218,11 @@ class World:
         self.writer.submit(replace(command, key_packages=(), last_resort=None), done)
 
     def statements(self, address: str) -> list[bytes]:
-        """The statements of a user's chain."""
         chain = self.engine.read(ReadChain(Address(address), 0))
         return [] if chain is None else [row.statement for row in chain.statements]
 
-    # --- Mail and messages -----------------------------------------------------------------
-
     def number(self, address: str) -> int:
-        """The row of a user."""
+        """The row number of a user."""
         return self._user(address).number
 
     def _user(self, address: str) -> UserRecord:
@@ -244,12 +232,12 @@ class World:
         return user
 
     def store_mail(self, mails: Sequence[tuple[str, bytes]]) -> None:
-        """Sealed mails, each for an address."""
+        """Store (address, sealed mail) pairs."""
         rows = tuple(SealedMail(self.number(address), sealed) for address, sealed in mails)
         self.write(StoreMail(rows, self.clock.now_ms))
 
     def receive(self, address: str, content: bytes) -> None:
-        """A mail from outside, sealed and stored. Raises RecipientRefusedError."""
+        """Seal and store a mail from outside. Raises RecipientRefusedError."""
         recipient = self.answer(partial(self.recipient_policy.recipient, address))
         self.store_mail([(address, self._seal(address, content, recipient.certificate))])
 
@@ -258,7 +246,7 @@ class World:
         return seal_mail(content, envelope, parse_certificate(certificate), self.chance.randbytes)
 
     def tell_all(self, told: Callable[[int], None]) -> None:
-        """Everybody who is due gets their notice as sealed mail, or is noted as unreachable."""
+        """Send all due notices as sealed mail, or record users as unreachable."""
         while due := self.answer(partial(self.notices.due, _NOTICES)):
             self.write(*map(self._notice, due))
             for notice in due:
@@ -274,7 +262,7 @@ class World:
         return Together((put, self.notices.note_stored(notice)))
 
     def store_parcels(self, parcels: Sequence[tuple[str, bytes]]) -> None:
-        """Group parcels, each for the one device of an address."""
+        """Store (address, parcel) pairs for each user's only device."""
         first = self.engine.read(FirstSeq())
         rows = [
             (self._user(address).devices[0].number, seq, sealed)
@@ -293,12 +281,11 @@ class World:
         return found
 
     def waiting_parcels(self, address: str) -> list[bytes]:
-        """What waits for their device, without the market's layer."""
+        """The parcels waiting for a user's device, without the market's layer."""
         found = self.engine.read(
             WaitingParcels(self._user(address).devices[0].number, 0, False, 1000, 2**24)
         )
         return [parcel.sealed for parcel in found]
 
     def count(self, query: str, *values: object) -> int:
-        """A number from the database."""
         return int(self.database.reading.execute(query, values).get or 0)
