@@ -22,6 +22,8 @@ from tests.faults.server_process import ServerProcess, add_user, initialise, run
 
 SECRET_ADDRESS = "zebra-9f31@acme.example"
 
+REAL_STARTS = True
+
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
