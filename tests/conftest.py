@@ -1,11 +1,16 @@
-"""What `make test` leaves to `make test-long`, and how both draw their examples."""
+"""What `make test` leaves to `make test-long`, how both draw, and where starts are quick."""
 
+from collections.abc import Generator
 from typing import Any
 
 import hypothesis
 import pytest
 
+from tests.support.quick_start import quick_start
 from tests.support.runs import Run
+
+QUICK = ("tests/faults/", "tests/hostile/test_interception.py")
+"""Where the program is started quickly, but for tests marked real_start."""
 
 LEFT = pytest.StashKey[set[str]]()
 
@@ -30,6 +35,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[LEFT].update(item.nodeid for item in left)
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if not item.nodeid.startswith(QUICK) or item.get_closest_marker("real_start"):
+        return (yield)
+    with quick_start():
+        return (yield)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

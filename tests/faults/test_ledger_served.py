@@ -310,7 +310,7 @@ def free_port() -> int:
 
 # --- Killed at any moment -----------------------------------------------------------------
 
-KILLS = 40
+KILLS = runs.pick(12, 40)
 LIFE_SECONDS = 4
 """A server that makes no step for so long, as all has been published, is killed too."""
 

@@ -27,6 +27,9 @@ from blackthorn.mail.render.render import render
 from blackthorn.storage.sqlite.database import Database
 from tests.support.stored import StoredMail
 
+pytestmark = pytest.mark.real_start
+"""What is imported counts for the memory that is measured."""
+
 MIB = 1024 * 1024
 ADDRESS = "user1@acme.example"
 RIGHT_CODES = {"550 5.6.11", "552 5.3.4", "554 5.6.0", "554 5.4.6"}

@@ -16,7 +16,7 @@ from tests.faults.test_mail_corpus import ADDRESS, served
 from tests.support import runs
 from tests.support.stored import StoredMail
 
-ROUNDS = 12
+ROUNDS = runs.pick(6, 12)
 
 
 def load(port: int, name: str, accepted: set[str]) -> None:
@@ -46,7 +46,9 @@ def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
             ]
             for sender in senders:
                 sender.start()
-            time.sleep(0.25 + source.random() * 0.4)
+            while not accepted and any(sender.is_alive() for sender in senders):
+                time.sleep(0.005)
+            time.sleep(source.random() * 0.4)
             os.kill(server.process, signal.SIGKILL)
             for sender in senders:
                 sender.join()
@@ -67,4 +69,4 @@ def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
         assert accepted <= set(found) and len(found) - len(accepted) <= len(senders)
         total += len(accepted)
     print(f"{total} mails answered 250 in {ROUNDS} rounds, none lost")
-    assert total > ROUNDS
+    assert total >= ROUNDS

@@ -22,8 +22,6 @@ from tests.faults.server_process import ServerProcess, add_user, initialise, run
 
 SECRET_ADDRESS = "zebra-9f31@acme.example"
 
-REAL_STARTS = True
-
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -53,6 +51,7 @@ def test_init_makes_a_folder_that_only_its_owner_can_read(directory):
     assert modes == dict.fromkeys((*files, "policy.txt"), 0o600) | {"witness": 0o700}
 
 
+@pytest.mark.real_start
 def test_a_second_init_is_refused_and_changes_nothing(directory):
     before = {each: each.read_bytes() for each in directory.rglob("*") if each.is_file()}
     done = run("init", str(directory), "--domain", "other.example")
@@ -177,6 +176,7 @@ def test_a_second_server_on_the_same_folder_is_refused(directory):
 # --- Start and stop -----------------------------------------------------------------------
 
 
+@pytest.mark.real_start
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_drains_and_stops_on_a_signal(directory, number):
     with ServerProcess(directory) as server:
@@ -193,6 +193,7 @@ def test_the_server_drains_and_stops_on_a_signal(directory, number):
     assert not (directory / "blackthorn.db-wal").exists()
 
 
+@pytest.mark.real_start
 def test_the_server_starts_after_a_kill_and_keeps_its_users(directory):
     with ServerProcess(directory) as server:
         add_user(directory, "alice@acme.example")
@@ -314,6 +315,7 @@ def test_the_bounds_of_a_code_life_are_allowed(directory):
 # --- Operations ---------------------------------------------------------------------------
 
 
+@pytest.mark.real_start
 def test_health_readiness_and_metrics(directory):
     with ServerProcess(directory) as server:
         assert server.get("/healthz") == (200, "alive\n")
@@ -441,6 +443,7 @@ def test_bad_requests_to_the_operations_port(directory):
         assert server.stop(signal.SIGTERM) == 0
 
 
+@pytest.mark.real_start
 def test_no_core_dump_can_hold_mail(directory):
     with ServerProcess(directory) as server:
         bounds = Path(f"/proc/{server.process.pid}/limits").read_text()

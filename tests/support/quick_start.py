@@ -7,12 +7,14 @@ that were asked for; only its import was done before. Tests of a start itself do
 
 import contextlib
 import ctypes
+import functools
 import inspect
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,21 +39,27 @@ class Zygote:
                 cwd=Path(__file__).parents[2],
             )
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+        self._lock = threading.Lock()
 
     def fork(self, order: dict[str, Any], streams: list[int]) -> int:
         """Start it; the id of a process whose parent is this one."""
-        self._prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        try:
-            socket.send_fds(self._orders, [json.dumps(order).encode()], streams)
-            return int(self._orders.recv(32))
-        finally:
-            self._prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+        with self._lock:
+            self._prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            try:
+                socket.send_fds(self._orders, [json.dumps(order).encode()], streams)
+                return int(self._orders.recv(32))
+            finally:
+                self._prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@functools.cache
+def zygote() -> Zygote:
+    """The only one, made when it is needed."""
+    return Zygote()
 
 
 class _QuickPopen(subprocess.Popen[Any]):
     """Starts the program from the zygote, and everything else as its base does."""
-
-    zygote: Zygote | None = None
 
     def _execute_child(self, *arguments: Any) -> None:  # type: ignore[override]
         asked = _signature.bind(self, *arguments).arguments
@@ -67,9 +75,7 @@ class _QuickPopen(subprocess.Popen[Any]):
         }
         ends = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         streams = [own if end == -1 else end for own, end in enumerate(ends)]
-        if _QuickPopen.zygote is None:
-            _QuickPopen.zygote = Zygote()
-        self.pid = _QuickPopen.zygote.fork(order, streams)
+        self.pid = zygote().fork(order, streams)
         self._child_created = True
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         self._close_pipe_fds(*(asked[name] for name in pipes))

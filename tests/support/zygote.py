@@ -41,7 +41,7 @@ def preload() -> None:
 
 
 def fork_at_request(orders: socket.socket) -> list[str]:
-    """Fork for each order and tell the process id; returns only in what was forked: module and words.
+    """Fork for each order and tell the process id; returns in what was forked: what to run.
 
     Forked twice: as the process in the middle ends, the test becomes the parent (it has asked
     to be given orphans), and only then it is told.
