@@ -1,4 +1,4 @@
-"""Limits of one SMTP server: connections, and memory for mail in the clear."""
+"""Limits of one SMTP server: connections, and memory for plain mail."""
 
 import ipaddress
 from collections import Counter
@@ -10,7 +10,7 @@ from blackthorn.mail.errors import MailRefusedError
 
 
 def client_key(host: str) -> str:
-    """Who counts as one client: an IPv4 address, or the /64 of an IPv6 address."""
+    """One client: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -28,11 +28,10 @@ class ConnectionLimit:
 
     @property
     def total(self) -> int:
-        """Connections open now."""
         return self._open.total()
 
     def enter(self, client: str) -> bool:
-        """Count one more connection of `client`; False, uncounted, when a bound is reached."""
+        """Count a connection of `client`; False, uncounted, at a bound."""
         if (
             self.total >= limits.MAX_SMTP_CONNECTIONS
             or self._open[client] >= limits.MAX_SMTP_CONNECTIONS_PER_CLIENT
@@ -42,14 +41,13 @@ class ConnectionLimit:
         return True
 
     def leave(self, client: str) -> None:
-        """One connection of `client` is over."""
         self._open[client] -= 1
         if self._open[client] <= 0:
             del self._open[client]
 
 
 class Share:
-    """The memory that one mail holds."""
+    """The memory of one mail."""
 
     def __init__(self, budget: "MailMemory", client: str) -> None:
         self._budget = budget
@@ -57,18 +55,17 @@ class Share:
         self.size = 0
 
     def grow(self, size: int) -> None:
-        """Take `size` bytes more. Raises MailRefusedError 452 4.3.1 when there are none."""
+        """Take `size` bytes more. Raises MailRefusedError 452 4.3.1 at a bound."""
         self._budget.take(self._client, size)
         self.size += size
 
     def release(self) -> None:
-        """Give it all back: the mail is thrown away, or done with."""
         self._budget.give_back(self._client, self.size)
         self.size = 0
 
 
 class MailMemory:
-    """Bytes of unsealed mail in memory, over all connections and by client."""
+    """Bytes of plain mail in memory, in all and by client."""
 
     def __init__(self) -> None:
         self._held: Counter[str] = Counter()
@@ -76,12 +73,11 @@ class MailMemory:
 
     @property
     def total(self) -> int:
-        """Bytes held now."""
         return self._total
 
     @contextmanager
     def share(self, client: str) -> Iterator[Share]:
-        """Memory for one mail of `client`, given back at the end."""
+        """Memory for one mail of `client`, released at the end."""
         share = Share(self, client)
         try:
             yield share

@@ -1,4 +1,4 @@
-"""Bounds of `edges`: each with its name, its unit and its reason."""
+"""Bounds of `edges`."""
 
 from blackthorn.wire.units import MIB
 

@@ -1,9 +1,8 @@
 """TLS of the link: TLS 1.3 alone, the server's own key, no certificate authority.
 
-The *binding* names one TLS connection: the client's Finished message (what Python calls
-`tls-unique`), which only the two ends of it know, then the 32-byte hash of the server's
-SubjectPublicKeyInfo. Session tickets are off, so that each connection has a handshake and a
-binding of its own.
+The *binding* names one TLS connection: the client's Finished message (Python's `tls-unique`), which
+only its two ends know, then the 32-byte hash of the server's SubjectPublicKeyInfo. Session tickets
+are off, so that each connection has its own handshake and binding.
 """
 
 import hmac
@@ -18,14 +17,14 @@ from blackthorn.ids import Fingerprint
 
 INTERCEPTED: Final = (
     "the network is intercepting this connection: the server's key is not the one that this "
-    "device learned at its activation; nothing was sent. Try another network; if it stays, "
-    "ask your administrator over another way"
+    "device learned at its activation; nothing was sent. Try another network; if that fails too, "
+    "ask your administrator in another way"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
-    """The server's side: a context, and the fingerprint of the key that it shows."""
+    """The server's context, and the fingerprint of its key."""
 
     context: ssl.SSLContext
     fingerprint: Fingerprint
@@ -49,7 +48,7 @@ def server_tls(key: Path, certificate: Path) -> ServerTls:
 
 
 def binding_of(ssl_object: Any, fingerprint: Fingerprint) -> bytes:
-    """The binding of an established connection. Raises SecurityError when TLS gives none."""
+    """The binding of an established connection. Raises SecurityError without one."""
     finished = ssl_object.get_channel_binding("tls-unique")
     if not finished:
         raise SecurityError("the TLS connection has no binding")
@@ -63,7 +62,7 @@ class PinError(ssl.SSLError):
 def client_context(pin: Fingerprint | None) -> ssl.SSLContext:
     """A context whose handshake fails with PinError unless the server's key has this pin.
 
-    With None any key is accepted: only for activation, which binds the key by SPAKE2.
+    None accepts any key: only for activation, where SPAKE2 binds the key.
     """
 
     class PinnedObject(ssl.SSLObject):
@@ -83,7 +82,7 @@ def client_context(pin: Fingerprint | None) -> ssl.SSLContext:
 
 
 def fingerprint_of(ssl_object: Any) -> Fingerprint:
-    """The fingerprint of the peer's key. Raises SecurityError when it has shown none."""
+    """The fingerprint of the peer's key. Raises SecurityError without a certificate."""
     certificate = ssl_object.getpeercert(binary_form=True)
     if certificate is None:
         raise SecurityError("the server has shown no certificate")

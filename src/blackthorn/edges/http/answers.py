@@ -1,4 +1,4 @@
-"""HTTP answers to errors by their kind: the one table of this edge."""
+"""The table of HTTP statuses for errors."""
 
 import asyncio
 from typing import Final
@@ -27,11 +27,11 @@ STATUS: Final[dict[type[errors.BlackthornError], int]] = {
     errors.DefectError: 500,
     errors.BlackthornError: 500,
 }
-"""The nearest class counts. SecurityError: what is stored or was sent must not be relied on now."""
+"""The nearest class counts. SecurityError: stored or received data must not be trusted now."""
 
 
 def text_answer(text: str, status: int) -> Response:
-    """One line of text, which is not kept by any cache."""
+    """One line of text that no cache stores."""
     headers = {
         **SECURITY_HEADERS,
         "Content-Type": "text/plain; charset=utf-8",
@@ -41,7 +41,7 @@ def text_answer(text: str, status: int) -> Response:
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
-    """The answer to what a handler raised. What is a fault of ours says nothing of itself."""
+    """Answer to a handler's error; a fault of ours shows no details."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status < 500 or isinstance(
         error, errors.StorageError | errors.UnavailableError | errors.SecurityError
@@ -49,4 +49,4 @@ async def answer_error(request: Request, error: Exception) -> Response:
         return text_answer(str(error), status)
     context = {"message": "an HTTP handler failed", "exception": error, "work": "HTTP"}
     asyncio.get_running_loop().call_exception_handler(context)
-    return text_answer("a fault of this server", status)
+    return text_answer("internal server error", status)

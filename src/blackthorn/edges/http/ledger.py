@@ -1,12 +1,10 @@
 """The ledger over HTTPS as tiles (c2sp.org/tlog-tiles), for auditors, mirrors and anybody.
 
-Below `/` lies what is published: `checkpoint`, `tile/…`, `tile/entries/…`, `policy`, `config`,
-and a page for people; below `/report/` the transparency report (`report_http`), below `/closures/`
-the statements of closed markets. Below `/pending/` lie the tiles of a checkpoint that waits for its
-witnesses, without that checkpoint: auditors read the entries before they sign, and nobody can use
-them for anything else. No address of a client
-is logged. TLS only keeps the network from watching: what is served here is believed for the
-log's signature and its witnesses' alone.
+`/` has the published `checkpoint`, `tile/…`, `tile/entries/…`, `policy`, `config`, and a page for
+people; `/report/` the transparency report, `/closures/` the statements of closed markets.
+`/pending/` has the tiles of a checkpoint that waits for its witnesses, without that checkpoint, for
+auditors. No client address is logged. TLS only hides requests: data is trusted by the signatures of
+log and witnesses.
 """
 
 import datetime
@@ -37,7 +35,7 @@ _EXIT: Final = re.compile(r"X-[A-Z]{2}-[0-9]{1,4}")
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 AN_HOUR: Final = "public, max-age=3600, immutable"
-"""A partial tile never changes either; but a full one takes its place."""
+"""A partial tile never changes, but a full one replaces it."""
 
 SECONDS: Final = "public, max-age=2"
 NEVER: Final = "no-store"
@@ -45,7 +43,7 @@ NEVER: Final = "no-store"
 
 @dataclass(frozen=True, slots=True)
 class PublishedEpoch:
-    """The newest published epoch: its cosigned note, and what the page for people tells."""
+    """The newest published epoch: its cosigned note, and facts for the page."""
 
     note: bytes
     size: int
@@ -61,24 +59,23 @@ class Tiles(Log, Protocol):
     vkey: str
 
     def newest(self) -> PublishedEpoch | None:
-        """The newest published epoch, None before the first."""
+        """The newest published epoch, or None."""
 
     def pending_size(self) -> int:
-        """The size up to which auditors may read: that of a checkpoint that waits, if any."""
+        """The log's size that auditors may read, with a pending checkpoint."""
 
     async def config(self) -> bytes:
         """The configuration record of the newest published epoch."""
 
     def hashes(self, tile: Tile) -> bytes:
-        """The bytes of a tile that `check_tile` has let pass."""
+        """The bytes of a tile that passed `check_tile`."""
 
 
 Closures = Callable[[str], bytes | None]
-"""The public statement of a closed market by its exit, such as `X-PK-1`, or None."""
+"""Exit, such as `X-PK-1`, → the public statement of its closed market, or None."""
 
 
 def ledger_app(tiles: Tiles, closures: Closures = lambda exit_id: None) -> Starlette:
-    """The application."""
     edge = _Edge(tiles, closures)
     return application(
         [
@@ -95,8 +92,6 @@ def ledger_app(tiles: Tiles, closures: Closures = lambda exit_id: None) -> Starl
 
 
 class _Edge:
-    """One method a route."""
-
     def __init__(self, tiles: Tiles, closures: Closures) -> None:
         self._tiles = tiles
         self._closures = closures

@@ -1,4 +1,4 @@
-"""Bounds of `edges/http`: each with its name, its unit and its reason."""
+"""Bounds of `edges/http`."""
 
 from blackthorn.wire.units import KIB, MIB
 

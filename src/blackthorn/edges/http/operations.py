@@ -1,7 +1,7 @@
 """Operations over HTTP: /healthz, /readyz and /metrics, for the operator's own network.
 
-Just enough HTTP/1.1 for a probe: one GET or HEAD a connection, the head bounded in bytes and
-time, no body read. It tells numbers about the server and nothing about any person.
+Just enough HTTP/1.1 for a probe: one GET or HEAD per connection, the head bounded in bytes and
+time, no body read. No answer names a person.
 """
 
 import asyncio
@@ -17,10 +17,9 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What the program lets be asked.
+    """Callbacks of the program.
 
-    `problems` names what keeps the server from serving, one line each; empty when it is
-    ready. `warnings` names what its administrator is to do. `metrics` gives Prometheus' text.
+    `problems`: why the server is not ready, one line each. `metrics`: Prometheus' text.
     """
 
     problems: Callable[[], Awaitable[list[str]]]
@@ -29,7 +28,7 @@ class Operations:
 
 
 async def serve_ops(operations: Operations, host: str, port: int) -> asyncio.Server:
-    """Listen on `host`:`port`. Raises OSError when that is not possible."""
+    """Listen on `host`:`port`. Raises OSError."""
     slots = asyncio.Semaphore(limits.MAX_OPS_CONNECTIONS)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,8 +1,7 @@
-"""The transparency report over HTTPS: made of what is published, kept until more is.
+"""The transparency report over HTTPS, made of the published ledger and cached until it grows.
 
-`/report/` is the half year of the last epoch, `/report/2015H2` any period that the ledger
-reaches, with the endings of `report.files`. The log is read once, in small pieces between which
-everything else goes on; one request at a time makes files, and the others wait for them.
+`/report/` is the last epoch's half year, `/report/2015H2` any other period of the ledger, with the
+endings of `report.files`. The log is read once, in small pieces; one request at a time makes files.
 """
 
 import asyncio
@@ -29,17 +28,16 @@ TYPES: Final = {
     FEED: "application/atom+xml; charset=utf-8",
 }
 _PIECE: Final = 64
-"""Entries read at a time: at two signatures each, a tenth of a second."""
+"""Entries read at a time: a tenth of a second, with two signatures each."""
 
 _BUSY: Final = "the ledger cannot be read now; try later"
 
 
 class Published(Protocol):
-    """How large what is published is."""
+    """The published log; `size` counts entries."""
 
     @property
-    def size(self) -> int:
-        """Entries."""
+    def size(self) -> int: ...
 
 
 class Log(Protocol):
@@ -48,14 +46,13 @@ class Log(Protocol):
     policy: str
 
     def newest(self) -> Published | None:
-        """The newest published epoch, None before the first."""
+        """The newest published epoch, or None."""
 
-    async def entries(self, start: int, count: int) -> list[bytes]:
-        """Exactly these entries."""
+    async def entries(self, start: int, count: int) -> list[bytes]: ...
 
 
 def report_routes(log: Log) -> list[BaseRoute]:
-    """The routes, to stand before any that takes every path."""
+    """The routes; put them before any that takes every path."""
     edge = _Edge(log)
     return [
         Route("/report", edge.redirect),
@@ -65,8 +62,6 @@ def report_routes(log: Log) -> list[BaseRoute]:
 
 
 class _Edge:
-    """One method a route."""
-
     def __init__(self, log: Log) -> None:
         self._log = log
         self._history = History()
@@ -104,7 +99,10 @@ class _Edge:
         async with self._making:
             stand = await self._read_to(published.size)
             period = asked or half_year(stand.unix_ms)
-            if asked is not None and not _reached(stand, asked):
+            if asked is not None and not any(
+                known.start_ms < asked.end_ms and asked.start_ms < known.end_ms
+                for known in periods(stand)
+            ):
                 raise errors.AbsentError("the ledger does not reach that period")
             files = await self._made(stand, period)
         return files[FEED if ending == FEED else f"{period.name}{ending}"], ending
@@ -117,7 +115,7 @@ class _Edge:
             await asyncio.sleep(0)
         stand = self._history.stand
         if stand is None or stand.size != self._history.size:
-            raise errors.DamageError("what is published does not end with a head")
+            raise errors.DamageError("the published log does not end with a head")
         return stand
 
     async def _made(self, stand: Snapshot, period: Period) -> dict[str, bytes]:
@@ -132,7 +130,7 @@ class _Edge:
 
 
 def _parse(name: str) -> tuple[Period | None, str]:
-    """The period asked for, None for the current one, and the file's ending."""
+    """The period, None for the current one, and the file's ending."""
     if not name:
         return None, ".html"
     try:
@@ -140,9 +138,3 @@ def _parse(name: str) -> tuple[Period | None, str]:
         return (None, FEED) if ending == FEED else (parse_period(period), ending)
     except errors.InputError as error:
         raise errors.AbsentError(str(error)) from None
-
-
-def _reached(stand: Snapshot, period: Period) -> bool:
-    return any(
-        each.start_ms < period.end_ms and period.start_ms < each.end_ms for each in periods(stand)
-    )

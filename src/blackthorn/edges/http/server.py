@@ -1,8 +1,7 @@
-"""An HTTP/1.1 server for a Starlette application: uvicorn, bounded in connections and in time.
+"""An HTTP/1.1 server for a Starlette application: uvicorn, bounded in connections and time.
 
-Shared by the ledger's tiles and by witnesses. No access is logged and no address of a client
-is kept beyond its connection. uvicorn's own signal handling and log are off: the program that
-serves decides when to end, and faults go to the event loop's handler.
+Shared by the ledger's tiles and by witnesses. No access is logged. uvicorn's signal handling and
+log are off: the program decides when to end, and faults go to the event loop's handler.
 """
 
 import asyncio
@@ -31,11 +30,11 @@ from blackthorn.server.counters import Histogram
 
 _MUTE: Final = logging.CRITICAL + 1
 _GRACE_SECONDS: Final = 2
-"""How long a request under way may take once the server ends."""
+"""Time for running requests once the server ends."""
 
 
 class ImpatientProtocol(H11Protocol):
-    """One connection, which is cut when it takes too long, or is one too many.
+    """One connection, cut when it is too slow or one too many.
 
     uvicorn bounds only the time between two requests; this bounds the rest.
     """
@@ -45,7 +44,7 @@ class ImpatientProtocol(H11Protocol):
     _key = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, and give it time for its first request."""
+        """Count the connection, and start the time for its first request."""
         super().connection_made(transport)
         host = self.client[0] if self.client else ""
         self._key = client_key(host)
@@ -59,7 +58,7 @@ class ImpatientProtocol(H11Protocol):
         self._allow(limits.HTTP_REQUEST_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on, and see whether a request is complete, under way, or still to come."""
+        """Start the time for the answer or the next request."""
         super().data_received(data)
         under_way = self.cycle is not None and not self.cycle.response_complete
         if under_way and not self._answering:
@@ -69,7 +68,7 @@ class ImpatientProtocol(H11Protocol):
             self._allow(limits.HTTP_REQUEST_SECONDS)
 
     def on_response_complete(self) -> None:
-        """The answer is handed to the transport; what it still buffers must be read in time."""
+        """The transport has the answer; the client must read it in time."""
         self._answering = False
         self._stop()
         super().on_response_complete()
@@ -91,7 +90,7 @@ class ImpatientProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves the signals to the program and says when it serves."""
+    """uvicorn's server without signal handling; `serving` is set once it serves."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -107,7 +106,7 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """A listening server. `port` is the one it got when 0 was asked for."""
+    """A listening server. `port` is the real one when 0 was requested."""
 
     def __init__(self, server: _Server, task: asyncio.Task[None], port: int) -> None:
         self._server = server
@@ -115,7 +114,7 @@ class HttpServer:
         self.port: Final = port
 
     async def close(self) -> None:
-        """Take no more connections and end those there are."""
+        """Refuse new connections and close all."""
         self._server.should_exit = True
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -128,11 +127,10 @@ async def serve_http(
     tls: ssl.SSLContext | None = None,
     seconds: Histogram | None = None,
 ) -> HttpServer:
-    """Serve `app` on `host`:`port`, over TLS when a context is given.
+    """Serve `app` on `host`:`port`, with a context over TLS.
 
-    `seconds` takes how long each request was answered.
-
-    Raises UnavailableError, which says `what` cannot listen, when that is not possible.
+    `seconds` gets the duration of each request. Raises UnavailableError, naming `what`, when it
+    cannot listen.
     """
     logging.getLogger("uvicorn").setLevel(_MUTE)
     logging.getLogger("uvicorn.error").setLevel(_MUTE)
@@ -176,9 +174,9 @@ def _timed(app: ASGIApp, seconds: Histogram) -> ASGIApp:
 
 
 def _report_end(server: _Server, what: str, task: asyncio.Task[None]) -> None:
-    """Tell the event loop's handler when a server ends that nobody has closed."""
+    """Report to the event loop's handler a server that ends unexpectedly."""
     if not server.should_exit and not task.cancelled():
-        error = task.exception() or UnavailableError(f"{what} serves no more")
+        error = task.exception() or UnavailableError(f"{what} has stopped serving")
         context = {"message": "an HTTP server has ended", "exception": error, "work": what}
         task.get_loop().call_exception_handler(context)
 
@@ -193,19 +191,19 @@ def _listen(what: str, host: str, port: int) -> socket.socket:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
     listening.setblocking(False)
-    # Head and body are two writes: without this the second waits for the first to be confirmed.
+    # Head and body are two writes; without this the second waits for an ACK of the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 def application(routes: list[BaseRoute]) -> Starlette:
-    """A Starlette application that answers errors by the table of `edges.http.answers`."""
+    """A Starlette application that answers errors by `edges.http.answers`."""
     handlers = {BlackthornError: answer_error, Exception: answer_error}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
 async def read_body(request: Request, most: int) -> bytes | None:
-    """The body of a request, None when it has more than `most` bytes."""
+    """The body of a request, or None above `most` bytes."""
     body = bytearray()
     async for piece in request.stream():
         body += piece

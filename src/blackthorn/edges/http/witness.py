@@ -1,8 +1,7 @@
-"""A witness over HTTP (c2sp.org/tlog-witness, v1.1): bytes to the witness and back.
+"""A witness over HTTP (c2sp.org/tlog-witness, v1.1).
 
-`POST /add-checkpoint` asks for a cosignature; `GET /<origin hash>/checkpoint` gives monitors
-the checkpoint that was cosigned last, the hash being SHA-256 of the log's origin in hex. What
-is signed, and whether, is not decided here.
+`POST /add-checkpoint` asks for a cosignature; `GET /<origin hash>/checkpoint` returns the newest
+cosigned checkpoint to monitors, by SHA-256 of the log's origin in hex.
 """
 
 import re
@@ -24,17 +23,17 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class CosigningWitness(Protocol):
-    """What answers; its methods may block."""
+    """The witness; its methods may block."""
 
     def add_checkpoint(self, body: bytes) -> bytes:
-        """Signature lines; raises WitnessRefusal, or another BlackthornError when it cannot."""
+        """Signature lines. Raises WitnessRefusal, or another BlackthornError."""
 
     def latest(self, origin_hash: str) -> bytes | None:
-        """The note that was cosigned last of a log, None without one."""
+        """The newest cosigned note of a log, or None."""
 
 
 def witness_app(witness: CosigningWitness) -> Starlette:
-    """The application, to be served at any prefix."""
+    """The application, for any prefix."""
 
     async def add_checkpoint(request: Request) -> Response:
         body = await read_body(request, limits.MAX_ADD_CHECKPOINT_BYTES)
@@ -49,10 +48,10 @@ def witness_app(witness: CosigningWitness) -> Starlette:
     async def latest(request: Request) -> Response:
         origin_hash = request.path_params["origin_hash"]
         if _HASH.fullmatch(origin_hash) is None:
-            return text_answer("the path is not: SHA-256 of an origin in hex, checkpoint", 404)
+            return text_answer("use the path /<SHA-256 of an origin in hex>/checkpoint", 404)
         note = await run_in_threadpool(witness.latest, origin_hash)
         if note is None:
-            return text_answer("no checkpoint of such a log was cosigned", 404)
+            return text_answer("this witness has cosigned no checkpoint of that log", 404)
         return _answer(note)
 
     return application(
@@ -64,5 +63,5 @@ def witness_app(witness: CosigningWitness) -> Starlette:
 
 
 def _answer(body: bytes, status: int = 200, kind: str = TEXT) -> Response:
-    """With the media type as it is: Starlette would add a charset to `text/x.tlog.size`."""
+    """Without the charset that Starlette would add to `text/x.tlog.size`."""
     return Response(body, status, {**_HEADERS, "Content-Type": kind})

@@ -1,9 +1,8 @@
-"""The log's side of the witness protocol: ask every witness at once, hand on what holds.
+"""The log's side of the witness protocol: ask all witnesses at once, pass on cosignatures.
 
-One task a witness, so that a missing one delays nobody. What a witness says is checked here
-(its line must be a cosignature of just this checkpoint) and again by the ledger. A witness that
-is further than the log, or has seen another tree of its size, has seen another state of this
-log: the ledger is told, with the signed note if the witness shows it.
+One task per witness, so that a missing one delays nobody. A witness's line must be a cosignature of
+this very checkpoint, which the ledger checks again. A witness ahead of the log, or with another
+tree of its size, has seen another state of this log: the ledger gets the size, or the signed note.
 """
 
 import asyncio
@@ -24,55 +23,52 @@ from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
 from blackthorn.wire.note import VerifierKey
 
 _TRIES: Final = 3
-"""Requests in a row while a witness only corrects the size that we thought it was at."""
+"""Requests in a row while a witness only corrects our assumption of its size."""
 
 _GRACE_SECONDS: Final = 0.2
-"""So long those witnesses that answer are waited for, after the first of them has."""
+"""How long further witnesses are waited for, after the first answer."""
 
 
 class Tasks(Protocol):
-    """Named tasks that the program supervises and ends (`programs.periodic`)."""
+    """Supervised tasks of the program (`programs.periodic`)."""
 
     def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """Do `work` again whenever it ends; report what it raises, and go on after a pause."""
+        """Repeat `work`; report an error and continue after a pause."""
 
 
 class Waiting(Protocol):
-    """A checkpoint that waits for cosignatures."""
+    """A checkpoint that waits for cosignatures; the log has signed its note."""
 
     @property
-    def note(self) -> bytes:
-        """Signed by the log."""
-
+    def note(self) -> bytes: ...
     @property
     def size(self) -> int: ...
-
     @property
     def root(self) -> bytes: ...
 
     def consistency(self, old_size: int) -> list[bytes]:
-        """The proof from a size that is not larger."""
+        """The proof from a smaller or equal size."""
 
 
 class CosignedLedger(Protocol):
-    """The ledger, as far as its witnesses are concerned."""
+    """The ledger as the witness client uses it."""
 
     @property
     def waiting(self) -> Waiting | None:
-        """What witnesses should sign now."""
+        """The checkpoint to cosign."""
 
     def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
-        """Signature lines over what waits."""
+        """Signature lines over the pending checkpoint."""
 
     def behind(self, shown: bytes | int, now_ms: int) -> None:
-        """A witness knows another state of this log: its signed note, or only its size."""
+        """A witness knows another state of this log: its signed note, or its size."""
 
 
 @dataclass
 class Peer:
-    """One witness, and how it stands with us. Times are Unix milliseconds, 0 for never.
+    """One witness and its state. Times are Unix milliseconds, 0 for never.
 
-    Without an address it is not asked; give it one, then set `wanted`.
+    Without an address it is not asked; set one, then `wanted`.
     """
 
     name: str
@@ -130,7 +126,7 @@ class WitnessClient:
         await self._http.aclose()
 
     def look(self) -> None:
-        """Have every witness asked, if there is a checkpoint that it was not asked about yet."""
+        """Ask every witness about a new checkpoint."""
         waiting = self._ledger.waiting
         note = None if waiting is None else _text(waiting.note)
         if note != self._noted:
@@ -139,10 +135,10 @@ class WitnessClient:
                 peer.wanted.set()
 
     async def ask_first(self, published: Waiting | None) -> None:
-        """Find out, before the ledger goes on, whether a witness knows a newer state of it.
+        """At the start, find out whether a witness knows a newer state of the ledger.
 
-        Each is shown what is published; the ledger is told of whoever is elsewhere. A witness
-        that cannot be reached is left out.
+        Each is shown the published checkpoint; the ledger is told of a witness at another state. An
+        unreachable witness is skipped.
         """
 
         async def ask(peer: Peer) -> None:
@@ -159,7 +155,7 @@ class WitnessClient:
         await asyncio.gather(*(ask(peer) for peer in self.peers if peer.url))
 
     async def _attend(self, peer: Peer) -> None:
-        """Wait until one witness is wanted, and ask it once. Called again and again."""
+        """Wait until the witness is wanted, and ask it once."""
         await peer.wanted.wait()
         waiting = self._ledger.waiting
         done = waiting is not None and peer.line and peer.line[0] == _text(waiting.note)
@@ -197,13 +193,13 @@ class WitnessClient:
             self._flush = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._hand_on)
 
     def _current_lines(self) -> list[str]:
-        """The lines over what waits now."""
+        """The lines over the pending checkpoint."""
         waiting = self._ledger.waiting
         note = None if waiting is None else _text(waiting.note)
         return [peer.line[1] for peer in self.peers if peer.line and peer.line[0] == note]
 
     def _hand_on_if_all(self) -> None:
-        """At once, when nobody is left who answers."""
+        """Pass the lines on once no witness without a failure is missing."""
         asked = sum(not peer.failures for peer in self.peers)
         if (lines := self._current_lines()) and len(lines) >= asked:
             self._hand_on()
@@ -217,7 +213,7 @@ class WitnessClient:
             self.look()
 
     async def _ask(self, peer: Peer, waiting: Waiting) -> str:
-        """The witness's line; raises VerificationError, InputError or UnavailableError."""
+        """The witness's line. Raises VerificationError, InputError, UnavailableError."""
         for _ in range(_TRIES):
             old = min(peer.size, waiting.size)
             proof = tuple(waiting.consistency(old))
@@ -238,7 +234,7 @@ class WitnessClient:
         raise UnavailableError("does not stay at one size")
 
     async def _tell_behind(self, peer: Peer, size: int | None) -> None:
-        """Tell the ledger, with the note that the witness shows monitors if it is the log's."""
+        """Tell the ledger, with the note that the witness publishes if the log signed it."""
         origin = hashlib.sha256(self._log.name.encode()).hexdigest()
         note: bytes | None = None
         try:
@@ -256,7 +252,7 @@ class WitnessClient:
     async def _send(
         self, peer: Peer, method: str, path: str, body: bytes | None
     ) -> tuple[int, str, bytes]:
-        """Status, media type and bounded body of an answer. Raises InputError, httpx' errors."""
+        """Status, media type and bounded body. Raises InputError, httpx' errors."""
         url = f"{peer.url.rstrip('/')}/{path}"
         async with self._http.stream(method, url, content=body) as answer:
             read = bytearray()
@@ -275,7 +271,7 @@ _FAILURES: Final = (
     InputError,
     VerificationError,
 )
-"""How asking a witness may fail without a fault of ours."""
+"""Errors of a request that are the witness's."""
 
 
 def _say(error: BaseException) -> str:
@@ -285,5 +281,4 @@ def _say(error: BaseException) -> str:
 
 
 def _text(note: bytes) -> bytes:
-    """What of a note its lines do not change."""
     return note.rpartition(b"\n\n")[0]

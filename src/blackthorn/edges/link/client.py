@@ -22,10 +22,10 @@ CONNECT_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 2.0
 CHECK_SECONDS: Final = limits.LINK_IDLE_SECONDS / 12
 OPENING_CHECK_SECONDS: Final = 2.0
-"""Between two looks at the silence of the server: always, and until the link is opened."""
+"""Periods of the check for a silent server: of an open link, and before."""
 
 MAX_UNREAD_BYTES: Final = 2 * limits.MAX_FRAME_BYTES
-"""Received and not yet taken by `receive`; beyond it the server is made to wait."""
+"""Bytes queued for `receive`; beyond it the server must wait."""
 
 _SILENT = logging.LoggerAdapter(logging.Logger("picows", logging.CRITICAL + 1))
 
@@ -41,10 +41,9 @@ class LinkClosedError(UnavailableError):
 
 
 class LinkConnection(WSListener):
-    """An open link. Make it by `connect`.
+    """An open link, made by `connect`.
 
-    `fingerprint` is that of the server's key; `binding` that of the TLS connection, which
-    hello and activation sign.
+    `fingerprint` is the server key's; hello and activation sign `binding`, the TLS connection's.
     """
 
     def __init__(self, on_frame: OnFrame | None) -> None:
@@ -66,8 +65,8 @@ class LinkConnection(WSListener):
     def send(self, *frames: f.AnyFrame) -> None:
         """Queue frames; never blocks.
 
-        Raises UnavailableError when the link has ended, ProtocolError when the state of the
-        link does not allow a frame.
+        Raises UnavailableError when the link has ended, ProtocolError when its state forbids a
+        frame.
         """
         for frame in frames:
             if self._end is not None:
@@ -75,14 +74,11 @@ class LinkConnection(WSListener):
             self._transport.send(WSMsgType.BINARY, self._link.send(frame))
 
     async def drain(self) -> None:
-        """Wait until the network has taken most of what was sent."""
+        """Wait until the network has taken most of the queue."""
         await self._writable.wait()
 
     async def receive(self) -> f.AnyFrame:
-        """The next frame. Raises UnavailableError (LinkClosedError) when the link has ended.
-
-        Pings are answered and left out.
-        """
+        """The next frame, without pings. Raises LinkClosedError when the link has ended."""
         while not self._frames:
             if self._end is not None:
                 raise self._end
@@ -96,7 +92,7 @@ class LinkConnection(WSListener):
         return frame
 
     async def close(self) -> None:
-        """Say Bye and end the link."""
+        """Send Bye and close."""
         self._finish(LinkClosedError("this device closed the link"), f.Bye(Code.GOING, ""))
         try:
             await asyncio.wait_for(self._transport.wait_disconnected(), CLOSE_SECONDS)
@@ -194,10 +190,9 @@ async def connect(
 ) -> LinkConnection:
     """Open a link to a server whose key has the fingerprint `pin`.
 
-    `pin` None accepts any key and is for activation alone, where SPAKE2 binds the key.
-    `on_frame`, when given, is called with each frame in place of `receive`.
-    Raises SecurityError, before a byte is sent, when the server shows another key;
-    UnavailableError when it cannot be reached.
+    `pin` None accepts any key, for activation alone, where SPAKE2 binds the key. `on_frame` gets
+    the frames instead of `receive`. Raises SecurityError, before a byte is sent, for another key;
+    UnavailableError when the server cannot be reached.
     """
     name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:

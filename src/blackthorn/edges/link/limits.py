@@ -1,4 +1,4 @@
-"""Bounds of `edges/link`: each with its name, its unit and its reason."""
+"""Bounds of `edges/link`."""
 
 from blackthorn.wire.units import KIB
 

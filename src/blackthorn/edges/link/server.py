@@ -1,7 +1,7 @@
-"""The link's server edge: sockets to the dispatcher. One listener object a connection, no tasks.
+"""The link's server edge: sockets to the dispatcher, one listener object per connection, no tasks.
 
-What is bounded here: the time of the TLS and WebSocket handshakes, the size of a message,
-and what is queued for a peer that does not read. The dispatcher does everything else.
+Bounded here: the times of the TLS and WebSocket handshakes, the size of a message, and the queue
+for a peer that does not read.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ LINK_PATH: Final = b"/link"
 TICK_SECONDS: Final = 0.2
 DAY_SECONDS: Final = 86_400
 SHUTDOWN_SECONDS: Final = 2.0
-"""How long a peer may take to read the last words it is sent."""
+"""How long a peer may take to read the last frames."""
 
 MESSAGE_SLACK: Final = 1024
-"""Above MAX_FRAME_BYTES, so that a frame a little too large is answered with a Bye."""
+"""Above MAX_FRAME_BYTES, so that a slightly larger frame is answered with a Bye."""
 
 _MUTE: Final = logging.CRITICAL + 1
 _SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
@@ -62,7 +62,7 @@ class LinkListener(WSListener):
         self._session = self._dispatcher.connect(self, binding, self._loop.time(), client)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A WebSocket message, or a piece of one, which is not allowed."""
+        """A whole WebSocket message; fragments are not allowed."""
         session = self._session
         if session is None:
             return
@@ -86,7 +86,6 @@ class LinkListener(WSListener):
             self._dispatcher.disconnect(session)
 
     def pause_writing(self) -> None:
-        """More is queued than the peer reads."""
         if self._session is not None:
             self._dispatcher.pause(self._session, self._loop.time())
 
@@ -109,7 +108,7 @@ class LinkListener(WSListener):
 
 
 class LinkServer:
-    """The listening link. `port` is the one it got when 0 was asked for."""
+    """The listening link. `port` is the real one when 0 was requested."""
 
     def __init__(
         self, dispatcher: Dispatcher, server: Any, loop: asyncio.AbstractEventLoop
@@ -130,7 +129,7 @@ class LinkServer:
             self._dispatcher.start_day(day)
 
     async def close(self) -> None:
-        """Take no more connections and tell all peers; the writer must be closed after this."""
+        """Refuse connections and close all; close the writer after this."""
         self._server.close()
         self._timer.cancel()
         self._dispatcher.stop()
@@ -138,7 +137,7 @@ class LinkServer:
 
 
 async def serve_link(dispatcher: Dispatcher, host: str, port: int, tls: ServerTls) -> LinkServer:
-    """Listen for devices. Raises UnavailableError when the address is taken or not ours."""
+    """Listen for devices. Raises UnavailableError when the address cannot be used."""
     loop = asyncio.get_running_loop()
     logging.getLogger("aiofastnet").setLevel(_MUTE)
 

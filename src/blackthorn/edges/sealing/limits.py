@@ -1,4 +1,4 @@
-"""Bounds of `edges/sealing`: each with its name, its unit and its reason."""
+"""Bounds of `edges/sealing`."""
 
 from blackthorn.wire.units import MIB
 

@@ -1,8 +1,8 @@
 """The pool of sealing workers: mails in, sealed mails out; a crashing mail cannot crash the server.
 
-A worker that dies or hangs puts off the mails it had (451); the one it died over is refused
-for good at its third try. Workers start with the first mail, and end when they have been idle
-for a moment or have had enough mails: what their memory still held in the clear ends with them.
+When a worker dies or hangs, its mails are deferred (451); the one it died of is refused for good at
+its third try. Workers start with the first mail and end when idle or after many mails, and their
+memory with its plaintext.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class _Job:
 
 
 class _Worker:
-    """One process and the jobs it has been handed, oldest first."""
+    """One process and its jobs, oldest first."""
 
     def __init__(self, pool: "SealingPool") -> None:
         self.jobs: deque[_Job] = deque()
@@ -54,23 +54,23 @@ class _Worker:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def submit(self, job: _Job) -> None:
-        """Hand over a job; it is written now, or when the process has started."""
+        """Queue a job; it is written now, or once the process has started."""
         if self._idle is not None:
             self._idle.cancel()
         self.jobs.append(job)
         self._taken += 1
         if self._taken >= limits.MAX_MAILS_PER_SEALING_WORKER:
-            self.doomed = True  # it does what it has, and ends
+            self.doomed = True  # it finishes its jobs, and ends
         self._write()
 
     def kill(self) -> None:
-        """End the process, which gets no more jobs; `_run` then tells all who wait."""
+        """End the process, which gets no more jobs; `_run` then answers its jobs."""
         self.doomed = True
         if self.process is not None and self.process.returncode is None:
             self.process.kill()
 
     async def close(self) -> None:
-        """End the process by ending its input, and wait for it."""
+        """End the process by closing its input, and wait."""
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
         elif self.process is None:
@@ -119,7 +119,7 @@ class _Worker:
             job = self.jobs.popleft()
             self._written -= 1
             if job.answer.done():
-                pass  # whoever asked has gone
+                pass  # the request was cancelled
             elif answer.refusal is not None:
                 job.answer.set_exception(MailRefusedError(*answer.refusal))
             else:
@@ -130,7 +130,7 @@ class _Worker:
             self._pool.freed()
 
     def _rest(self) -> None:
-        """Nothing to do: end now after enough mails, else when nothing comes for a moment."""
+        """Idle: end now after enough mails, else after a moment without any."""
         if self.doomed:
             self.kill()
         else:
@@ -144,7 +144,7 @@ async def _read_answer(answers: asyncio.StreamReader) -> SealAnswer:
 
 
 async def _read_sealed(answers: asyncio.StreamReader, size: int) -> bytearray:
-    """`size` bytes, held once: `readexactly` would hold them twice."""
+    """`size` bytes, in memory once: `readexactly` would copy them."""
     sealed = bytearray()
     while len(sealed) < size:
         piece = await answers.read(min(size - len(sealed), _READ_AHEAD))
@@ -155,7 +155,7 @@ async def _read_sealed(answers: asyncio.StreamReader, size: int) -> bytearray:
 
 
 class SealingPool:
-    """At most `workers` processes. Use from one event loop; `close` before it ends."""
+    """At most `workers` processes, for one event loop; `close` before it ends."""
 
     def __init__(self, counters: Counters, workers: int | None = None) -> None:
         self._counters = counters
@@ -167,14 +167,14 @@ class SealingPool:
 
     @property
     def process_ids(self) -> list[int]:
-        """The workers' process ids."""
+        """Of the workers."""
         return [worker.process.pid for worker in self._workers if worker.process is not None]
 
     async def seal(self, request: SealRequest, content: bytearray) -> list[bytearray]:
         """The mail sealed to each recipient, in order. `content` has its dots still doubled.
 
-        Raises MailRefusedError: by the scanner, 450 when a certificate cannot be sealed to,
-        451 when the worker died, 554 when it died of this mail too often.
+        Raises MailRefusedError: by the scanner; 450 for a certificate that cannot be sealed to; 451
+        when the worker died; 554 when it died of this mail too often.
         """
         if self._deaths and self._deaths.get(_name(content), 0) >= limits.MAX_SEALING_ATTEMPTS:
             raise MailRefusedError(554, "5.6.0", "the mail cannot be processed")
@@ -186,14 +186,14 @@ class SealingPool:
         try:
             await asyncio.wait({job.answer}, timeout=limits.SEALING_SECONDS)
             if not job.answer.done():
-                worker.kill()  # and its end puts off what it had
+                worker.kill()  # which defers its mails
             return await job.answer
         finally:
             self._counters.sealing_seconds.since(begun)
             job.answer.cancel()
 
     async def close(self) -> None:
-        """End the workers; what they had is put off."""
+        """End the workers; their mails are deferred."""
         self._closed = True
         for worker in list(self._workers):
             await worker.close()
@@ -220,7 +220,7 @@ class SealingPool:
         raise _put_off()
 
     def freed(self) -> None:
-        """A worker has room: wake the next who waits."""
+        """A worker has room: wake the next waiting request."""
         while self._waiting:
             unit = self._waiting.popleft()
             if not unit.done():
@@ -228,7 +228,7 @@ class SealingPool:
                 return
 
     def ended(self, worker: _Worker) -> None:
-        """A worker's process is over: the oldest job is what it died of, if it had begun."""
+        """A worker's process has ended, of its oldest job, if that had begun."""
         self._workers.remove(worker)
         if worker.jobs and worker.ready and not self._closed:
             self._counters.sealing_workers_died += 1

@@ -1,8 +1,7 @@
 """A process that scans and seals mail, so that pysequoia's lock is never the server's.
 
-Run as `python -m blackthorn.edges.sealing.worker`: requests come on standard input, answers
-leave on standard output, in order. It ends with its input, so it never outlives the server.
-It writes no file, and leaves no core dump behind.
+`python -m blackthorn.edges.sealing.worker` reads requests from standard input and writes answers in
+order to standard output. It ends with its input, writes no file, and leaves no core dump.
 """
 
 import os
@@ -21,14 +20,12 @@ from blackthorn.mail.pgp.seal import Envelope, seal_mail
 
 
 class SealTo(msgspec.Struct, array_like=True, frozen=True):
-    """One recipient: address and OpenPGP certificate."""
-
     address: str
     certificate: bytes
 
 
 class SealRequest(msgspec.Struct, array_like=True, frozen=True):
-    """How one mail came (`mail.pgp.seal.Envelope`), and for whom. Its bytes follow on the pipe."""
+    """One mail's envelope (`mail.pgp.seal.Envelope`) and recipients; its bytes follow."""
 
     recipients: list[SealTo]
     domain: str
@@ -40,7 +37,7 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """The sizes of the sealed mails, in the order of the recipients; their bytes follow.
+    """Sizes of the sealed mails, by recipient, whose bytes follow.
 
     Or the refusal as code, status, text.
     """
@@ -50,7 +47,7 @@ class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
 
 
 def head(message: SealRequest | SealAnswer) -> bytes:
-    """A message with its length in 4 bytes before it."""
+    """A message behind its length in 4 bytes."""
     data = msgspec.msgpack.encode(message)
     return len(data).to_bytes(4, "big") + data
 
@@ -81,7 +78,7 @@ def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Greet, then answer requests until their end: head, then the mail's length and bytes."""
+    """Greet, then answer requests until their end."""
     answers.write(head(SealAnswer([])))
     answers.flush()
     decoder = msgspec.msgpack.Decoder(SealRequest)
@@ -94,18 +91,17 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         for each in sealed:
             answers.write(each)
         answers.flush()
-        del encoded, data, sealed  # not kept while it waits for the next
+        del encoded, data, sealed  # do not keep plaintext while idle
 
 
 def _read_sized(source: BinaryIO) -> bytes | None:
-    """Bytes with their length in 4 bytes before them; None at the end."""
+    """Bytes behind their length in 4 bytes; None at the end."""
     size = int.from_bytes(length, "big") if len(length := source.read(4)) == 4 else -1
     data = source.read(size) if size >= 0 else b""
     return data if len(data) == size else None
 
 
 def main() -> None:
-    """Bound the process, then serve standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

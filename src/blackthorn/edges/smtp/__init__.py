@@ -1,5 +1,5 @@
 """SMTP from the Internet: `server` speaks the protocol, `gateway` has a mail sealed and stored.
 
-A mail in the clear is in memory only, and never logged. Never here: parsing of mail, or the choice
-of who may receive it.
+Plain mail is in memory only, and never logged. Never here: parsing of mail, or the choice of
+recipients.
 """

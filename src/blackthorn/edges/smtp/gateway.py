@@ -1,7 +1,7 @@
-"""One received mail on its way: sealed by the pool, stored by the mail service, then accepted.
+"""The gateway of received mail: sealed by the pool, stored by the mail service, then accepted.
 
-The mail in the clear is in memory from here to the worker and nowhere else. The buffer it came
-in is overwritten afterwards; smaller copies that Python and libraries made stay until reused.
+Plain mail is in memory only between here and the worker. Its buffer is overwritten afterwards;
+smaller copies of Python and libraries stay until reused.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from blackthorn.server.mail.service import MailFor, MailService
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """The envelope of one mail, as the peer gave it. `recipients` are checked and distinct."""
+    """The envelope of one mail from a peer; `recipients` are checked and distinct."""
 
     sender: str
     helo: str
@@ -32,7 +32,7 @@ class Transaction:
 
 
 class MailGateway:
-    """What the SMTP edge asks: who may receive, and take this mail."""
+    """Decides on recipients and takes mail, for the SMTP edge."""
 
     def __init__(
         self,
@@ -55,15 +55,15 @@ class MailGateway:
             raise DiskError("the disk is nearly full")
 
     async def recipient(self, path: str) -> Recipient:
-        """The user behind an envelope address. Raises RecipientRefusedError, StorageError."""
+        """The user of an envelope address. Raises RecipientRefusedError, StorageError."""
         return await outcome(partial(self.recipient_policy.recipient, path))
 
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
-        """Seal and store the mail for every recipient; returns once all of it is durable.
+        """Seal and store the mail for every recipient; durable at the return.
 
-        `content` is the mail as it came, dots still doubled; it is taken over, and overwritten.
-        Raises MailRefusedError with the SMTP reply, or StorageError. A mail so large that its
-        recipients must come in turns may then have reached the first; the sender tries again.
+        `content` is the mail with dots still doubled; it is overwritten. Raises MailRefusedError
+        with the SMTP reply, or StorageError. A mail too large for all recipients at once may then
+        have reached some; the sender retries.
         """
         try:
             if len(content) > limits.LARGE_MAIL_BYTES:
@@ -75,9 +75,9 @@ class MailGateway:
             _overwrite(content)
 
     async def post(self, to: Recipient, content: bytearray, also: Command[None]) -> None:
-        """Seal and store a mail of the server's own; `also` is written in one transaction with it.
+        """Seal and store the server's own mail, in one transaction with `also`.
 
-        `content` is taken over, and overwritten. Raises MailRefusedError, StorageError.
+        `content` is overwritten. Raises MailRefusedError, StorageError.
         """
         sender = f"postmaster@{self.recipient_policy.domain}"
         own = Transaction(sender, self.recipient_policy.domain, "localhost", True, (to,))

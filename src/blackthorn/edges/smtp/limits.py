@@ -1,4 +1,4 @@
-"""Bounds of `edges/smtp`: each with its name, its unit and its reason."""
+"""Bounds of `edges/smtp`."""
 
 from blackthorn.wire.units import MIB
 

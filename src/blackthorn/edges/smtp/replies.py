@@ -1,4 +1,4 @@
-"""SMTP replies by kind of error (RFC 5321, 4.2; RFC 3463): the one table of this edge."""
+"""The table of SMTP replies for errors (RFC 5321, 4.2; RFC 3463)."""
 
 import asyncio
 from typing import Final
@@ -19,7 +19,7 @@ REPLIES: Final[dict[type[Exception], tuple[int, str, str]]] = {
     errors.InputError: (554, "5.6.0", "the mail cannot be processed"),
     errors.DefectError: _FAULT,
 }
-"""The nearest class counts; what has none is a fault of ours, and says nothing of itself."""
+"""The nearest class counts; without one it is a fault of ours, without details."""
 
 RECIPIENTS: Final[dict[Refusal, tuple[int, str]]] = {
     Refusal.NOT_RELAYED: (550, "5.7.1"),
@@ -32,11 +32,11 @@ RECIPIENTS: Final[dict[Refusal, tuple[int, str]]] = {
     Refusal.LEFT: (550, "5.1.6"),
     Refusal.NO_POSTMASTER: (450, "4.2.1"),
 }
-"""Why somebody gets no mail → reply code and status."""
+"""Refusal of a recipient → reply code and status."""
 
 
 def refusal(error: Exception) -> MailRefusedError:
-    """How an error is answered: a mail's own refusal, or a reply of the table.
+    """The reply to an error.
 
     A programming error goes to the event loop's handler, which logs and counts it.
     """

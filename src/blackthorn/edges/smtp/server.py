@@ -1,8 +1,8 @@
-"""SMTP from the world (RFC 5321) over aiosmtpd: talk, bound, hand to the gateway, answer.
+"""SMTP from the Internet (RFC 5321) over aiosmtpd: bound, pass to the gateway, answer.
 
-aiosmtpd speaks the commands. Ours are the address paths, the data phase (streamed into one
-bounded buffer, ended by CRLF.CRLF alone), the limits, and silence: nothing of a mail is ever
-logged, and nothing touches a disk before it is sealed.
+aiosmtpd speaks the commands. Ours are the address paths, the data phase (streamed into one bounded
+buffer, ended by CRLF.CRLF alone), and the limits. No part of a mail is logged, and nothing is on a
+disk before it is sealed.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _CALLS = {"*": 1_000_000} | dict.fromkeys(
 
 
 class MailEnvelope(Envelope):
-    """aiosmtpd's envelope with the recipients that the reception let in."""
+    """aiosmtpd's envelope with the accepted recipients."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class MailEnvelope(Envelope):
 
 
 class _Answers:
-    """The hooks that aiosmtpd calls for EHLO, MAIL and RCPT."""
+    """Hooks of aiosmtpd for EHLO, MAIL and RCPT."""
 
     def __init__(self, gateway: MailGateway) -> None:
         self._gateway = gateway
@@ -90,13 +90,11 @@ class _Answers:
         return "250 2.1.5 recipient noted"
 
     async def handle_exception(self, error: Exception) -> str:
-        """The last resort of aiosmtpd, for what no command has answered."""
+        """aiosmtpd's last resort."""
         return refusal(error).reply
 
 
 class _Connection(SMTP):
-    """One SMTP connection."""
-
     line_length_limit = mail_limits.MAX_MAIL_LINE_BYTES
 
     def __init__(self, server: "SmtpServer", tls_context: ssl.SSLContext | None) -> None:
@@ -112,7 +110,7 @@ class _Connection(SMTP):
             command_call_limit=_CALLS,
             loop=asyncio.get_running_loop(),
         )
-        # aiosmtpd keeps these by class, so that one client's EHLO would raise another's limit
+        # aiosmtpd keeps these per class: one client's EHLO would raise another's limit
         self.command_size_limits: dict[str, int] = defaultdict(
             lambda: smtp_limits.MAX_SMTP_COMMAND_BYTES
         )
@@ -122,7 +120,7 @@ class _Connection(SMTP):
         self._errors = 0
 
     def connection_made(self, transport: Any) -> None:
-        """Let the connection in if the limits allow; called again after STARTTLS."""
+        """Let the connection in within the limits; called again after STARTTLS."""
         if not self._client:
             peer = transport.get_extra_info("peername")
             client = client_key(str(peer[0]) if peer else "")
@@ -134,28 +132,26 @@ class _Connection(SMTP):
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Give the connection's place back."""
         if self._client:
             self._server.leave(self._client, self)
             super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Listen only to whoever was let in."""
+        """Ignore a refused connection."""
         if self._client:
             super().data_received(data)
 
     def eof_received(self) -> bool | None:
-        """As `data_received`."""
         return super().eof_received() if self._client else None
 
     def hang_up(self) -> None:
-        """Close the connection from our side, for the end of the server."""
+        """Close the connection when the server ends."""
         if self.transport is not None:
             self._writer.write(b"421 4.3.2 the server is stopping\r\n")
             self.transport.close()
 
     async def push(self, status: str | bytes) -> None:
-        """Send a reply; after too many refusals, end the connection."""
+        """Send a reply; close after too many refusals."""
         line = status if isinstance(status, bytes) else status.encode("utf-8", "replace")
         await super().push(line)
         if line[:1] in (b"4", b"5"):
@@ -171,23 +167,21 @@ class _Connection(SMTP):
         return parse_path(arg) or (None, None)
 
     async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802
-        """Tell nobody who is here (RFC 5321, 3.5.3)."""
+        """Reveal no users (RFC 5321, 3.5.3)."""
         await self.push("252 2.5.0 send a mail and see")
 
     async def smtp_EXPN(self, arg: str | None) -> None:  # noqa: N802
-        """There are no lists."""
         await self.push("502 5.5.1 not offered")
 
     async def smtp_HELP(self, arg: str | None) -> None:  # noqa: N802
-        """Nothing to tell."""
         await self.push("214 2.0.0 see RFC 5321")
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
-        """Mail from the world only: nobody signs in here."""
+        """Mail from the Internet only: no login."""
         await self.push("502 5.5.1 not offered")
 
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
-        """Receive the mail, have it sealed and stored, and only then say 250."""
+        """Receive the mail, have it sealed and stored, then reply 250."""
         if await self.check_helo_needed():
             return
         if arg:
@@ -234,10 +228,10 @@ class _Connection(SMTP):
     async def _receive(self, share: Share) -> bytearray:
         """The data up to CRLF.CRLF, its dots still doubled (RFC 5321, 4.5.2).
 
-        What is too large, or finds no memory, is read to its end and thrown away; then
-        MailRefusedError is raised. A peer that is too slow is cut off.
+        A mail that is too large, or finds no memory, is read to its end and dropped; then
+        MailRefusedError. A peer that is too slow is cut off.
         """
-        data = bytearray(b"\r\n")  # so that a dot on the first line is found as any other
+        data = bytearray(b"\r\n")  # so that a dot on the first line is found too
         refused: MailRefusedError | None = None
         received, searched, started = 0, 0, self.loop.time()
         while True:
@@ -274,7 +268,7 @@ class _Connection(SMTP):
 
 
 class SmtpServer:
-    """The listening SMTP edge. Made by `serve_smtp`."""
+    """The listening SMTP edge, made by `serve_smtp`."""
 
     def __init__(self, gateway: MailGateway, tls_context: ssl.SSLContext | None) -> None:
         self.gateway: Final = gateway
@@ -291,19 +285,18 @@ class SmtpServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
         assert self._listener is not None  # set by `listen`
         port: int = self._listener.sockets[0].getsockname()[1]
         return port
 
     async def listen(self, host: str, port: int) -> None:
-        """Begin to accept connections."""
+        """Start to accept connections."""
         self._listener = await asyncio.get_running_loop().create_server(
             self._connection, host, port
         )
 
     async def close(self, grace: float = 5.0) -> None:
-        """Stop listening, let mails in hand finish for `grace` seconds, then hang up."""
+        """Stop listening, let running mails finish for `grace` seconds, then hang up."""
         if self._listener is not None:
             self._listener.close()
         self.stopping = True
@@ -322,7 +315,6 @@ class SmtpServer:
         return True
 
     def leave(self, client: str, connection: _Connection) -> None:
-        """Count a connection out."""
         if connection in self._open:
             self._open.remove(connection)
             self._limit.leave(client)
@@ -349,8 +341,8 @@ async def serve_smtp(
 ) -> SmtpServer:
     """Listen for mail on `host`:`port` (0 for any free port).
 
-    With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered. Close the server
-    before the gateway's sealing pool and the writer.
+    With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered. Close the server before
+    the gateway's sealing pool and the writer.
     """
     server = SmtpServer(gateway, tls_context)
     await server.listen(host, port)
