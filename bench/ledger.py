@@ -17,7 +17,7 @@ from blackthorn.directory.audit import Replay
 from blackthorn.directory.commitment import Value, commit
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation
-from blackthorn.directory.lookup import Answer, EpochPart, build_epoch, build_present
+from blackthorn.directory.lookup import Answer, EpochPart, build_present
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.verify import Terms, verify_answer, verify_epoch
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
@@ -81,7 +81,7 @@ class House:
         note = add_lines(
             self.signer.sign(checkpoint), [each.cosign(checkpoint, 10) for each in self.witnesses]
         )
-        return build_epoch(note, head, log, log.size)
+        return EpochPart(note, head, tuple(log.inclusion_proof(log.size - 1, log.size)))
 
 
 @dataclass

@@ -114,7 +114,7 @@ class ServerProcess:
     def events(self) -> list[str]:
         """What the log has said so far, without the remark on the embedded witness."""
         told = [str(json.loads(line)["event"]) for line in self.lines]
-        return [event for event in told if not event.startswith("a witness under the same roof")]
+        return [event for event in told if event != "embedded_witness_not_independent"]
 
     def stop(self, number: int) -> int:
         """Send a signal and return the exit code."""

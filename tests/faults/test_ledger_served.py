@@ -440,7 +440,7 @@ def test_a_ledger_restored_from_an_old_backup_refuses_to_fork(directory: Path, g
     witnessed = status(directory / "witness")
     assert witnessed["logs"][0]["size"] == ahead and witnessed["evidence"] == []
     done = run("ledger", "status", str(directory))
-    assert done.returncode == 1 and "was set back to an older state" in done.stdout
+    assert done.returncode == 1 and "its database is an old state" in done.stdout
 
 
 def test_an_embedded_witness_restored_from_a_backup_does_not_sign(

@@ -81,7 +81,7 @@ def test_a_missing_and_a_wrong_key_stop_serve_with_one_line(directory: Path) -> 
     line = refused("user", "add", "y@acme.example", "--market", "PK", "--dir", str(directory))
     assert str(key) in line and not key.exists()
     key.write_bytes(secrets.token_bytes(32))
-    assert "is not the key that market PK had" in refused("serve", str(directory))
+    assert "is not the key of market PK" in refused("serve", str(directory))
     key.write_bytes(value)
     with ServerProcess(directory) as server:
         server.stop(signal.SIGTERM)

@@ -1,10 +1,8 @@
-"""The auditor: replays every entry of a log and believes nothing that it has not recomputed.
+"""The auditor: replays every entry of a log and recomputes everything.
 
-The rules that only a replay can hold: epochs and their times rise; versions rise by one; heads
-count right, and their map is the one that their mutations make; the configuration changes only
-by a logged entry that may follow. Each refusal names the place: the index of the entry.
-
-A replay that has raised is of no more use: the log is wrong from there on.
+Only a replay can check: epochs and their times rise; versions rise by one; heads count right, and
+their map follows from the mutations; the configuration changes only by a logged, permitted entry.
+Each refusal names the entry's index. A replay that has raised is useless: the log is wrong.
 """
 
 from dataclasses import astuple, dataclass, field
@@ -27,7 +25,7 @@ _VERSION: Final = 1
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of a replay."""
+    """Counts of a replay."""
 
     entries: int = 0
     epochs: int = 0
@@ -38,7 +36,7 @@ class Tally:
 
 @dataclass
 class Replay:
-    """One auditor's way through one log. `feed` each entry in order, from index 0."""
+    """An auditor's replay of one log. `feed` each entry in order, from index 0."""
 
     config: DirectoryConfig | None = None
     epoch: int = 0
@@ -52,21 +50,19 @@ class Replay:
 
     @property
     def size(self) -> int:
-        """Entries that were replayed."""
+        """Replayed entries."""
         return self._edge.size
 
     @property
     def root(self) -> bytes:
-        """The root of the log so far."""
         return self._edge.root
 
     @property
     def users(self) -> int:
-        """Users in the map."""
         return self._tree.users
 
     def version(self, index: bytes) -> int:
-        """The version of the user at `index`, 0 when they are not in the map."""
+        """The version of the user at `index`, 0 for an absent one."""
         return self._versions.get(index, 0)
 
     def feed(self, data: bytes) -> None:
@@ -124,21 +120,20 @@ class Replay:
         self.tally.epochs += 1
 
     def check_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
-        """The checkpoint, if it is of just what was replayed. Raises `VerificationError` (D32)."""
+        """The checkpoint, if it matches the replay. Raises `VerificationError` (D32)."""
         if not self._at_head:
-            raise VerificationError("D32", "the last entry of the checkpoint is no head")
+            raise VerificationError("D32", "the last entry of the checkpoint is not a head")
         if self.config is None or checkpoint.origin != self.config.origin:
             raise VerificationError("D32", "the checkpoint is of another log")
         if (checkpoint.size, checkpoint.root) != (self.size, self.root):
-            raise VerificationError(
-                "D32", f"the checkpoint of {checkpoint.size} entries has not their root"
-            )
+            text = f"the checkpoint of {checkpoint.size} entries has another root"
+            raise VerificationError("D32", text)
         return checkpoint
 
     def save(self) -> bytes:
-        """The state after a head, to go on with by `resume`; about 68 bytes a user."""
+        """The state after a head, for `resume`; about 68 bytes per user."""
         if self.config is None or not self._at_head:
-            raise ValueError("a replay is saved behind a head")
+            raise ValueError("a replay can only be saved after a head")
         leaves = b"".join(
             index + version.to_bytes(4, "big") + (self._tree.get(index) or b"")
             for index, version in self._versions.items()
@@ -152,7 +147,7 @@ _LEAF_BYTES: Final = 32 + 4 + 32
 
 
 def resume(data: bytes) -> Replay:
-    """A replay from what `save` gave. Raises `VerificationError` (D33)."""
+    """A replay from `save`'s bytes. Raises `VerificationError` (D33)."""
     match _load(data):
         case [1, bytes(record), int(epoch), int(unix_ms), int(size), list(peaks), list(counts),
               bytes(leaves)] if _whole(peaks, counts, leaves):  # fmt: skip

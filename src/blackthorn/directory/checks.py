@@ -1,7 +1,7 @@
-"""Checks the server's answers about the newest epoch and about users.
+"""Checks of the server's answers about the newest epoch and about users.
 
-Each function takes the server's bytes and returns the verified thing, or raises
-`VerificationError` with the number of the rule that is broken.
+Each function returns the verified thing, or raises `VerificationError` with the broken rule's
+number.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ INDEX_BYTES: Final = 32
 class Terms:
     """The trusted policy and configuration, and the checker's time in Unix milliseconds.
 
-    `max_age_s` is how old the quorum's cosignatures may be; None asks for no age.
+    `max_age_s` bounds the age of the quorum's cosignatures; None: no bound.
     """
 
     policy: verify.Policy
@@ -37,7 +37,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The newest checkpoint that a client has accepted, as it keeps it."""
+    """The newest checkpoint accepted by a client."""
 
     size: int
     root: bytes
@@ -47,13 +47,13 @@ class Accepted:
 
 
 def ledger_time_ms(unix_ms: int, quorum_time: int) -> int:
-    """The time of a head, but no later than when a quorum cosigned it; 0 is no quorum."""
+    """The earlier of the head's and the quorum's time; `quorum_time` 0 is no quorum."""
     return min(unix_ms, quorum_time * 1000) if quorum_time else unix_ms
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedEpoch:
-    """An epoch that holds. `quorum_time` is in Unix seconds, 0 without witnesses."""
+    """A verified epoch. `quorum_time` is in Unix seconds, 0 without witnesses."""
 
     accepted: Accepted
     head: Head
@@ -61,13 +61,13 @@ class VerifiedEpoch:
 
     @property
     def time_ms(self) -> int:
-        """The ledger's time, Unix milliseconds: the earlier of the head's and the quorum's."""
+        """The ledger's time, Unix milliseconds: the earlier of head's and quorum's."""
         return ledger_time_ms(self.head.unix_ms, self.quorum_time)
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A user is in the map."""
+    """A user in the map."""
 
     version: int
     value: Value
@@ -75,12 +75,12 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A user is not in the map."""
+    """A user who is not in the map."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gossip:
-    """A peer's newest checkpoint, as it travels inside messages."""
+    """A peer's newest checkpoint, as sent inside messages."""
 
     size: int
     root: bytes
@@ -100,7 +100,7 @@ def decode_gossip(data: bytes) -> Gossip:
 def verify_epoch(
     part: EpochPart, consistency: Sequence[bytes], last: Accepted | None, terms: Terms
 ) -> VerifiedEpoch:
-    """The newest epoch, which continues the one accepted last.
+    """The newest epoch, which continues the last accepted one.
 
     Raises `VerificationError`: N and T rules of the note, then D15, D10, D11, D9, D12, D13, D14.
     """
@@ -132,7 +132,7 @@ def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[byt
 
 
 def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
-    """A head ahead of the witnesses would end the delays of resets before their time."""
+    """A head ahead of the witnesses would shorten the delays of resets."""
     bound_ms = quorum_time * 1000 if quorum_time else terms.now_ms
     if head.unix_ms - bound_ms > limits.MAX_HEAD_AHEAD_SECONDS * 1000:
         raise VerificationError("D38", "the time of the head is ahead of those who cosigned it")
@@ -142,9 +142,9 @@ def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
 
 
 def open_epoch(part: EpochPart, config: DirectoryConfig) -> VerifiedEpoch:
-    """An epoch that the log of the configuration signed, whatever witnesses say.
+    """An epoch signed by the log of the configuration, without witnesses: for evidence.
 
-    For evidence, which a log answers for by its own signature. Raises N, T rules and D9.
+    Raises N, T rules and D9.
     """
     checkpoint, _ = verify.open_checkpoint(part.checkpoint, verify.parse_vkey(config.log_vkey))
     return _epoch(part, checkpoint, 0)
@@ -154,7 +154,7 @@ def _epoch(part: EpochPart, checkpoint: verify.Checkpoint, quorum_time: int) -> 
     head = decode_entry(part.head)
     size, root = checkpoint.size, checkpoint.root
     if not isinstance(head, Head) or not size:
-        raise VerificationError("D9", "the last entry of the checkpoint is no head")
+        raise VerificationError("D9", "the last entry of the checkpoint is not a head")
     try:
         verify.verify_inclusion(leaf_hash(part.head), size - 1, size, part.proof, root)
     except VerificationError as error:
@@ -164,7 +164,7 @@ def _epoch(part: EpochPart, checkpoint: verify.Checkpoint, quorum_time: int) -> 
 
 
 def index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:
-    """The place of a user in the map, 32 bytes. Raises `VerificationError` (D17)."""
+    """A user's place in the map, 32 bytes. Raises `VerificationError` (D17)."""
     try:
         if len(label.encode()) > LABEL_BYTES:
             raise VerificationError("D17", "nobody in the map has a label of that length")
@@ -176,7 +176,7 @@ def index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:
 def verify_answer(
     answer: Answer, label: str, epoch: VerifiedEpoch, config: DirectoryConfig
 ) -> Present | Absent:
-    """The verified entry of `label` in the epoch's map. Raises D16, D17, D18, D5, D6, D7, D8."""
+    """The verified entry of `label` in the map. Raises D16, D17, D18, D5, D6, D7, D8."""
     if answer.label != label:
         raise VerificationError("D16", "the answer is for somebody else")
     index = index_of(label, answer.vrf_proof, config)
@@ -202,13 +202,13 @@ def _committed(answer: Answer, found: bool) -> tuple[bytes, Present | Absent]:
 
 
 def check_history(before: Present, found: Present | Absent) -> Present:
-    """The map's present entry of a user, if it may follow the one before.
+    """The map's present entry of a user, if it may follow the earlier one.
 
-    Raises `VerificationError`: D36 for a state that is gone or goes back, D37 for an entry that
-    changed more often than the chain grew: something was put there and taken away.
+    Raises `VerificationError`: D36 for a missing or earlier state, D37 for an entry with more
+    changes than the chain has new statements: one was added and removed.
     """
     if isinstance(found, Absent):
-        raise VerificationError("D36", "the map had this user and has nothing of him now")
+        raise VerificationError("D36", "the map had this user and has no entry of them now")
     versions = found.version - before.version
     statements = found.value.seq - before.value.seq
     if versions < 0 or statements < 0 or (not versions and found.value != before.value):

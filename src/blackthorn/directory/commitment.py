@@ -1,7 +1,7 @@
-"""A user's value in the map, and the commitment to it that the log shows instead.
+"""A user's value in the map, and the commitment to it that the log shows.
 
-The commitment is that of KEYTRANS (draft-ietf-keytrans-protocol, "Commitment"): HMAC-SHA256
-under its fixed key, so that without the opening not even a guess can be confirmed.
+The commitment is KEYTRANS's (draft-ietf-keytrans-protocol, "Commitment"): HMAC-SHA256 under its
+fixed key, so that without the opening no guess can be confirmed.
 """
 
 import hmac
@@ -15,13 +15,13 @@ PENDING_RESET: Final = 1
 """Flag: the chain ends in a reset."""
 
 CLOSED: Final = 2
-"""Flag: the account was closed; nothing is sent to it."""
+"""Flag: the account was closed."""
 
 VALUE_BYTES: Final = 37
 OPENING_BYTES: Final = 16
 
 LABEL_BYTES: Final = 255
-"""The most that a commitment can bind; an address has at most 254."""
+"""Longest label of a commitment; an address has at most 254."""
 
 _KC: Final = bytes.fromhex("d821f8790d97709796b4d7903357c3f5")
 _VALUE: Final = struct.Struct(">32sIB")
@@ -58,9 +58,9 @@ def commit(opening: bytes, label: str, version: int, value: bytes) -> bytes:
 
 
 def opening_for(secret: bytes, index: bytes, version: int) -> bytes:
-    """The 16-byte opening of one version of one user: made again, not stored.
+    """The 16-byte opening of one version of a user, derived, not stored.
 
-    `secret` is the server's key with the user's salt: once the salt is gone, so are their openings.
+    `secret` is the server's key with the user's salt; without the salt no opening can be derived.
     """
     message = index + version.to_bytes(4, "big")
     return hmac.digest(secret, message, "sha256")[:OPENING_BYTES]

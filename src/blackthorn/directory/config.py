@@ -1,7 +1,7 @@
-"""The configuration of a directory: what its users trust, logged as the first entry of its log.
+"""The configuration of a directory, logged as the first entry of its log.
 
-A later configuration may be logged; it keeps the log, its keys and the domain, and lowers
-neither the rules nor the delay of resets (`check_successor`).
+A later one keeps the log, its keys and the domain, and lowers neither the rules nor the delay of
+resets (`check_successor`).
 """
 
 import hashlib
@@ -30,13 +30,14 @@ _FIELDS: Final[dict[str, tuple[type, int, int]]] = {
     "heartbeat_ms": (int, 1, 7 * _DAY_MS),
     "policy": (bytes, 32, 32),
 }
-"""Name → type, and the least and most of its value or its length."""
+"""Name → type, and bounds of its value or length."""
 
 
 @dataclass(frozen=True)
 class DirectoryConfig:
-    """See the module. `log_vkey` is the vkey of the log, `vrf_key` 32 bytes, `enrolment` the
-    enterprise's Ed25519 (32 bytes) and ML-DSA-65 (1,952 bytes) public keys, times milliseconds.
+    """`vrf_key` has 32 bytes; times are milliseconds.
+
+    `enrolment` are the enterprise's Ed25519 (32 bytes) and ML-DSA-65 (1,952 bytes) public keys.
     """
 
     origin: str
@@ -51,7 +52,7 @@ class DirectoryConfig:
     policy_digest: bytes
 
     def encode(self) -> bytes:
-        """The record, deterministic CBOR."""
+        """Deterministic CBOR."""
         return encode_map(
             {
                 "v": _VERSION,
@@ -71,7 +72,7 @@ class DirectoryConfig:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the record, as heads carry it."""
+        """SHA-256 of the record."""
         return hashlib.sha256(self.encode()).digest()
 
 
@@ -109,15 +110,15 @@ def _check_names(fields: dict[str, Any]) -> None:
         if parse_domain(fields["domain"]) != fields["domain"]:
             raise VerificationError("D3", "the configuration's domain is not in its normal form")
     except (DecodeError, VerificationError):
-        raise VerificationError("D3", "the configuration's log key or domain is none") from None
+        raise VerificationError("D3", "the configuration's log key or domain is invalid") from None
     if not (log.name.isascii() and log.name.isprintable()):
         raise VerificationError("D3", "the configuration's origin is not printable ASCII")
     if log.name != fields["origin"] or log.algorithm != ED25519:
-        raise VerificationError("D3", "the configuration's log key is not that of its origin")
+        raise VerificationError("D3", "the configuration's log key is not its origin's")
 
 
 def check_successor(old: DirectoryConfig, new: DirectoryConfig) -> DirectoryConfig:
-    """The new configuration, if it may follow the old one. Raises `VerificationError` (D31)."""
+    """The new configuration, if it may follow. Raises `VerificationError` (D31)."""
     kept = ("origin", "domain", "log_vkey", "vrf_key", "enrolment")
     changed = [name for name in kept if getattr(old, name) != getattr(new, name)]
     if changed:

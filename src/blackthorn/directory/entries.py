@@ -1,4 +1,4 @@
-"""The entries of the log: what stands in it, byte for byte. All integers are big-endian.
+"""The entries of the log, byte for byte. All integers are big-endian.
 
 mutation  01 ‖ epoch u64 ‖ index[32] ‖ version u32 ‖ commitment[32]                       77 B
 head      02 ‖ epoch u64 ‖ unix_ms u64 ‖ map_root[32] ‖ users u64 ‖ changes u32 ‖ config[32]
@@ -33,7 +33,7 @@ _START: Final = struct.Struct(">BQ")
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """The entry of one user has changed: 32-byte index, version from 1, 32-byte commitment."""
+    """A user's entry has changed: 32-byte index, version from 1, 32-byte commitment."""
 
     epoch: int
     index: bytes
@@ -47,7 +47,7 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of an epoch: its time, the map's root after it, users, mutations, configuration."""
+    """The end of an epoch: time, the map's root, users, mutations, configuration."""
 
     epoch: int
     unix_ms: int
@@ -71,20 +71,18 @@ class ConfigEntry:
     record: bytes
 
     def encode(self) -> bytes:
-        """The type, the epoch and the record."""
         return _START.pack(CONFIG, self.epoch) + self.record
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A typed entry; its body is of the schema that `directory.records` has for the kind."""
+    """A typed entry, with a body of the kind's schema in `directory.records`."""
 
     kind: int
     epoch: int
     body: bytes
 
     def encode(self) -> bytes:
-        """The kind, the epoch and the body."""
         return _START.pack(self.kind, self.epoch) + self.body
 
 
@@ -92,7 +90,7 @@ Entry = Mutation | Head | ConfigEntry | Record
 
 
 def decode_entry(data: bytes) -> Entry:
-    """The entry in `data`. Raises `VerificationError` (D1, D2); bodies are not looked into."""
+    """The entry in `data`, its body not decoded. Raises `VerificationError` (D1, D2)."""
     if not data or len(data) > limits.MAX_LEDGER_ENTRY_BYTES:
         raise VerificationError("D1", f"an entry has {len(data)} bytes")
     kind = data[0]

@@ -1,9 +1,9 @@
-"""Bounds of `directory`: each with its name, its unit and its reason."""
+"""Bounds of `directory`."""
 
 from blackthorn.wire.units import MIB
 
 MAX_REPLAY_STATE_BYTES = 256 * MIB
-"""What an auditor keeps between two looks: 68 bytes a user, for three million users."""
+"""An auditor's saved state: 68 bytes per user, for three million users."""
 
 MAX_EVIDENCE_BYTES = 4 * MIB
 """One file of evidence: two notes and the statements of the longest chain."""

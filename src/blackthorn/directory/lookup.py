@@ -1,17 +1,13 @@
-"""The server's answers about the newest epoch and about users: their form, and how they are made.
-
-Nothing is verified here: a device checks an answer by `directory.verify`.
-"""
+"""The server's answers about the newest epoch and about users; `directory.verify` checks them."""
 
 from dataclasses import dataclass
 
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.tlog.merkle import MerkleLog
 
 
 @dataclass(frozen=True, slots=True)
 class EpochPart:
-    """The newest epoch: its cosigned checkpoint (a signed note), its head and the head's proof.
+    """The newest epoch: its cosigned note, its head and the head's proof.
 
     The head is the last leaf of the checkpoint's tree.
     """
@@ -22,7 +18,7 @@ class EpochPart:
 
     @property
     def size(self) -> int:
-        """Bytes, as it travels."""
+        """Bytes on the wire."""
         return len(self.checkpoint) + len(self.head) + 32 * len(self.proof)
 
 
@@ -30,7 +26,7 @@ class EpochPart:
 class Answer:
     """The map's entry of a user: `value` (37 bytes) and `opening` (16), or neither.
 
-    `vrf_proof` (80 bytes) gives their place, `map_proof` what lies there.
+    `vrf_proof` (80 bytes) proves their place, `map_proof` the leaf there.
     """
 
     label: str
@@ -42,7 +38,7 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """Bytes, as it travels; the label was in the question."""
+        """Bytes on the wire, without the label of the question."""
         return len(self.vrf_proof) + 4 + len(self.value) + len(self.opening) + len(self.map_proof)
 
 
@@ -50,8 +46,8 @@ class Answer:
 class Receipt:
     """When the ledger logged the statement `seq` of a user's chain, as the last of its epoch.
 
-    `value` and `opening` open the commitment of the entry `mutation` at `index`; `head` is the
-    end of its epoch, with the time. The proofs are for the tree of one size.
+    `value` and `opening` open the commitment of the entry `mutation` at `index`; `head` ends its
+    epoch. The proofs are for one tree size.
     """
 
     seq: int
@@ -67,11 +63,6 @@ class Receipt:
     head_proof: tuple[bytes, ...]
 
 
-def build_epoch(checkpoint: bytes, head: bytes, log: MerkleLog, size: int) -> EpochPart:
-    """The newest epoch of a log of `size` entries, whose last one is `head`."""
-    return EpochPart(checkpoint, head, tuple(log.inclusion_proof(size - 1, size)))
-
-
 def build_present(
     tree: PrefixTree,
     label: str,
@@ -80,7 +71,7 @@ def build_present(
     value: bytes,
     opening: bytes,
 ) -> Answer:
-    """The answer for a user of the map; `place` is their index and the VRF proof of it."""
+    """The answer for a user of the map; `place` is their index and its VRF proof."""
     index, vrf_proof = place
     return Answer(label, vrf_proof, version, value, opening, tree.prove(index).encode())
 

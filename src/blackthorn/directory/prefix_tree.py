@@ -2,9 +2,8 @@
 
     leaf    SHA256(02 ‖ index ‖ commitment)        parent    SHA256(03 ‖ left ‖ right)
 
-A leaf lies as high as its path is its own; an absent child is 32 zero bytes. The tree is
-persistent: `insert` shares all it can with the tree before, so that the published map and the
-next one live side by side.
+A leaf is as high as its path is unique; an absent child is 32 zero bytes. The tree is persistent:
+`insert` shares nodes with the earlier tree, so that the published map and the next one coexist.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ Node = tuple[Any, ...]
 
 
 class PrefixTree:
-    """A map of 32-byte indices to 32-byte commitments; never changes once it is made."""
+    """An immutable map of 32-byte indices to 32-byte commitments."""
 
     __slots__ = ("_top", "users")
 
@@ -31,17 +30,16 @@ class PrefixTree:
 
     @classmethod
     def of(cls, leaves: Iterable[tuple[bytes, bytes]]) -> "PrefixTree":
-        """The map of these indices and commitments, much faster than one by one."""
+        """The map of these leaves, much faster than one by one."""
         found = sorted(dict(leaves).items())
         return cls(_build(found, 0, len(found), 0), len(found))
 
     @property
     def root(self) -> bytes:
-        """32 bytes; of zeros for the empty map."""
+        """32 bytes; zeros for the empty map."""
         return ABSENT if self._top is None else bytes(self._top[0])
 
     def get(self, index: bytes) -> bytes | None:
-        """The commitment at `index`, or None."""
         node, depth = self._top, 0
         while node is not None and type(node[1]) is not bytes:
             node = node[2] if index[depth >> 3] >> (7 - (depth & 7)) & 1 else node[1]
@@ -49,7 +47,7 @@ class PrefixTree:
         return node[2] if node is not None and node[1] == index else None
 
     def insert(self, index: bytes, commitment: bytes) -> "PrefixTree":
-        """The map with this entry, in place of the one at `index` if there is one."""
+        """The map with this entry added or replaced."""
         path: list[tuple[Node, int]] = []
         node, depth = self._top, 0
         while node is not None and type(node[1]) is not bytes:
@@ -71,7 +69,7 @@ class PrefixTree:
         return PrefixTree(new, self.users + added)
 
     def prove(self, index: bytes) -> MapProof:
-        """The proof that `index` has the entry it has, or none."""
+        """The proof of the entry at `index`, or of its absence."""
         siblings: list[bytes] = []
         node, depth = self._top, 0
         while node is not None and type(node[1]) is not bytes:
@@ -88,7 +86,7 @@ class PrefixTree:
 
 
 def _build(leaves: Sequence[tuple[bytes, bytes]], start: int, end: int, depth: int) -> Node | None:
-    """The node at `depth` over sorted leaves that share the path to it."""
+    """The node at `depth` over sorted leaves that share its path."""
     if end - start <= 1:
         if start == end:
             return None
@@ -107,7 +105,7 @@ def _parent(left: Node | None, right: Node | None) -> Node:
 
 
 def _fork(old: Node, new: Node, depth: int) -> Node:
-    """Two leaves below one place at `depth`: parents down to where their paths part."""
+    """Parents at `depth` of two leaves, down to where their paths part."""
     differ = int.from_bytes(old[1], "big") ^ int.from_bytes(new[1], "big")
     parting = 256 - differ.bit_length()
     index = new[1]

@@ -1,8 +1,8 @@
-"""Proofs in the map: the siblings from the root down, and what lies at the end of the path.
+"""Proofs in the map: the siblings from the root down, and the end of the path.
 
     proof = kind u8 ‖ depth u8 ‖ present[⌈depth/8⌉] ‖ siblings[32] … ‖ (other index, commitment)
 
-`present` has one bit for each sibling, the root's first; an absent one costs no more than that.
+`present` has one bit per sibling, the root's first; an absent sibling has no bytes.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from blackthorn.wire import limits
 
 HASH_BYTES: Final = 32
 ABSENT: Final = bytes(HASH_BYTES)
-"""What stands for a child that is not there."""
+"""Hash of an absent child."""
 
 _FOUND, _OTHER, _VACANT = 1, 2, 3
 
@@ -26,7 +26,7 @@ def leaf_hash(index: bytes, commitment: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RequestedLeaf:
-    """The path ends in the leaf that was asked for."""
+    """The path ends in the requested leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class OtherLeaf:
 
 @dataclass(frozen=True, slots=True)
 class Vacant:
-    """The path ends in nothing: the leaf asked for is not there."""
+    """The path ends without a leaf: the requested one is absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class MapProof:
     end: RequestedLeaf | OtherLeaf | Vacant
 
     def root(self, index: bytes, commitment: bytes = b"") -> bytes:
-        """The root of the map in which the path of `index` ends so.
+        """The root of the map with this path of `index`.
 
-        `commitment` is that of the leaf when it is found. Raises `VerificationError` (D7).
+        `commitment` is that of a found leaf. Raises `VerificationError` (D7).
         """
         match self.end:
             case RequestedLeaf():
@@ -71,7 +71,6 @@ class MapProof:
         return digest
 
     def encode(self) -> bytes:
-        """The one encoding."""
         depth = len(self.siblings)
         bits = "".join("0" if sibling == ABSENT else "1" for sibling in self.siblings)
         size = -(-depth // 8)

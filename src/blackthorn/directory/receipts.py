@@ -1,7 +1,6 @@
-"""Checks the server's receipts for single log entries: their time and their inclusion.
+"""Checks of the server's receipts for single log entries: their time and inclusion.
 
-As in `directory.checks`, each function returns the verified thing, or raises `VerificationError`
-with the number of the rule that is broken.
+As in `directory.checks`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +8,9 @@ from dataclasses import dataclass
 
 from blackthorn.directory.checks import Accepted, VerifiedEpoch, index_of
 from blackthorn.directory.commitment import OPENING_BYTES, commit, decode_value
-from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
-from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.lookup import Receipt
-from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.verify import verify_inclusion
@@ -20,7 +18,7 @@ from blackthorn.tlog.verify import verify_inclusion
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A user's version in the map at an accepted checkpoint, 0 when they were not in it."""
+    """A user's version in the map at an accepted checkpoint, 0 for an absent one."""
 
     accepted: Accepted
     version: int
@@ -35,9 +33,9 @@ def verify_receipt(
 ) -> tuple[int, int]:
     """The statement's number and when the ledger logged it, in Unix milliseconds.
 
-    `seen` is what was verified of this user before: a version that was not in the map then was
-    logged behind that checkpoint and later than it, whatever the log says now. Only an auditor
-    can tell somebody who has seen nothing. Raises D17, D5, D19, D20, D21, D39, D40.
+    `seen` are earlier verified versions: a version missing then must be logged behind that
+    checkpoint, and later. Without any, only an auditor can tell. Raises D17, D5, D19, D20, D21,
+    D39, D40.
     """
     # 1. The entry is the user's, and its commitment opens to what the receipt says.
     mutation = _open(receipt, label, config)
@@ -90,28 +88,3 @@ def _check_logged(entry: bytes, index: int, proof: Sequence[bytes], epoch: Verif
         verify_inclusion(leaf_hash(entry), index, accepted.size, proof, accepted.root)
     except VerificationError as error:
         raise VerificationError("D21", f"entry {index} is not in the log: {error}") from error
-
-
-def verify_record(
-    entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch
-) -> dict[str, object]:
-    """The fields of a typed entry that is in the log. Raises D1, D2, D4, D21.
-
-    What a device was told to do counts only when this returns.
-    """
-    decoded = decode_entry(entry)
-    if not isinstance(decoded, Record):
-        raise VerificationError("D4", "the entry is none of the typed ones")
-    _check_logged(entry, index, proof, epoch)
-    return decode_record(decoded.kind, decoded.body)
-
-
-def verify_config(
-    entry: bytes, index: int, proof: Sequence[bytes], old: DirectoryConfig, epoch: VerifiedEpoch
-) -> DirectoryConfig:
-    """A later configuration that is in the log and may follow `old`. Raises D2, D3, D21, D31."""
-    decoded = decode_entry(entry)
-    if not isinstance(decoded, ConfigEntry):
-        raise VerificationError("D2", "the entry is no configuration")
-    _check_logged(entry, index, proof, epoch)
-    return check_successor(old, decode_config(decoded.record))

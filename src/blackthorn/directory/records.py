@@ -1,8 +1,7 @@
 """The typed entries of the log: policies, commands, directives, markets, releases.
 
-A schema is a row of the table below: kind and version, then each field with its type and its
-bounds. Anything else is refused: no entry holds what devices do not know.
-A body is deterministic CBOR: a map of the fields' names, with the version as `v`.
+A schema is a row of the table below: kind and version, then each field's type and bounds. Anything
+else is refused. A body is deterministic CBOR: a map of the fields, with the version as `v`.
 """
 
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from blackthorn.errors import VerificationError
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A type, the least and the most of a value or of its length, and whether it may be null.
+    """A type, bounds of a value or its length, and whether it may be null.
 
-    A list is one of different 32-byte hashes.
+    A list has distinct 32-byte hashes.
     """
 
     kind: type[Any]
@@ -33,12 +32,12 @@ HASHES: Final = Field(list, 0, 16)
 REVEAL: Final = Field(bytes, 33, 15 * 1024, optional=True)
 
 DECISION: Final = {"case": NAME, "seq": COUNT, "commitment": HASH, "reveal": REVEAL}
-"""A decision of officers (`governance.register`): committed to at once, revealed when it may be."""
+"""A decision (`governance.register`): committed to at once, revealed when no gag bars that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The name of an entry, and its fields by name."""
+    """An entry's name and fields."""
 
     name: str
     fields: dict[str, Field]
@@ -60,14 +59,14 @@ SCHEMAS: Final[dict[tuple[int, int], Schema]] = {
 
 
 def encode_record(kind: int, fields: dict[str, Any], version: int = 1) -> bytes:
-    """The body of a typed entry. Raises `VerificationError` (D4) when the schema refuses it."""
+    """The body of a typed entry. Raises `VerificationError` (D4)."""
     body = encode_map({**fields, "v": version})
     decode_record(kind, body)
     return body
 
 
 def decode_record(kind: int, body: bytes) -> dict[str, Any]:
-    """The fields of a typed entry, `v` among them. Raises `VerificationError` (D4)."""
+    """The fields of a typed entry, with `v`. Raises `VerificationError` (D4)."""
     fields = decode_map(body, "D4", "a typed entry")
     version = fields.get("v")
     schema = SCHEMAS.get((kind, version)) if type(version) is int else None

@@ -1,4 +1,4 @@
-"""The rules of the directory, numbered. A `VerificationError` carries the one that was broken.
+"""The numbered rules of the directory; a `VerificationError` names the broken one.
 
 A number names its rule for good: new rules take new numbers.
 """
@@ -47,4 +47,4 @@ RULES: Final[dict[str, str]] = {
     "D34": "A file of evidence is of a known kind and has its fields.",
     "D35": "The evidence shows what it claims.",
 }
-"""The number of each rule and what must hold."""
+"""Rule number → rule."""

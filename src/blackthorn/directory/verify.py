@@ -1,7 +1,4 @@
-"""The directory's checks for devices, which import this module of the directory and no other.
-
-It only re-exports.
-"""
+"""The directory's checks for devices, which import only this module; it re-exports."""
 
 from blackthorn.directory.audit import Replay as Replay
 from blackthorn.directory.audit import resume as resume
@@ -31,6 +28,4 @@ from blackthorn.directory.lookup import Answer as Answer
 from blackthorn.directory.lookup import EpochPart as EpochPart
 from blackthorn.directory.lookup import Receipt as Receipt
 from blackthorn.directory.receipts import Observation as Observation
-from blackthorn.directory.receipts import verify_config as verify_config
 from blackthorn.directory.receipts import verify_receipt as verify_receipt
-from blackthorn.directory.receipts import verify_record as verify_record

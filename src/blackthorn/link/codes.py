@@ -1,7 +1,6 @@
-"""Why a link ends, or a posting or an activation is refused: the codes and what each means.
+"""Codes of a link's end and of refusals, with their meanings.
 
-The code is for programs, the text beside it on the wire for people. A code is never reused
-for another meaning.
+The code is for programs, the text beside it on the wire for people. A code is never reused.
 """
 
 from enum import StrEnum
@@ -10,12 +9,11 @@ from blackthorn.errors import ProtocolError
 
 
 class Code(StrEnum):
-    """The codes of Bye and Refused. `meaning` says what it means and what to do."""
+    """The codes of Bye and Refused; `meaning` explains and says what to do."""
 
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> "Code":
-        """A member is its wire code, with its meaning beside it."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -35,7 +33,7 @@ class Code(StrEnum):
     TOO_SLOW = "too-slow", "The link was not opened in time."
     IDLE = "idle", "Nothing was heard for too long."
     NOT_READING = "not-reading", "The peer did not read what it was sent."
-    BUSY = "busy", "The server has as many connections as it bears. Connect again in a while."
+    BUSY = "busy", "The server has reached its connection limit. Connect again in a while."
     REMOVED = "removed", "The device was removed from its enterprise."
     ACTIVATION_REFUSED = (
         "activation-refused",
@@ -79,7 +77,7 @@ class Code(StrEnum):
 
 
 class LinkError(ProtocolError):
-    """The peer broke the rules of the link: say Bye with `code` and `str(error)`, and close."""
+    """The peer broke a rule of the link: send Bye with `code` and `str(error)`, and close."""
 
     def __init__(self, code: Code, text: str) -> None:
         super().__init__(text)

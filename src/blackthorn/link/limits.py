@@ -1,4 +1,4 @@
-"""Bounds of `link`: each with its name, its unit and its reason."""
+"""Bounds of `link`."""
 
 from blackthorn.wire.units import KIB, MIB
 

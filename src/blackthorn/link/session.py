@@ -1,18 +1,14 @@
-"""The link as a state machine: who may say which frame when. Pure; both roles share it.
+"""The link as a state machine: which role may send which frame when. Pure; both roles share it.
 
-Theory. Both sides keep the same state, and the table below says, for each state and each
-role, which frames that role may send and to which state a frame leads. A side steps when it
-sends and when it receives. An opening is strictly in turns, so that the two states agree.
-From READY on both sides talk at once, and their states can differ while frames cross; the
-table is closed under that: whatever is allowed before a crossing frame arrives is allowed
-after it. `Superseded` may cross with acknowledgements, which therefore stay allowed after
-it, and with a second `Resume`, whose delivery, and end, may therefore follow it.
+Theory. Both sides keep the same state; the table below has, for each state and role, the frames
+that the role may send and the next state. A side steps when it sends and when it receives. An
+opening is strictly in turns, so that the two states agree. From READY on both sides send at once,
+and their states can differ while frames cross; the table is closed under that: a frame allowed
+before a crossing one arrives is allowed after it. `Superseded` may cross with acknowledgements, and
+with a second `Resume`, whose delivery, and end, may therefore follow it.
 
-A frame that the table does not allow is the peer's error and ends the link (`LinkError`).
-Sending one is our own error (`ProtocolError`). In both cases the state stays as it was.
-
-What never happens here: reading a clock or a socket, deciding whether a device exists,
-storing. Time comes in as `now`, in seconds that never go backwards.
+A frame that the table forbids is the peer's error and ends the link (`LinkError`); sending one is
+ours (`ProtocolError`). In both cases the state stays. `now` is in seconds that never go backwards.
 """
 
 from enum import Enum
@@ -25,7 +21,7 @@ from blackthorn.link.codes import Code, LinkError
 
 
 class Role(Enum):
-    """Which end of the link we are."""
+    """Our end of the link."""
 
     DEVICE = "device"
     SERVER = "server"
@@ -40,9 +36,9 @@ class State(Enum):
     PROVING = "the device proves the activation code"
     ENROLLING = "the server checks the proof and enrols the device"
     ENROLLED = "the device is enrolled, and connects anew to say hello"
-    PAIRING = "a new device talks with a live one of its user, by way of the server"
+    PAIRING = "the server relays between a new device and a live one of its user"
     RECOGNISING = "the server checks the signature by a recovery key"
-    RECOVERING = "the holder of the recovery key adds a device by it"
+    RECOVERING = "the holder of the recovery key adds a device"
     READY = "the device is known; it sends and asks"
     RECEIVING = "the server delivers to it as well"
     SUPERSEDED = "another connection of the device receives instead"
@@ -145,7 +141,7 @@ TABLE: Final[dict[tuple[State, Role], Moves]] = {
         **_staying(S.RECEIVING, *_DELIVERING),
     },
 }
-"""(state, who speaks) → frame → next state. Either may say Bye in every state but CLOSED."""
+"""(state, sender) → frame → next state. Either may send Bye in every state but CLOSED."""
 
 for _state in State:
     for _role in Role:
@@ -158,8 +154,6 @@ OPENED: Final = frozenset({S.READY, S.RECEIVING, S.SUPERSEDED})
 
 
 class Link:
-    """One end of one link."""
-
     __slots__ = ("_heard", "_in", "_out", "role", "state")
 
     def __init__(self, role: Role, now: float) -> None:
@@ -173,10 +167,7 @@ class Link:
         self._in = TABLE[state, DEVICE if self.role is SERVER else SERVER]
 
     def receive(self, data: bytes | memoryview, now: float) -> f.AnyFrame:
-        """The frame in one WebSocket message of the peer.
-
-        Raises LinkError when the bytes are no frame or the frame is not allowed now.
-        """
+        """The frame of the peer's WebSocket message. Raises LinkError if it is not allowed now."""
         try:
             frame = f.decode(data)
         except DecodeError as error:
@@ -192,10 +183,7 @@ class Link:
         return frame
 
     def send(self, frame: f.AnyFrame) -> bytes:
-        """The bytes of `frame`, for one WebSocket message.
-
-        Raises ProtocolError when we may not send it now.
-        """
+        """One WebSocket message. Raises ProtocolError if the frame is not allowed now."""
         state = self._out.get(type(frame))
         if state is None:
             raise ProtocolError(f"{type(frame).__name__} may not be sent while {self.state.name}")
@@ -205,19 +193,18 @@ class Link:
         return data
 
     def close(self) -> None:
-        """The connection has ended: nothing more is said or heard."""
+        """The connection has ended."""
         self._enter(State.CLOSED)
 
     @property
     def opened(self) -> bool:
-        """Whether the device is known: Hello and Ready have been said."""
         return self.state in OPENED
 
     def check(self, now: float) -> None:
-        """Raises LinkError when the peer has been silent for too long.
+        """Raises LinkError when the peer was silent for too long.
 
-        Before the device is known each step must come within LINK_HELLO_SECONDS, after it
-        any frame within LINK_IDLE_SECONDS.
+        Before the device is known each step has LINK_HELLO_SECONDS, then any frame
+        LINK_IDLE_SECONDS.
         """
         silence = now - self._heard
         if self.state is State.PAIRING:
@@ -231,5 +218,5 @@ class Link:
             raise LinkError(Code.TOO_SLOW, text)
 
     def ping_due(self, now: float) -> bool:
-        """Whether it is time to say Ping: nothing was heard for a third of the idle time."""
+        """Whether nothing was received for a third of the idle time."""
         return self.opened and now - self._heard > limits.LINK_IDLE_SECONDS / 3

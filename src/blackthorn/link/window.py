@@ -1,4 +1,4 @@
-"""The window: what was delivered to a device and is not yet acknowledged, bounded."""
+"""The window: a bound on delivered and unacknowledged parcels."""
 
 from collections.abc import Iterable
 
@@ -25,14 +25,14 @@ class Window:
         return limits.MAX_UNACKNOWLEDGED_PARCELS - len(self._sizes)
 
     def add(self, seq: int, size: int) -> None:
-        """Note a delivered parcel of `size` bytes."""
+        """A parcel of `size` bytes was delivered."""
         self._sizes[seq] = size
         self.bytes += size
 
     def settle(self, seqs: Iterable[int]) -> list[tuple[int, int]]:
-        """Take out what is acknowledged or set aside; (seq, size) of those that were in it.
+        """Remove answered parcels; returns (seq, size) of those that were in the window.
 
-        Others are passed by: a device may answer what an earlier connection delivered.
+        Others are ignored: an earlier connection may have delivered them.
         """
         settled: list[tuple[int, int]] = []
         for seq in seqs:

@@ -1,4 +1,4 @@
-"""How a program ends: an error becomes one line and an exit code, never a traceback."""
+"""The end of a program: an error becomes one line and an exit code, never a traceback."""
 
 import io
 import sys
@@ -16,19 +16,15 @@ EXIT_CODES: dict[type[errors.BlackthornError], int] = {
     errors.UnavailableError: 6,
     errors.DefectError: 70,
 }
-"""Exit codes by whose fault it is; 1 is everything else, 130 an interrupt.
-
-70 is a defect in Blackthorn itself (EX_SOFTWARE of sysexits.h).
-"""
+"""Exit codes by fault; 1 is everything else, 130 an interrupt, 70 a defect (EX_SOFTWARE)."""
 
 
 def to_stderr(line: str) -> None:
-    """Print a line to standard error."""
     sys.stderr.write(f"{line}\n")
 
 
 def run(program: Callable[[], Any], print_error: Callable[[str], object] = to_stderr) -> int:
-    """Run a program to its exit code; an error is printed as one clear line."""
+    """Run a program; an error is printed as one line. Returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack some letters

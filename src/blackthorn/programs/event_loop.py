@@ -1,4 +1,4 @@
-"""The event loop of a program that runs one task to its end."""
+"""The event loop of a program with one task."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in an event loop of its own."""
+    """Run a coroutine in its own event loop."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

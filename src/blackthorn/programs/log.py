@@ -1,7 +1,7 @@
-"""The server's log: JSON lines on standard error, for machines and for grep.
+"""The server's log: JSON lines on standard error.
 
-What never appears: content, subjects, addresses, codes, keys. Therefore nothing of what a
-library says and nothing of an exception's text is passed on, only where it came from.
+Never logged: content, subjects, addresses, codes, keys. So a library's messages and the texts of
+exceptions are replaced by their origin.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from blackthorn.server.counters import Counters
 
 
 class _Libraries(logging.Handler):
-    """Says that a library logged something, and where; never what."""
+    """Logs where a library logged something, not what."""
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().warning(
@@ -45,9 +45,9 @@ def configure(level: str) -> structlog.typing.FilteringBoundLogger:
 
 
 def log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The event loop's handler of exceptions that nobody caught: their kind and place.
+    """The event loop's handler of uncaught exceptions: their kind and place.
 
-    `work` in the context is our own name of what failed.
+    `work` in the context is our name of the failed work.
     """
     error = context.get("exception")
     if isinstance(error, asyncio.CancelledError):  # a connection that was open at the end
@@ -60,13 +60,13 @@ def log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 class FaultLog:
-    """Logs each programming error of the server once, and counts it."""
+    """Logs and counts each programming error of the server once."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """The event loop's handler of exceptions; see `log_fault`."""
+        """The event loop's handler of exceptions, by `log_fault`."""
         error = context.get("exception")
         if isinstance(error, DefectError):
             self.log_defect(error)
@@ -75,7 +75,7 @@ class FaultLog:
             log_fault(loop, context)
 
     def log_defect(self, error: DefectError) -> None:
-        """Log a programming error that a part of the server caught: its kind and place."""
+        """Log the kind and place of a caught programming error."""
         if not error.logged:
             error.logged = True
             self._counters.defects += 1

@@ -1,8 +1,7 @@
-"""Background work: named tasks that a fault never ends.
+"""Background work: named tasks that no fault ends.
 
-`run_periodically` takes a step again and again. A `Supervisor` keeps such work going for as long
-as the program runs: a fault of the disk is counted, anything unexpected goes to the event loop's
-exception handler, which logs and counts it (`programs.log`), and the work starts again.
+`run_periodically` repeats a step. A `Supervisor` restarts such work: a disk fault is counted, any
+other error goes to the event loop's exception handler, which logs and counts it (`programs.log`).
 """
 
 import asyncio
@@ -15,11 +14,11 @@ from blackthorn.ports.store import Done, Result
 from blackthorn.server.counters import Counters
 
 Step = Callable[[], float | None]
-"""One step of work; returns the seconds until the next one, or None for the usual time."""
+"""One step of work; returns the seconds until the next, or None for the usual time."""
 
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 30.0
-"""Work that fails again and again starts again after pauses that double up to this."""
+"""Pauses between failures of the same work double up to this."""
 
 
 async def run_periodically(step: Step, every: float) -> None:
@@ -30,7 +29,7 @@ async def run_periodically(step: Step, every: float) -> None:
 
 
 class Supervisor:
-    """The background tasks of one program; leaving its block, or `close`, ends them all."""
+    """The background tasks of one program; leaving its block, or `close`, ends them."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -43,7 +42,7 @@ class Supervisor:
         await self.close()
 
     def every(self, seconds: float, name: str, step: Step) -> asyncio.Task[None]:
-        """Take `step` every so many seconds; after a fault the next time is not missed."""
+        """Take `step` every so many seconds, also after a fault."""
         return self.keep(name, partial(run_periodically, step, seconds), seconds)
 
     def keep(
@@ -52,18 +51,18 @@ class Supervisor:
         work: Callable[[], Awaitable[None]],
         first_pause: float = FIRST_PAUSE_SECONDS,
     ) -> asyncio.Task[None]:
-        """Do `work` again whenever it ends, and after a pause when it failed."""
+        """Repeat `work`, after a pause when it failed."""
         return self.start(name, self._again(name, work, first_pause))
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do `work` once; what it raises is reported."""
+        """Do `work` once; an error is reported."""
         task = asyncio.get_running_loop().create_task(self._reporting(name, work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def answer(self, name: str, work: Coroutine[Any, Any, Result], done: Done[Result]) -> None:
-        """Do `work` once; `done` takes its result or error, and a defect is reported too."""
+        """Do `work` once; `done` gets its result or error, and a defect is reported too."""
 
         async def run() -> None:
             result: Result | BlackthornError
@@ -78,7 +77,7 @@ class Supervisor:
         self.start(name, run())
 
     async def close(self) -> None:
-        """End all tasks and wait for them. It can be called again."""
+        """End all tasks and wait; may be called again."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -108,7 +107,7 @@ class Supervisor:
             self.report(name, error)
 
     def report(self, name: str, error: Exception) -> None:
-        """Count a fault of the disk; hand anything else to the event loop's handler."""
+        """Count a disk fault; any other error goes to the event loop's handler."""
         if isinstance(error, StorageError):
             self._counters.storage_failures += 1
         else:

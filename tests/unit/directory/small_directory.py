@@ -137,7 +137,8 @@ class SmallDirectory:
         )
 
     def part(self) -> lookup.EpochPart:
-        return lookup.build_epoch(self.note(), self.entries[-1], self.log, self.log.size)
+        proof = tuple(self.log.inclusion_proof(self.log.size - 1, self.log.size))
+        return lookup.EpochPart(self.note(), self.entries[-1], proof)
 
     def terms(self, **changes: object) -> Terms:
         return replace(Terms(self.policy, self.config, self.now_ms, 3600), **changes)

@@ -4,17 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.directory import entries, records
 from blackthorn.directory.commitment import PENDING_RESET
-from blackthorn.directory.entries import ConfigEntry, Head, Record, decode_entry
+from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.directory.lookup import Receipt
 from blackthorn.directory.verify import (
     Observation,
     Present,
     verify_answer,
-    verify_config,
     verify_receipt,
-    verify_record,
 )
 from blackthorn.errors import VerificationError
 from tests.unit.directory.small_directory import ALICE, BOB, SmallDirectory, epoch_of, refused
@@ -169,33 +166,3 @@ def test_D21_a_receipt_of_entries_that_are_not_in_the_log(world) -> None:
         {"head_proof": good.proof},
     ):
         refused("D21", verify_receipt, replace(good, **change), ALICE, epoch, world.config)
-
-
-def test_what_a_device_is_told_to_do_is_in_the_log(world) -> None:
-    body = records.encode_record(
-        entries.RELEASE, {"name": "b", "version": "1", "digest": bytes(32)}
-    )
-    entry = Record(entries.RELEASE, world.epoch + 1, body).encode()
-    at = len(world.entries)
-    world.add(entry)
-    world.publish()
-    epoch = epoch_of(world)
-    proof = world.log.inclusion_proof(at)
-    assert verify_record(entry, at, proof, epoch)["version"] == "1"
-    refused("D21", verify_record, entry, at, proof[:-1], epoch)
-    refused("D4", verify_record, world.entries[1], 1, world.log.inclusion_proof(1), epoch)
-
-
-def test_a_later_configuration_counts_only_from_the_log(world) -> None:
-    new = replace(world.config, reset_delay_ms=world.config.reset_delay_ms + 1)
-    entry = ConfigEntry(world.epoch + 1, new.encode()).encode()
-    at = len(world.entries)
-    world.add(entry)
-    old, world.config = world.config, new
-    world.publish()
-    epoch = epoch_of(world)
-    assert verify_config(entry, at, world.log.inclusion_proof(at), old, epoch) == new
-    refused("D21", verify_config, entry, at, [], old, epoch)
-    stricter = replace(old, reset_delay_ms=new.reset_delay_ms + 1)
-    refused("D31", verify_config, entry, at, world.log.inclusion_proof(at), stricter, epoch)
-    refused("D2", verify_config, world.entries[1], 1, world.log.inclusion_proof(1), old, epoch)

@@ -102,6 +102,6 @@ def test_http_answers_by_kind_and_tells_nothing_of_a_fault(error: Exception, sta
 
     answer = asyncio.run(inside())
     assert (answer.status_code, answer.headers["cache-control"]) == (status, "no-store")
-    assert answer.text == (f"{error}\n" if status != 500 else "a fault of this server\n")
+    assert answer.text == (f"{error}\n" if status != 500 else "internal server error\n")
     assert [each["exception"] for each in reported] == ([error] if status == 500 else [])
     assert isinstance(error, BlackthornError) or status == 500

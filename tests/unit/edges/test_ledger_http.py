@@ -252,7 +252,7 @@ def test_a_fault_is_told_to_the_loop_and_answered_with_500() -> None:
         tiles.config = lambda: 1 // 0  # type: ignore[method-assign, assignment, return-value]
         async with served(tiles) as client:
             got = await client.get("config")
-            assert (got.status_code, got.text) == (500, "a fault of this server\n")
+            assert (got.status_code, got.text) == (500, "internal server error\n")
             assert (await client.get("checkpoint")).status_code == 200
 
     asyncio.run(scenario())

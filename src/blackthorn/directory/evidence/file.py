@@ -1,11 +1,9 @@
-"""The form of an evidence file: what a client kept of a misbehaviour, for anyone to verify.
+"""The form of an evidence file, for anyone to verify.
 
-A file is JSON: its format, its kind, the configuration of the directory (all keys in it are
-public), and the fields of the kind, bytes in base64. `verify_evidence` recomputes what the client
-saw and raises when the file does not show it. No server is asked. When a claim rests on somebody's
-word, such as the owner's that a statement is not theirs, the sentence says so.
-
-Chains are replayed by a function that the caller hands in (`identity.chain`).
+JSON with format, kind, configuration (all its keys are public), and the kind's fields, bytes in
+base64. `verify_evidence` recomputes the client's finding, without a server. A claim that rests on
+somebody's word, such as that a statement is not the owner's, is named as such. The caller passes in
+the replay of chains (`identity.chain`).
 """
 
 import base64
@@ -29,14 +27,14 @@ Field = bytes | int | str | list[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one kind (a key of `KINDS`), against one directory. Fields are of the kind's types."""
+    """Evidence of a kind (a key of `KINDS`) against one directory."""
 
     kind: str
     config: bytes
     fields: Mapping[str, Field]
 
     def encode(self) -> bytes:
-        """The file, UTF-8 JSON that people can look at."""
+        """The file, UTF-8 JSON."""
         plain = {name: _to_json(value) for name, value in self.fields.items()}
         document = {"format": FORMAT, "kind": self.kind, "config": _to_json(self.config), **plain}
         return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
@@ -78,19 +76,19 @@ KINDS: Final[dict[str, tuple[dict[str, type], Check]]] = {
     ),
     "bad-log": ({"first": bytes, "entries": list}, log.bad_log),
 }
-"""Kind → its fields and types, and the function that recomputes what it shows."""
+"""Kind → its fields and types, and the function that verifies it."""
 
 
 def decode_evidence(data: bytes) -> Evidence:
-    """The evidence in a file, nothing of it verified. Raises `VerificationError` (D34)."""
+    """The unverified evidence in a file. Raises `VerificationError` (D34)."""
     if len(data) > limits.MAX_EVIDENCE_BYTES:
         raise VerificationError("D34", f"a file of evidence has {len(data)} bytes")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        raise VerificationError("D34", "a file of evidence is no JSON") from None
+        raise VerificationError("D34", "a file of evidence is not JSON") from None
     if type(document) is not dict or document.pop("format", None) != FORMAT:
-        raise VerificationError("D34", "this is no file of evidence, or of another version")
+        raise VerificationError("D34", "this is not a file of evidence, or of another version")
     kind = document.pop("kind", None)
     if type(kind) is not str or kind not in KINDS:
         raise VerificationError("D34", "the kind of the evidence is not known")
@@ -110,7 +108,7 @@ def _from_json(value: Any, kind: type) -> Any:
         try:
             return base64.b64decode(value.encode("ascii"), validate=True)
         except (binascii.Error, UnicodeEncodeError):
-            raise VerificationError("D34", "a field of the evidence is no base64") from None
+            raise VerificationError("D34", "a field of the evidence is not base64") from None
     fits = 0 <= value < 2**63 if type(value) is int else _is_label(value)
     if type(value) is not kind or not fits:
         raise VerificationError("D34", "a field of the evidence is of another type")
@@ -118,7 +116,7 @@ def _from_json(value: Any, kind: type) -> Any:
 
 
 def _is_label(value: Any) -> bool:
-    """Whether it is an address in its one form, which is safe to print. No other text is there."""
+    """Whether it is a normalised address, which is safe to print."""
     try:
         return type(value) is str and parse_address(value) == value
     except DecodeError:
@@ -126,7 +124,7 @@ def _is_label(value: Any) -> bool:
 
 
 def verify_evidence(data: bytes, replay: kinds.Replay) -> str:
-    """The fact that the file proves, in a sentence that names the log.
+    """The proven fact, in a sentence that names the log.
 
     Raises `VerificationError`: D34 when it is malformed, D35 and others when it proves nothing.
     """

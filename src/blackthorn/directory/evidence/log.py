@@ -1,7 +1,7 @@
-"""Evidence about a log: what it signed, and what its server gave with that.
+"""Evidence about a log: its signatures, and its server's answers.
 
-As in `directory.evidence.users`. A log answers for what it has signed; that its server gave some
-unsigned bytes is the word of the file's owner, and the sentence says so.
+As in `directory.evidence.users`. That a server gave some unsigned bytes is the word of the file's
+owner, and the sentence says so.
 """
 
 import hashlib
@@ -23,7 +23,6 @@ def _two(fields: Fields, config: DirectoryConfig) -> tuple[verify.Checkpoint, ve
 
 
 def fork(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Two signed checkpoints of one size."""
     first, second = _two(fields, config)
     if first.size != second.size or first.root == second.root:
         raise nothing("the two checkpoints are not of one size and two roots")
@@ -46,7 +45,7 @@ def inconsistent(fields: Fields, config: DirectoryConfig, replay: Replay) -> str
 
 
 def rollback(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A smaller checkpoint than one that was seen before."""
+    """A smaller checkpoint than an earlier one."""
     first, second = _two(fields, config)
     if second.size >= first.size:
         raise nothing("the second checkpoint is not smaller")
@@ -57,16 +56,16 @@ def rollback(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 
 
 def stale(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """The newest checkpoint that was to be had at a time."""
+    """The newest checkpoint available at a time."""
     first = signed(fields["first"], config)
     return (
         f"The log {first.origin} has signed a tree of {first.size} entries; "
-        f"{says('nothing newer was to be had at')} {fields['seen_ms']} ms of Unix time"
+        f"{says('nothing newer was available at')} {fields['seen_ms']} ms of Unix time"
     )
 
 
 def bad_epoch(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A signed checkpoint with a head that does not fit."""
+    """A signed checkpoint with a wrong head."""
     checkpoint = signed(fields["note"], config)
     try:
         open_epoch(part_of(fields), config)
@@ -94,7 +93,6 @@ def _is_last(fields: Fields, checkpoint: verify.Checkpoint) -> bool:
 
 
 def config_changed(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A head of another configuration."""
     epoch = open_epoch(part_of(fields), config)
     if epoch.head.config == config.digest:
         raise nothing("the head is of this configuration")
@@ -105,7 +103,7 @@ def config_changed(fields: Fields, config: DirectoryConfig, replay: Replay) -> s
 
 
 def head_back(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A head whose epoch or time is not behind one that was seen before."""
+    """A head whose epoch or time is not behind an earlier one."""
     head = open_epoch(part_of(fields), config).head
     if head.epoch > fields["before_epoch"] and head.unix_ms > fields["before_ms"]:
         raise nothing("the head is later than the one before")
@@ -117,7 +115,7 @@ def head_back(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 
 
 def head_ahead(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A head whose time is ahead of its witnesses, or of the clock of whoever saw it."""
+    """A head whose time is ahead of its witnesses, or of its observer's clock."""
     epoch = open_epoch(part_of(fields), config)
     text: bytes = fields["policy"]
     if hashlib.sha256(text).digest() != config.policy_digest:
@@ -138,11 +136,11 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise nothing("the policy is no text") from None
+        raise nothing("the policy is not text") from None
 
 
 def bad_log(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Entries of the log that no honest server logs."""
+    """Entries of the log that break a rule."""
     checkpoint = signed(fields["first"], config)
     entries: list[Any] = fields["entries"]
     tree = f"a tree of {checkpoint.size} entries"

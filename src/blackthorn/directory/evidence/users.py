@@ -1,9 +1,8 @@
 """Evidence about users: their entries in the map, their chains and their devices.
 
-Each function returns a sentence, or raises `VerificationError`: D35 when the fields hold together
-and show nothing. Witnesses are not asked for: the log's own signature is what it answers for.
-Bytes that nobody signed, such as the list of signatures in a chain, could be made up by the file's
-owner; the sentence then says that it is their word (`says`).
+Each function returns a sentence, or raises `VerificationError`: D35 when the fields prove nothing.
+Witnesses are not needed: the log answers for its own signature. Unsigned bytes, such as the list of
+signatures in a chain, could be made up by the file's owner; the sentence says so (`says`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,16 +39,16 @@ RECEIPT: Final[dict[str, type]] = {
     "logged_head_index": int,
     "logged_head_proof": list,
 }
-"""The fields of a receipt in their order; those of its head are named apart from `EPOCH`'s."""
+"""The fields of a receipt in their order; its head's names differ from `EPOCH`'s."""
 
 Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayedChain:
-    """The content of a verified chain: its head, its length, and its live devices' MLS keys by id.
+    """A verified chain: its head, length, and live devices' MLS keys by id.
 
-    `flags` are those that the map must say with it.
+    `flags` are those that the map must have with it.
     """
 
     head: bytes
@@ -59,26 +58,24 @@ class ReplayedChain:
 
 
 Replay = Callable[[str, Sequence[bytes], DirectoryConfig], ReplayedChain]
-"""Replays a chain by the rules of identity, whatever the time. Raises `VerificationError`."""
+"""Replays a chain by the rules of identity, at any time. Raises `VerificationError`."""
 
 
 def nothing(text: str) -> VerificationError:
-    """The file holds together and shows nothing (D35)."""
+    """The file proves nothing (D35)."""
     return VerificationError("D35", text)
 
 
 def says(text: str) -> str:
     """A claim that rests on the word of the file's owner."""
-    return f"whoever keeps this file says that {text}"
+    return f"the owner of this file says that {text}"
 
 
 def signed(note: bytes, config: DirectoryConfig) -> Checkpoint:
-    """The checkpoint, which the log of the configuration signed."""
     return open_checkpoint(note, parse_vkey(config.log_vkey))[0]
 
 
 def part_of(fields: Fields) -> EpochPart:
-    """The epoch of the fields of `EPOCH`."""
     return EpochPart(fields["note"], fields["head"], tuple(fields["head_proof"]))
 
 
@@ -89,16 +86,16 @@ def _answer(fields: Fields) -> Answer:
 def _committed(
     fields: Fields, config: DirectoryConfig
 ) -> tuple[checks.VerifiedEpoch, checks.Present | checks.Absent]:
-    """The user's commitment that the log has signed."""
+    """The verified answer for the user in the signed epoch."""
     epoch = checks.open_epoch(part_of(fields), config)
     return epoch, checks.verify_answer(_answer(fields), fields["label"], epoch, config)
 
 
 def _present(fields: Fields, config: DirectoryConfig) -> tuple[str, checks.Present]:
-    """The same, of somebody who is there, and the beginning of a sentence about it."""
+    """The same for a present user, and the start of a sentence about it."""
     epoch, answer = _committed(fields, config)
     if not isinstance(answer, checks.Present):
-        raise nothing("the answer speaks of nobody")
+        raise nothing("the answer is of an absent user")
     origin = config.origin
     return f"In its tree of {epoch.accepted.size} entries the log {origin} has", answer
 
@@ -110,21 +107,21 @@ def bad_answer(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
         checks.verify_answer(_answer(fields), fields["label"], epoch, config)
     except VerificationError as error:
         return (
-            f"Whoever keeps this file says that the server of {config.origin} gave this answer; it "
+            f"The owner of this file says that the server of {config.origin} gave this answer; it "
             f"does not hold against the log's checkpoint: {error}"
         )
     raise nothing("the answer holds")
 
 
 def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A chain that its owner disowns."""
+    """A chain whose owner disowns its newest statement."""
     begin, answer = _present(fields, config)
     value = answer.value
     if (value.head, value.seq) == (fields["own_head"], fields["own_seq"]):
         raise nothing("the ledger has the chain that its owner knows")
     return (
         f"{begin} statement {value.seq} as the newest of {fields['label']}, in version "
-        f"{answer.version}; its owner says that his own newest is {fields['own_seq']}, another one"
+        f"{answer.version}; its owner says that their newest is {fields['own_seq']}, another one"
     )
 
 
@@ -133,7 +130,7 @@ NOTHING: Final = Value(bytes(32), 0, 0)
 
 
 def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """An entry that may not follow the one that was there before, or that is a first one."""
+    """An entry that may not follow the earlier one, or may not be the first."""
     epoch, answer = _committed(fields, config)
     version = fields["before_version"]
     value = decode_value(fields["before_value"]) if version else NOTHING
@@ -149,7 +146,7 @@ def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
         return (
             f"In its tree of {epoch.accepted.size} entries the log {config.origin} has a state of "
             f"{fields['label']} that may not follow version {before.version}, statement "
-            f"{before.value.seq}, which whoever keeps this file saw: {error}"
+            f"{before.value.seq}, which the owner of this file saw: {error}"
         )
     raise nothing("the entry may follow the one before")
 
@@ -172,7 +169,7 @@ def bad_receipt(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 
 
 def bad_chain(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A chain that the ledger commits to, and what the server gave for it."""
+    """The ledger's commitment to a chain, and the server's chain for it."""
     begin, answer = _present(fields, config)
     begin = f"{begin} statement {answer.value.seq} as the newest of {fields['label']}"
     try:
@@ -189,7 +186,7 @@ def bad_chain(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 
 
 def false_leaf(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A device in a conversation that its user's chain does not have."""
+    """A device in a conversation that its user's chain lacks."""
     begin, answer = _present(fields, config)
     chain = replay(fields["label"], fields["statements"], config)
     if (chain.head, chain.seq) != (answer.value.head, answer.value.seq):
@@ -198,5 +195,5 @@ def false_leaf(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
         raise nothing("the chain has this device with this key")
     return (
         f"{begin} no live device {fields['device'].hex()} of {fields['label']} with the key in "
-        "this file; whoever keeps it met one that said so"
+        "this file; the file's owner has met such a device"
     )

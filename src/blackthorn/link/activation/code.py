@@ -1,9 +1,8 @@
-"""Codes for activation and for pairing: how they are written, read out, typed and parsed.
+"""Codes of activation and pairing: written, read out, typed and parsed.
 
-A code is a nameplate of four to six digits, which finds it at the server, and eight words
-of the PGP word list, which are 64 secret bits. `4821-absurd-company-…` A code may come as a
-URL, which also says where the server is, and for what the code is. What never happens here:
-hashing, storing, sending.
+A code is a nameplate of four to six digits, which finds it at the server, and eight words of the
+PGP word list, 64 secret bits: `4821-absurd-company-…`. A URL also has the server's address and the
+code's purpose. What never happens here: hashing, storing, sending.
 """
 
 import difflib
@@ -21,7 +20,7 @@ CODE_BYTES = 8
 URL_SCHEME = "blackthorn://"
 
 ACTIVATE, PAIR = "activate", "link"
-"""What a code is for, as its URL says it; also the command that takes it."""
+"""A code's purpose in its URL."""
 
 _COMMANDS = {ACTIVATE: "blackthorn activate", PAIR: "blackthorn device link"}
 
@@ -37,12 +36,12 @@ _URL = re.compile(
 
 
 class CodeError(UserError):
-    """The input is no code; the text names the wrong word and the nearest one."""
+    """The input is not a code; the text names the wrong word and the nearest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An activation code: `nameplate` of 4-6 digits, and 8 secret bytes that do not print."""
+    """A code: `nameplate` of 4-6 digits, and 8 secret bytes."""
 
     nameplate: str
     secret: Secret = field(repr=False)
@@ -50,7 +49,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A code, and where the server is when the code came as a URL."""
+    """A code, and the server's address when it came as a URL."""
 
     code: Code
     host: str | None = None
@@ -58,7 +57,7 @@ class Invitation:
 
 
 def new_code(random: Callable[[int], bytes]) -> Code:
-    """A fresh code; the caller makes sure that its nameplate is not in use."""
+    """A fresh code; the caller checks that its nameplate is free."""
     nameplate = 1000 + int.from_bytes(random(8), "big") % 999_000
     return Code(str(nameplate), Secret(random(CODE_BYTES)))
 
@@ -69,20 +68,20 @@ def words(code: Code) -> list[str]:
 
 
 def render(code: Code) -> str:
-    """`NAMEPLATE-word-…-word`, as it is shown and typed."""
+    """`NAMEPLATE-word-…-word`."""
     return "-".join([code.nameplate, *words(code)])
 
 
 def render_url(code: Code, host: str, port: int, purpose: str = ACTIVATE) -> str:
-    """`blackthorn://HOST:PORT/PURPOSE#CODE`; a fragment, so that no proxy ever logs it."""
+    """`blackthorn://HOST:PORT/PURPOSE#CODE`; proxies log no fragment."""
     name = f"[{host}]" if ":" in host else host
     return f"{URL_SCHEME}{name}:{port}/{purpose}#{render(code)}"
 
 
 def parse_invitation(text: str, purpose: str = ACTIVATE) -> Invitation:
-    """A code or a URL as a person typed, pasted or scanned it. Raises CodeError.
+    """A code or a URL as typed, pasted or scanned. Raises CodeError.
 
-    A URL must be for this purpose; the words alone do not say for what they are.
+    A URL must be for this purpose; words alone have none.
     """
     text = text.strip()
     if not text.lower().startswith(URL_SCHEME):
@@ -96,7 +95,7 @@ def parse_invitation(text: str, purpose: str = ACTIVATE) -> Invitation:
 
 
 def parse_code(text: str) -> Code:
-    """A code, forgiving of case and of what stands between the words. Raises CodeError."""
+    """A code in any case and with any separators. Raises CodeError."""
     nameplate, *spoken = [part for part in _SEPARATORS.split(text.strip().lower()) if part] or [""]
     if not _NAMEPLATE.fullmatch(nameplate):
         raise CodeError("a code begins with its number, four to six digits")

@@ -1,15 +1,14 @@
 """Activation: a device and the server prove to each other that they know one code.
 
-Pure, both sides; specified in docs/specs/activation.md. Each step returns the object that
-can take the next one, so that a step out of order cannot be written:
+Pure, both sides; specified in docs/specs/activation.md. Each step returns the object for the next
+one, so that steps cannot be out of order:
 
     device   begin ► AwaitChallenge.open ► Challenged.prove ► AwaitActivated.open ► Enrolment
     server   challenge ► AwaitProof.verify ► Proven.answer
 
-The transcript holds the fingerprint of the server's TLS key and the binding of this very
-connection: a man in the middle with another certificate has another transcript on each
-side, and neither side's proof fits. What never happens here: counting tries, asking whether
-a code has expired or was used, storing. That is the server's, before `challenge`.
+The transcript has the fingerprint of the server's TLS key and the connection's binding: with a man
+in the middle the two sides' transcripts differ, and no proof fits. Before `challenge` the server
+counts the try and checks that the code is live.
 """
 
 import hashlib
@@ -42,7 +41,7 @@ ACTIVATION_VERSION = 1
 _LABEL = b"blackthorn-activation-v1"
 _DEVICE = _LABEL + b" device"
 _NONCE = bytes(12)
-"""Each AEAD key seals one payload of one session, so that the nonce may stand still."""
+"""Fixed, since each AEAD key seals one payload of one session."""
 
 
 class ServerUnprovenError(SecurityError):
@@ -53,18 +52,15 @@ class DeviceUnprovenError(ProtocolError):
     """The device did not prove that it knows the code and holds its identity key."""
 
 
-NO_HEAD = bytes(32)
-"""The head of a chain that has no statement yet."""
-
 Statements = Annotated[
     list[types.StatementBytes], Meta(min_length=1, max_length=link_limits.MAX_ACTIVATION_STATEMENTS)
 ]
 
 
 class Owner(Struct, frozen=True):
-    """The code's user, and where their identity chain stood before this code was used.
+    """The code's user, and their identity chain before the code was used.
 
-    `seq` is the number of its statements, `head` the hash of the last, NO_HEAD without any.
+    `seq` is the number of its statements, `head` the hash of the last, zeros without any.
     """
 
     address: types.AddressText
@@ -73,10 +69,10 @@ class Owner(Struct, frozen=True):
 
 
 class DeviceKeys(Struct, frozen=True):
-    """The public parts of a new device, which its owner's server publishes for others.
+    """The public parts of a new device.
 
-    `statements` are signed by the device: its genesis and then, if it has a `certificate`, its
-    set_openpgp; or, for a chain that exists, one reset, without a certificate.
+    The device signs `statements`: a genesis and, with a `certificate`, a set_openpgp; or, for an
+    existing chain, one reset, without a certificate.
     """
 
     identity_key: types.Bytes32
@@ -92,9 +88,8 @@ class DeviceKeys(Struct, frozen=True):
 class Enrolment(Struct, frozen=True):
     """The enrolled device's identity. `server_time` is Unix time in milliseconds.
 
-    `statements` are the device's own as they are stored, with the enterprise's signature where it
-    takes one. `config` is the ledger's configuration record and `policy` the trust policy: what
-    the device pins.
+    `statements` are the device's as stored, countersigned where needed. The device pins `config`,
+    the ledger's configuration record, and `policy`, the trust policy.
     """
 
     address: types.AddressText
@@ -108,7 +103,7 @@ class Enrolment(Struct, frozen=True):
 
 
 class _Proven(Struct, frozen=True):
-    """The payload of ActivateProve. `possession` is the identity key's signature."""
+    """The payload of ActivateProve; the identity key signs `possession`."""
 
     keys: DeviceKeys
     possession: types.Signature
@@ -122,10 +117,10 @@ _decode_enrolment = msgspec.msgpack.Decoder(Enrolment).decode
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """The server's record of a code: enough to check it, too little to use it.
+    """The server's record of a code, enough to check it but not to use it.
 
-    `password` (32 bytes) is SPAKE2's; `public_key` (32 bytes) belongs to the Ed25519 key
-    that only the code itself gives, with which the device must sign.
+    `password` (32 bytes) is SPAKE2's; `public_key` (32 bytes) that of the Ed25519 key derived from
+    the code, with which the device must sign.
     """
 
     password: Secret
@@ -135,7 +130,7 @@ class Verifier:
 def _stretch(code: Code, fingerprint: Fingerprint) -> tuple[Secret, Secret]:
     """SPAKE2's password and the seed of a signing key: the code through Argon2id.
 
-    Salted with the server's key, so that they are useless to any other server.
+    The salt includes the server's key, so that they are useless to any other server.
     """
     salt = hashlib.sha256(_LABEL + fingerprint + code.nameplate.encode()).digest()
     material = argon2id(code.secret.expose(), salt, 64).expose()
@@ -150,7 +145,7 @@ def verifier(code: Code, fingerprint: Fingerprint) -> Verifier:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """The keys of one exchange, all bound to its transcript."""
+    """The keys of one exchange, bound to its transcript."""
 
     transcript: bytes
     secret: Secret
@@ -169,7 +164,7 @@ class _Session:
         return hkdf_expand(SHA256, self.secret.expose(), _LABEL + b" " + purpose, 32)
 
     def proof(self, side: bytes, sealed: bytes = b"") -> bytes:
-        """32 bytes that only a holder of the key can give for this transcript and payload."""
+        """32 bytes that only a holder of the key can compute for transcript and payload."""
         message = self.transcript + hashlib.sha256(sealed).digest()
         return hmac.digest(self._key(side + b" proof"), message, SHA256)
 
@@ -190,7 +185,7 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The TLS connection as one side sees it: the server's key, and the binding of `link`."""
+    """One side's view of the TLS connection: the server's key, and its binding."""
 
     fingerprint: Fingerprint
     binding: bytes
@@ -243,7 +238,7 @@ class AwaitChallenge:
 class Challenged:
     """The server has proved itself; the device can now make keys for `address`.
 
-    `owner` says where the chain stands that its statements must continue.
+    The device's statements must continue the chain of `owner`.
     """
 
     address: Address
@@ -252,7 +247,7 @@ class Challenged:
     _session: _Session
 
     def prove(self, keys: DeviceKeys, identity: Secret) -> tuple[ActivateProve, "AwaitActivated"]:
-        """The device's proof over its keys; `identity` is the 32-byte seed of its identity key."""
+        """The device's proof over its keys; `identity` is its identity key's 32-byte seed."""
         session = self._session
         possession = ED25519.sign(identity, session.signed_by_identity())
         sealed = session.seal(b"device", _encode(_Proven(keys, possession)))
@@ -263,14 +258,12 @@ class Challenged:
 
 @dataclass(frozen=True, slots=True)
 class AwaitActivated:
-    """The device has proved itself and waits for its enrolment."""
-
     _session: _Session
     _keys: DeviceKeys
     _address: Address
 
     def open(self, activated: Activated) -> Enrolment:
-        """The enrolment. Raises ServerUnprovenError when the answer is not the server's."""
+        """The enrolment. Raises ServerUnprovenError."""
         try:
             enrolment = _decode_enrolment(self._session.open(b"server", activated.payload))
         except (OpenError, msgspec.DecodeError):
@@ -295,14 +288,13 @@ def challenge(
     channel: Channel,
     random: Callable[[int], bytes],
 ) -> tuple[ActivateChallenge, "AwaitProof"]:
-    """The server's answer to a begin whose try has been counted durably.
+    """The server's answer to a begin whose try was counted durably.
 
-    `owner` is the code's user; only a holder of the code can read it.
-
-    Raises ProtocolError for a version or a message that this server does not know.
+    Only a holder of the code can read `owner`, its user. Raises ProtocolError for an unknown
+    version or message.
     """
     if begin.version != ACTIVATION_VERSION:
-        raise ProtocolError(f"activation version {begin.version} is not spoken here")
+        raise ProtocolError(f"this server does not support activation version {begin.version}")
     exchange = pake.respond(
         known.password, initiator=_DEVICE, responder=channel.fingerprint, random=random
     )
@@ -315,8 +307,6 @@ def challenge(
 
 @dataclass(frozen=True, slots=True)
 class AwaitProof:
-    """The server has proved itself and waits for the device's proof."""
-
     _session: _Session
     _public_key: bytes
 
@@ -334,13 +324,13 @@ class AwaitProof:
         except (VerifyError, OpenError):
             raise DeviceUnprovenError("the device did not sign with the code and its key") from None
         except msgspec.DecodeError as error:
-            raise DecodeError(f"not the keys of a device: {error}") from None
+            raise DecodeError(f"not a device's keys: {error}") from None
         return Proven(session, keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A device that knows the code and holds its identity key; `keys` may be stored."""
+    """A device that has proved the code and its identity key; `keys` may be stored."""
 
     _session: _Session
     keys: DeviceKeys

@@ -1,7 +1,7 @@
 """The PGP word list (Juola and Zimmermann, 1995): 256 words for each byte's place. Data only.
 
-Words in even places (counting from 0) have two syllables, in odd places three, so that a
-word that is missing, doubled or swapped with its neighbour shows at once.
+Words in even places (from 0) have two syllables, in odd places three, so that a missing, doubled or
+swapped word shows.
 """
 
 _EVEN = """

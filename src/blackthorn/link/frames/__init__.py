@@ -1,10 +1,9 @@
-"""The frames of the link: what a device and the server say to each other, a module per use case.
+"""The frames of the link, a module per use case.
 
-One frame is one WebSocket binary message: a MessagePack array whose first element is the
-frame's number (msgspec, `array_like`). Both sides decode by these types alone (`codec`), so that
-every length is bounded before anything acts on it. Which frames are allowed when is the table
-in `link.session`. A frame never holds a sender's address, a conversation's name or anything
-unsealed; nothing here acts on a frame.
+A frame is one WebSocket binary message: a MessagePack array that begins with the frame's number
+(msgspec, `array_like`). Both sides decode by these types alone (`codec`), which bound every length.
+The table in `link.session` says which frames are allowed when. A frame never has a sender's
+address, a conversation's name or anything unsealed.
 """
 
 # ruff: noqa: F403 - each module defines frames and the types of their fields, and nothing else

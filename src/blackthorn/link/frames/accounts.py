@@ -1,7 +1,4 @@
-"""The frames by which a device that is not enrolled yet begins: activation and recovery.
-
-Specified in docs/specs/activation.md and docs/specs/pairing.md.
-"""
+"""Frames of activation and recovery (docs/specs/activation.md, docs/specs/pairing.md)."""
 
 from typing import Annotated
 
@@ -24,7 +21,7 @@ class ActivateBegin(Frame, tag=50, frozen=True):
 class ActivateChallenge(Frame, tag=51, frozen=True):
     """Server to device: SPAKE2's second message and the server's proof of the code.
 
-    `payload` names the code's user, sealed under the code.
+    `payload` is the code's user, sealed under the code.
     """
 
     message: Annotated[bytes, Meta(min_length=1, max_length=64)]
@@ -41,7 +38,7 @@ class ActivateProve(Frame, tag=52, frozen=True):
 
 
 class Activated(Frame, tag=53, frozen=True):
-    """Server to device: durable. `payload` says who the device is, sealed to the session."""
+    """Server to device: durable. `payload` is the device's identity, sealed to the session."""
 
     payload: Annotated[bytes, Meta(max_length=link_limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
 
@@ -49,7 +46,7 @@ class Activated(Frame, tag=53, frozen=True):
 class Recover(Frame, tag=86, frozen=True):
     """New device to server instead of Hello: I hold the recovery key of this user.
 
-    Signed by both halves of that key over the TLS channel binding (`link.hello`).
+    Both halves of that key sign the TLS channel binding (`link.hello`).
     """
 
     version: int
@@ -59,9 +56,9 @@ class Recover(Frame, tag=86, frozen=True):
 
 
 class Recognised(Frame, tag=87, frozen=True):
-    """Server to device: where the user's chain stands, and what a device pins.
+    """Server to device: the end of the user's chain, and a device's pins.
 
-    A SubmitStatement may follow that adds the device; then the device connects anew.
+    A SubmitStatement that adds the device may follow; then it connects again.
     """
 
     seq: Uint64

@@ -1,4 +1,4 @@
-"""The bytes of a frame, and a frame from bytes: nothing else decodes what comes on the link."""
+"""The only encoder and decoder of frames."""
 
 import msgspec
 
@@ -27,15 +27,12 @@ _decoder: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)
 
 
 def encode(frame: AnyFrame) -> bytes:
-    """The bytes of one frame, for one WebSocket binary message."""
+    """One frame, for one WebSocket binary message."""
     return _encoder.encode(frame)
 
 
 def decode(data: bytes | memoryview) -> AnyFrame:
-    """One frame of at most MAX_FRAME_BYTES bytes.
-
-    Raises DecodeError when the bytes are no frame, or break a bound.
-    """
+    """A frame of at most MAX_FRAME_BYTES bytes. Raises DecodeError."""
     if len(data) > link_limits.MAX_FRAME_BYTES:
         raise DecodeError(f"the frame has {len(data)} bytes; at most {link_limits.MAX_FRAME_BYTES}")
     try:

@@ -1,4 +1,4 @@
-"""The frames that open, keep alive and end a connection."""
+"""Frames that open, keep alive and end a connection."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ class Hello(Frame, tag=1, frozen=True):
 
 
 class Ready(Frame, tag=2, frozen=True):
-    """Server to device: hello accepted. `key_packages` is the stock still unclaimed."""
+    """Server to device: hello accepted. `key_packages` counts the unclaimed ones."""
 
     version: int
     key_packages: int

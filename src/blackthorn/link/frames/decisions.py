@@ -1,7 +1,4 @@
-"""The frames of decisions and exits: what officers' devices and the server say to each other.
-
-A part of `link.frames`, which has the rest. What a decision is says `governance.statements`.
-"""
+"""Frames of decisions and exits (`governance.statements`)."""
 
 from typing import Annotated
 
@@ -17,16 +14,16 @@ Refusal = Annotated[str, Meta(max_length=512)]
 
 
 class FetchDecisions(Exchange, tag=90, frozen=True):
-    """Officer's device to server: the decisions with a number above `after`, and what waits."""
+    """Officer's device to server: decisions with a number above `after`, and proposals."""
 
     after: Uint64
 
 
 class Decision(Struct, array_like=True, frozen=True, gc=False):
-    """One decision: `signed` by `governance.statements`, `private` as kept, empty for none.
+    """One decision, as `governance.statements` makes it; `private` may be empty.
 
-    `number` rises over all cases, 0 while it waits for approvers; `logged_ms` is when it was
-    taken, Unix milliseconds by the server's clock.
+    `number` rises over all cases, 0 for a proposal; `logged_ms` is when it was taken, Unix
+    milliseconds of the server's clock.
     """
 
     number: Uint64
@@ -38,8 +35,8 @@ class Decision(Struct, array_like=True, frozen=True, gc=False):
 class Decisions(Exchange, tag=91, frozen=True):
     """Server to device. `more`: ask again behind the last; `pending` come with the last part.
 
-    A device whose user is no officer gets a `refusal`. `founders` are the two users who may
-    found the officers, while there are none; `log_ms` is the ledger's time.
+    `refusal`: the user is not an officer. `founders` may found the officers, while there are none;
+    `log_ms` is the ledger's time.
     """
 
     decisions: Annotated[list[Decision], Meta(max_length=limits.MAX_DECISIONS_PER_FRAME)]
@@ -58,9 +55,9 @@ class SubmitDecision(Exchange, tag=92, frozen=True):
 
 
 class DecisionTaken(Exchange, tag=93, frozen=True):
-    """Server to device: durable, or why it is refused.
+    """Server to device: durable, or refused.
 
-    `lacks` are the approvers still wanted, in words; it is empty once the decision is taken.
+    `lacks` are the missing approvers, in words.
     """
 
     refusal: Refusal
@@ -75,7 +72,7 @@ class FetchProduction(Exchange, tag=94, frozen=True):
 
 
 class ProductionPart(Exchange, tag=95, frozen=True):
-    """Server to device. `manifest` is what the approvers of `produce` sign; `refusal` why not."""
+    """Server to device. The approvers of `produce` sign `manifest`."""
 
     offset: Uint64
     total: Uint64
@@ -87,10 +84,9 @@ class ProductionPart(Exchange, tag=95, frozen=True):
 
 
 class MarketNotice(Frame, tag=96, frozen=True):
-    """Server to a device that has opened the link: its user's market is being left, or was to be.
+    """Server to a device after hello: the exit of its user's market, until it is reported read.
 
-    `state` is of `governance.exits`; dates are Unix milliseconds. `text` is the notice in the
-    user's language. It is said again with every link until the device has told it was read.
+    `state` is of `governance.exits`; dates are Unix milliseconds; `text` is in the user's language.
     """
 
     exit: CaseName
@@ -104,9 +100,9 @@ class MarketNotice(Frame, tag=96, frozen=True):
 
 
 class TellExit(Exchange, tag=97, frozen=True):
-    """Device to server: what its person has done: `read`, `exported`, or `forward` to an address.
+    """Device to server: its user's act: `read`, `exported`, or `forward` to an address.
 
-    `value` is the address, or empty to take the forwarding back.
+    `value` is the address, or empty to end the forwarding.
     """
 
     what: Annotated[str, Meta(max_length=16)]
@@ -114,24 +110,24 @@ class TellExit(Exchange, tag=97, frozen=True):
 
 
 class ExitTold(Exchange, tag=98, frozen=True):
-    """Server to device: durable, or why it is refused."""
+    """Server to device: durable, or refused."""
 
     refusal: Refusal
 
 
 class FetchReceipt(Exchange, tag=99, frozen=True):
-    """Device to server: my user's receipt of the closure, once it was prepared."""
+    """Device to server: its user's receipt of a prepared closure."""
 
 
 class ReceiptPart(Exchange, tag=100, frozen=True):
-    """Server to device: the receipt, by which the person finds its place in the closure's tree."""
+    """Server to device: the receipt with its place in the closure's tree."""
 
     receipt: Annotated[bytes, Meta(max_length=limits.MAX_RECEIPT_BYTES)]
     refusal: Refusal = ""
 
 
 class FetchExit(Exchange, tag=101, frozen=True):
-    """Officer's device to server: whom leaving this market concerns, and how its closure stands."""
+    """Officer's device to server: the users of this market, and its closure."""
 
     market: Annotated[str, Meta(min_length=2, max_length=2)]
 
@@ -139,8 +135,8 @@ class FetchExit(Exchange, tag=101, frozen=True):
 class ExitFacts(Exchange, tag=102, frozen=True):
     """Server to device: `users` and the hash of their list; `fields` of the next decision.
 
-    The list is SHA-256 over the sorted lower-case addresses, each ended by a line feed. `fields`
-    are those of `destroy` or `close` (`governance.exits`) as the closure counted them, or none yet.
+    The hash is SHA-256 of the sorted lower-case addresses, each with a line feed. `fields` are
+    those of `destroy` or `close` (`governance.exits`) once the closure has counted them.
     """
 
     users: Uint64

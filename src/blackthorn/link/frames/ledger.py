@@ -1,7 +1,4 @@
-"""The frames of the ledger: what a device asks of it, and what it is answered.
-
-A part of `link.frames`, which has the rest; specified in docs/specs/ledger.md.
-"""
+"""Frames of the ledger (docs/specs/ledger.md)."""
 
 from typing import Annotated
 
@@ -15,10 +12,7 @@ from blackthorn.wire import limits as wire_limits
 
 
 class EpochPart(Struct, array_like=True, frozen=True, gc=False):
-    """The newest published epoch: cosigned checkpoint (a signed note), its head, the head's proof.
-
-    The head is the last leaf of the checkpoint's tree (`directory.lookup.EpochPart`).
-    """
+    """The newest epoch's cosigned note, head and head's proof (`directory.lookup.EpochPart`)."""
 
     checkpoint: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_NOTE_BYTES)]
     head: Annotated[bytes, Meta(max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
@@ -26,10 +20,10 @@ class EpochPart(Struct, array_like=True, frozen=True, gc=False):
 
 
 class LookUp(Exchange, tag=60, frozen=True):
-    """Device to server: what does the ledger hold of these users?
+    """Device to server: the ledger's entries of these users.
 
-    `have` is the size of the newest checkpoint that the device has accepted, 0 for none. With
-    no address it only asks for the newest checkpoint.
+    `have` is the size of the newest accepted checkpoint, 0 for none. Without an address it asks for
+    the newest checkpoint only.
     """
 
     addresses: Annotated[list[AddressText], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
@@ -50,7 +44,7 @@ class Answer(Struct, array_like=True, frozen=True, gc=False):
 class LookedUp(Exchange, tag=61, frozen=True):
     """Server to device. `consistency` proves `have` into the checkpoint of `epoch`.
 
-    `pending` are users whose first entry waits for the next epoch; nothing is proved of them.
+    The first entries of `pending` users are unpublished; nothing is proved of them.
     """
 
     epoch: EpochPart
@@ -85,8 +79,7 @@ class Receipt(Struct, array_like=True, frozen=True, gc=False):
 class ChainPart(Exchange, tag=63, frozen=True):
     """Server to device. `receipts` are of all resets and cancels of the whole chain.
 
-    Their proofs are for the tree of `size`. `certificate` is the user's OpenPGP certificate, or
-    empty. `more` says that a further FetchChain will find more.
+    Their proofs are for the tree of `size`. `certificate` may be empty. `more`: ask again.
     """
 
     address: AddressText
@@ -98,33 +91,30 @@ class ChainPart(Exchange, tag=63, frozen=True):
 
 
 class SubmitStatement(Exchange, tag=64, frozen=True):
-    """Device to server: append this statement to my user's chain.
-
-    `certificate` comes with a set_openpgp statement.
-    """
+    """Device to server: append this to the user's chain; a set_openpgp has a `certificate`."""
 
     statement: StatementBytes
     certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)] = b""
 
 
 class StatementStored(Exchange, tag=65, frozen=True):
-    """Server to device: durable, and in the ledger with the next epoch; or why it is refused.
+    """Server to device: durable, for the next epoch; or refused.
 
-    `refusal` is empty when it was stored (the same statement again counts as stored).
+    A repeated statement counts as stored, with an empty `refusal`.
     """
 
     refusal: Annotated[str, Meta(max_length=512)]
 
 
 class ProveConsistency(Exchange, tag=66, frozen=True):
-    """Device to server: prove that the tree of `old` leaves is the beginning of that of `new`."""
+    """Device to server: prove that the tree of `old` leaves is a prefix of that of `new`."""
 
     old: Uint64
     new: Uint64
 
 
 class Consistency(Exchange, tag=67, frozen=True):
-    """Server to device: the proof; `known` is False when it has no tree of that size."""
+    """Server to device: the proof; `known` is False for an unknown size."""
 
     known: bool
     proof: Proof
@@ -148,23 +138,23 @@ class Entries(Exchange, tag=69, frozen=True):
 
 
 class LeafChanged(Frame, tag=70, frozen=True):
-    """Server to a device that receives: your user's entry in the ledger has changed. Look."""
+    """Server to a receiving device: its user's entry in the ledger has changed."""
 
 
 class TellCheckpoint(Frame, tag=71, frozen=True):
-    """Device to server: I hold this checkpoint of yours, which is newer than what you serve."""
+    """Device to server: a checkpoint of yours, newer than the published one."""
 
     checkpoint: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_NOTE_BYTES)]
 
 
 class FetchTrust(Exchange, tag=72, frozen=True):
-    """Device to server: by what configuration and policy do you keep your ledger now?"""
+    """Device to server: the ledger's configuration and policy now."""
 
 
 class Trust(Exchange, tag=73, frozen=True):
     """Server to device: the configuration record and the policy's text.
 
-    A device that pinned others keeps to those until its person accepts these.
+    A device that pinned others keeps them until its user accepts these.
     """
 
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]

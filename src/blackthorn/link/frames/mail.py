@@ -1,4 +1,4 @@
-"""The frames of sealed mail: listing, fetching, and the notice of new mail."""
+"""Frames of sealed mail."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from blackthorn.link.frames.types import Exchange, Frame, Uint64
 
 
 class ListMail(Exchange, tag=40, frozen=True):
-    """Device to server: sealed mail of my user with a uid above `after`, oldest first."""
+    """Device to server: its user's sealed mail with a uid above `after`, oldest first."""
 
     after: Uint64
 
@@ -23,7 +23,7 @@ class MailEntry(Struct, array_like=True, frozen=True, gc=False):
 
 
 class MailListing(Exchange, tag=41, frozen=True):
-    """Server to device. `more` says that a further ListMail will find more."""
+    """Server to device. `more`: ask again."""
 
     entries: Annotated[list[MailEntry], Meta(max_length=link_limits.MAX_MAIL_LISTING)]
     more: bool
@@ -37,7 +37,7 @@ class FetchMail(Exchange, tag=42, frozen=True):
 
 
 class MailChunk(Exchange, tag=43, frozen=True):
-    """Server to device. `total` is 0 when the mail is not there (any more)."""
+    """Server to device. `total` is 0 for a missing mail."""
 
     uid: Uint64
     offset: Uint64
@@ -46,7 +46,7 @@ class MailChunk(Exchange, tag=43, frozen=True):
 
 
 class MailArrived(Frame, tag=44, frozen=True):
-    """Server to a device that has resumed: there is new mail, up to this uid."""
+    """Server to a receiving device: there is new mail, up to this uid."""
 
     uid: Uint64
 

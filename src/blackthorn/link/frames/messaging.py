@@ -1,4 +1,4 @@
-"""The frames of parcels and key packages: sending, delivery, acknowledgement."""
+"""Frames of parcels and key packages."""
 
 from typing import Annotated
 
@@ -11,9 +11,9 @@ from blackthorn.wire import limits as wire_limits
 
 
 class Fanout(types.Frame, tag=10, frozen=True):
-    """Device to server: the list behind a fan-out id. Held in memory only.
+    """Device to server: the list behind a fan-out id, held in memory only.
 
-    `id` must be the hash of `devices` as `link.fanout` makes it; the server checks.
+    The server checks that `id` is the hash of `devices` (`link.fanout`).
     """
 
     id: types.Id16
@@ -21,7 +21,7 @@ class Fanout(types.Frame, tag=10, frozen=True):
 
 
 class Parcel(Struct, array_like=True, frozen=True, gc=False):
-    """One sealed thing and the fan-out id of the devices it is for."""
+    """One sealed parcel and the fan-out id of its devices."""
 
     fanout: types.Id16
     sealed: types.Sealed
@@ -30,9 +30,8 @@ class Parcel(Struct, array_like=True, frozen=True, gc=False):
 class Order(Struct, array_like=True, frozen=True, gc=False):
     """The compare-and-set of a Commit: accepted only if `epoch` is the conversation's epoch.
 
-    A handle that the server has never seen stands at the epoch first named. `token` is 16
-    random bytes of the committer: the same token again is the same Commit, whose answer was
-    lost, and is accepted once more without being stored twice.
+    An unknown handle starts at the epoch first named. `token` is 16 random bytes of the committer:
+    a repeated token is the same Commit, whose answer was lost, and is accepted again.
     """
 
     handle: types.Bytes32
@@ -41,7 +40,7 @@ class Order(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Posting(Struct, array_like=True, frozen=True, gc=False):
-    """Parcels that are accepted or refused as one: a message, or a Commit with its Welcome."""
+    """Parcels accepted or refused as one: a message, or a Commit with its Welcome."""
 
     id: types.Id16
     parcels: Annotated[
@@ -80,10 +79,9 @@ class FanoutUnknown(types.Frame, tag=14, frozen=True):
 
 
 class Resume(types.Frame, tag=15, frozen=True):
-    """Device to server: deliver to me from now on, oldest first.
+    """Device to server: deliver from now on, oldest first; `set_aside`: also undecryptable ones.
 
-    The newest connection that asks receives; an older one of the same device is told
-    `Superseded`. `set_aside` asks for those that were set aside as well.
+    The newest connection receives; the device's earlier one gets `Superseded`.
     """
 
     set_aside: bool = False
@@ -107,7 +105,7 @@ class Deliver(types.Frame, tag=17, frozen=True):
 
 
 class Drained(types.Frame, tag=18, frozen=True):
-    """Server to device: all that waited when Resume came has been delivered."""
+    """Server to device: all parcels that waited at Resume are delivered."""
 
 
 class Acknowledge(types.Frame, tag=19, frozen=True):
@@ -117,9 +115,9 @@ class Acknowledge(types.Frame, tag=19, frozen=True):
 
 
 class SetAside(types.Frame, tag=20, frozen=True):
-    """Device to server: could not open these. Keep them until retention ends, send on request.
+    """Device to server: these could not be decrypted; keep them until retention ends.
 
-    Never an acknowledgement: a device acknowledges only what it could decrypt and save.
+    Never an acknowledgement.
     """
 
     seqs: types.Seqs
@@ -143,7 +141,7 @@ class KeyPackageStock(types.Frame, tag=31, frozen=True):
 class ClaimKeyPackages(types.Exchange, tag=32, frozen=True):
     """Device to server: one key package of each device of these users.
 
-    With `devices`, of these devices of theirs alone: so that none is used up in vain.
+    With `devices`, of these only, so that none is used up in vain.
     """
 
     addresses: Annotated[
@@ -155,7 +153,7 @@ class ClaimKeyPackages(types.Exchange, tag=32, frozen=True):
 
 
 class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
-    """A key package that will not be handed out again, unless it is the last-resort one."""
+    """A key package for one use, unless it is the last-resort one."""
 
     address: types.AddressText
     device: types.Id16
@@ -163,9 +161,9 @@ class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
 
 
 class KeyPackages(types.Exchange, tag=33, frozen=True):
-    """Server to device: the answer. `unknown` are no users; `without` have none to give.
+    """Server to device. `unknown` are no users; `without` have no packages.
 
-    An address in none of the three lists did not fit the answer: ask for it again.
+    An address in none of the three lists did not fit: ask again for it.
     """
 
     claimed: list[ClaimedKeyPackage]

@@ -1,7 +1,4 @@
-"""The frames of pairing: a new device joins a live device of the same user.
-
-Specified in docs/specs/pairing.md.
-"""
+"""Frames of pairing (docs/specs/pairing.md)."""
 
 from typing import Annotated
 
@@ -12,9 +9,9 @@ from blackthorn.link.frames.types import Frame
 
 
 class OpenPairing(Frame, tag=80, frozen=True):
-    """Live device to server: connect me with the device that joins under this nameplate.
+    """Live device to server: pair with the device that joins under this nameplate.
 
-    `message` is SPAKE2's first. At most one pairing of a device is open at a time.
+    `message` is SPAKE2's first. A device has at most one open pairing.
     """
 
     nameplate: Annotated[str, Meta(min_length=1, max_length=16)]
@@ -22,7 +19,7 @@ class OpenPairing(Frame, tag=80, frozen=True):
 
 
 class PairingOpened(Frame, tag=81, frozen=True):
-    """Server to device: it waits, or `refusal` says why not (the nameplate is taken)."""
+    """Server to device: it waits, or `refusal` (the nameplate is taken)."""
 
     refusal: Annotated[str, Meta(max_length=512)]
 
@@ -36,7 +33,7 @@ class JoinPairing(Frame, tag=82, frozen=True):
 
 
 class Paired(Frame, tag=83, frozen=True):
-    """Server to both: the other side is there; this is its SPAKE2 message."""
+    """Server to both: the other side's SPAKE2 message."""
 
     message: Annotated[bytes, Meta(min_length=1, max_length=64)]
 
@@ -48,7 +45,7 @@ class Relay(Frame, tag=84, frozen=True):
 
 
 class PairingEnded(Frame, tag=85, frozen=True):
-    """Either side: the pairing is over; the reason is in `link.codes` or empty when it is done."""
+    """Either side: the pairing is over; a code of `link.codes`, or empty when complete."""
 
     code: Annotated[str, Meta(max_length=64)]
 

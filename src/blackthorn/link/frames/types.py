@@ -1,4 +1,4 @@
-"""What all frames are made of: the base of a frame, and the bounded types of their fields."""
+"""The base of frames, and the bounded types of their fields."""
 
 from typing import Annotated
 
@@ -25,6 +25,6 @@ class Frame(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Exchange(Frame, frozen=True):
-    """Base of requests and of their answers, which repeat the number of the request."""
+    """Base of requests and of their answers, which repeat the request's number."""
 
     request: Uint64

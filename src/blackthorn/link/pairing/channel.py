@@ -1,8 +1,7 @@
 """The channel of a pairing: sealed messages both ways, keyed by SPAKE2 and the transcript.
 
-The transcript holds who plays which role and the fingerprint of the server's TLS key: the new
-device, which did not know that key, knows afterwards that it is the one that the live device has
-pinned. Order and stages are `exchange`'s.
+The transcript has the roles and the fingerprint of the server's TLS key, so that the new device
+learns that the key it sees is the one pinned by the live device. Order is `exchange`'s.
 """
 
 import hashlib
@@ -33,29 +32,28 @@ _decode: Callable[[bytes], PairingMessage] = msgspec.msgpack.Decoder(PairingMess
 
 
 class WrongCodeError(SecurityError):
-    """The other side did not prove that it knows the code: nothing was told to it."""
+    """The other side did not prove the code; it was told nothing."""
 
 
 class AlteredError(SecurityError):
-    """The message is not the other side's next one: the pairing is over."""
+    """The message is not the other side's next one; the pairing is over."""
 
 
 def framed(*parts: bytes) -> bytes:
-    """The parts, each after its length in four bytes."""
+    """The parts, each behind its length in four bytes."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def password(code: Code, fingerprint: Fingerprint) -> Secret:
-    """SPAKE2's password. Unstretched: the code lives minutes, and nobody stores a trace of it."""
+    """SPAKE2's password, not stretched: the code lives minutes and is stored nowhere."""
     material = framed(LABEL, fingerprint, code.nameplate.encode(), code.secret.expose())
     return Secret(hashlib.sha256(material).digest())
 
 
 class Channel:
-    """Sealed messages both ways after SPAKE2, each direction with its key and its counter.
+    """Sealed messages both ways after SPAKE2, with a key and counter per direction.
 
-    A message that is dropped, repeated, moved, shortened or altered does not open, and after it
-    nothing more does.
+    A dropped, repeated, moved, shortened or altered message does not open, nor any after it.
     """
 
     def __init__(self, transcript: bytes, shared: Secret, *, live: bool) -> None:
@@ -86,14 +84,13 @@ class Channel:
         return hkdf_expand(SHA256, self._secret.expose(), purpose, 32)
 
     def seal(self, message: PairingMessage) -> Relay:
-        """The next message."""
         nonce = self._sealed.to_bytes(12, "big")
         self._sealed += 1
         sealed = CHACHA20_POLY1305.seal(self._sealing, nonce, _encode(message), self.transcript)
         return Relay(sealed)
 
     def open(self, relay: Relay) -> PairingMessage:
-        """The other side's next message. Raises AlteredError, now and for ever after."""
+        """The other side's next message. Raises AlteredError, now and from then on."""
         if self._opened < 0:
             raise altered()
         nonce = self._opened.to_bytes(12, "big")
@@ -108,7 +105,7 @@ class Channel:
         return message
 
     def prove(self, message: PairingMessage) -> Relay:
-        """This side's first message, its proof of the code before it."""
+        """This side's first message behind its proof of the code."""
         return Relay(self._proof(self.my_proof) + self.seal(message).data)
 
     def open_proof(self, relay: Relay) -> PairingMessage:
@@ -123,13 +120,11 @@ class Channel:
 
 
 def wrong_code() -> WrongCodeError:
-    """The error of either side."""
     return WrongCodeError(
         "the other side could not prove that it knows this code: a word is wrong, or somebody "
-        "between the two devices is intercepting; nothing was told to it"
+        "between the two devices is intercepting; it was told nothing"
     )
 
 
 def altered() -> AlteredError:
-    """The error of every message after the first that does not open."""
-    return AlteredError("what the other device said was altered or came out of order on its way")
+    return AlteredError("a message of the other device was altered or came out of order")

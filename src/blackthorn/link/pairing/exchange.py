@@ -1,19 +1,15 @@
 """Pairing: a live device of a user and a new one prove to each other that they know one code.
 
-Pure, both sides; specified in docs/specs/pairing.md. The server carries what they say and can
-neither read nor change it. Each step returns the object that can take the next one, so that a
-step out of order cannot be written:
+Pure, both sides; specified in docs/specs/pairing.md. The server relays sealed messages. Each step
+returns the object for the next one, so that steps cannot be out of order:
 
     live   Offer.open ► AwaitJoin.paired ► AwaitProof.open ► AwaitReveal.open ► Comparison
     new    join ► AwaitPaired.paired ► AwaitGreeting.open ► Comparison
 
-Before a side has seen the other's proof it says nothing but its own.
+Before a side has seen the other's proof it sends only its own.
 
-`Comparison.digest` is what the six digits are made of that two people compare. The new device
-commits to its part of it before it sees the live one's, so that a man in the middle who knows the
-code can make the digits of both sides equal only by luck.
-
-What never happens here: looking at what the sealed messages hold, asking a person, storing.
+Two people compare six digits of `Comparison.digest`. The new device commits to its part before it
+sees the live one's, so that a man in the middle with the code can match both sides only by luck.
 """
 
 import hashlib
@@ -48,14 +44,14 @@ Random = Callable[[int], bytes]
 
 
 class BurntError(UserError):
-    """The code was tried too often; another one must be made."""
+    """The code was tried too often; make another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both sides have proved the code; two people now compare digits made of `digest`.
+    """Both sides have proved the code; two people now compare digits of `digest`.
 
-    `address` is the user's, `device` what the new device says of itself.
+    `address` is the user's, `device` the new device's description.
     """
 
     channel: Channel = field(repr=False)
@@ -81,7 +77,7 @@ def _commit(reveal: Reveal) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A code that the live device has made, and how often it was tried wrongly."""
+    """A code of the live device, and its number of wrong tries."""
 
     code: Code
     fingerprint: Fingerprint
@@ -106,13 +102,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class AwaitJoin:
-    """The live device waits for another one to join."""
-
     _offer: Offer
     _exchange: pake.Exchange
 
     def paired(self, paired: Paired) -> "AwaitProof":
-        """A device has joined. Raises WrongCodeError when its message is not SPAKE2's."""
+        """A device has joined. Raises WrongCodeError for a bad SPAKE2 message."""
         try:
             shared = self._exchange.finish(paired.message)
         except pake.PakeError:
@@ -125,13 +119,13 @@ class AwaitJoin:
 
 @dataclass(frozen=True, slots=True)
 class AwaitProof:
-    """The live device waits for the new one's proof, and has revealed nothing."""
+    """The live device has revealed nothing before the new one's proof."""
 
     _offer: Offer
     _channel: Channel
 
     def open(self, relay: Relay, random: Random) -> tuple[Relay, "AwaitReveal"]:
-        """The other side's proof; this side's. Raises WrongCodeError, AlteredError."""
+        """The other side's proof; returns this side's. Raises WrongCodeError, AlteredError."""
         message = self._channel.open_proof(relay)
         if not isinstance(message, Commitment):
             raise AlteredError("the other device did not begin as it should")
@@ -141,8 +135,6 @@ class AwaitProof:
 
 @dataclass(frozen=True, slots=True)
 class AwaitReveal:
-    """The live device has proved itself and waits for the new device's description."""
-
     _channel: Channel
     _greeting: Greeting
     _commitment: Commitment
@@ -153,12 +145,12 @@ class AwaitReveal:
         if not isinstance(message, Reveal) or not hmac.compare_digest(
             _commit(message), self._commitment.hash
         ):
-            raise AlteredError("the other device revealed something else than it had promised")
+            raise AlteredError("the other device revealed something else than it committed to")
         return _compared(self._channel, self._greeting, message)
 
 
 def join(code: Code, fingerprint: Fingerprint, random: Random) -> tuple[JoinPairing, "AwaitPaired"]:
-    """The new device's first frame; `fingerprint` is that of the server's key as it sees it."""
+    """The new device's first frame; `fingerprint` is the key that its server shows."""
     exchange = pake.respond(
         password(code, fingerprint), initiator=LIVE, responder=NEW, random=random
     )
@@ -168,8 +160,6 @@ def join(code: Code, fingerprint: Fingerprint, random: Random) -> tuple[JoinPair
 
 @dataclass(frozen=True, slots=True)
 class AwaitPaired:
-    """The new device waits for the live one's SPAKE2 message."""
-
     _code: Code
     _fingerprint: Fingerprint
     _exchange: pake.Exchange
@@ -177,10 +167,7 @@ class AwaitPaired:
     def paired(
         self, paired: Paired, device: bytes, random: Random
     ) -> tuple[Relay, "AwaitGreeting"]:
-        """This side's proof, and its promise of what it will reveal: `device`.
-
-        Raises WrongCodeError when what came is no SPAKE2 message.
-        """
+        """This side's proof and commitment to `device`. Raises WrongCodeError."""
         try:
             shared = self._exchange.finish(paired.message)
         except pake.PakeError:
@@ -193,8 +180,6 @@ class AwaitPaired:
 
 @dataclass(frozen=True, slots=True)
 class AwaitGreeting:
-    """The new device has proved itself and waits for the live one's proof."""
-
     _channel: Channel
     _reveal: Reveal
 

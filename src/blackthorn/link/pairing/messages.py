@@ -1,4 +1,4 @@
-"""The messages of two devices that pair: types only; `channel` seals and opens them."""
+"""The messages of a pairing; `channel` seals and opens them."""
 
 from typing import Annotated
 
@@ -13,31 +13,31 @@ Part = Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_PAIRING_BY
 
 
 class Commitment(Struct, frozen=True, tag="commitment"):
-    """New to live, with its proof: the hash of what it will reveal."""
+    """New to live, with its proof: the hash of its Reveal."""
 
     hash: Bytes32
 
 
 class Greeting(Struct, frozen=True, tag="greeting"):
-    """Live to new, with its proof: whose devices they are, and 32 random bytes."""
+    """Live to new, with its proof: the user, and 32 random bytes."""
 
     nonce: Bytes32
     address: AddressText
 
 
 class Reveal(Struct, frozen=True, tag="reveal"):
-    """New to live: 32 random bytes, and the device that is to be added as it names itself."""
+    """New to live: 32 random bytes, and the new device's description of itself."""
 
     nonce: Bytes32
     device: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_STATEMENT_BYTES)]
 
 
 class Confirmed(Struct, frozen=True, tag="confirmed"):
-    """New to live: the person there says that both devices show the same six digits."""
+    """New to live: the person confirms that both devices show the same six digits."""
 
 
 class Draft(Struct, frozen=True, tag="draft"):
-    """Live to new: sign this statement, which adds you. Again when the chain has moved on."""
+    """Live to new: sign this statement, which adds you; again when the chain has moved on."""
 
     statement: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_STATEMENT_BYTES)]
 
@@ -49,11 +49,11 @@ class Countersigned(Struct, frozen=True, tag="countersigned"):
 
 
 class Handover(Struct, frozen=True, tag="handover"):
-    """Live to new: the statement is stored, and this is the new device's first view.
+    """Live to new: the statement is stored, and this is the new device's initial state.
 
-    `accepted` is the newest checkpoint that the live device has accepted, as
-    `device.account.pairing` writes it: what the new device would else have to take from the server.
-    `it_policy` is the enterprise's for devices. The own chain follows as a batch.
+    `accepted` is the newest checkpoint that the live device has accepted, encoded by
+    `device.account.pairing`. `it_policy` is the enterprise's for devices. The own chain follows as
+    a batch.
     """
 
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
@@ -65,7 +65,7 @@ class Handover(Struct, frozen=True, tag="handover"):
 
 
 class Batch(Struct, frozen=True, tag="batch"):
-    """Live to new: items of one kind (`pairing` knows which); `left` more will follow."""
+    """Live to new: items of one kind (of `device.account.pairing`); `left` more will follow."""
 
     kind: Annotated[str, Meta(max_length=16)]
     items: list[Part]
@@ -73,11 +73,11 @@ class Batch(Struct, frozen=True, tag="batch"):
 
 
 class TransferAck(Struct, frozen=True, tag="took"):
-    """New to live: the last handover or batch is durable here; the next one may come."""
+    """New to live: the last handover or batch is durable; send the next."""
 
 
 class Finished(Struct, frozen=True, tag="finished"):
-    """Live to new: that was all."""
+    """Live to new: the transfer is complete."""
 
 
 PairingMessage = (

@@ -1,7 +1,4 @@
-"""Closures in the server: their store, keys and files put together, and the loop that drives them.
-
-Decides nothing: what may be destroyed, and when, say the officers and `server.markets.closure`.
-"""
+"""Closures in the server: composition and loop. `server.markets.closure` decides."""
 
 import asyncio
 import json
@@ -31,14 +28,14 @@ from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.stores.markets import compact
 
 STEP_SECONDS: Final = 0.005
-"""Between two steps: what others have to write comes in between."""
+"""Pause between two steps, for other commits."""
 
 IDLE_SECONDS: Final = 1.0
-"""How often it is looked whether officers have decided something."""
+"""Period of the check for new decisions."""
 
 
 def register_seed(keys: LedgerKeys) -> Secret:
-    """The 32-byte seed of the key by which the register signs packages and statements."""
+    """The 32-byte seed of the register's key, which signs packages and statements."""
     return Secret(hkdf_expand("sha256", keys.log.expose(), b"blackthorn register v1", 32))
 
 
@@ -54,10 +51,10 @@ def make_closures(
     clock: Clock,
     apart: markets.Apart,
 ) -> Closures:
-    """Closures, their checks known to the decision service.
+    """Closures, whose checks are added to the decision service.
 
-    `folder` takes the published statements. `keys` is the one folder by which rows are wrapped:
-    what it has in memory is forgotten with the key. `database` is the file to be compacted.
+    `folder` gets the published statements. `keys` is the folder used for wrapping, whose cached key
+    is dropped with a destroyed one. `database` is the file to compact.
     """
     seed = register_seed(ledger)
 
@@ -96,12 +93,12 @@ def publish_statement(
 
 
 def closing_step(closures: Closures) -> float:
-    """One step of the closures that go on; the seconds until the next one."""
+    """One step of the closures; returns the seconds until the next one."""
     return STEP_SECONDS if closures.tick() else IDLE_SECONDS
 
 
 class Apart:
-    """`server.markets.closure.Apart`: in a thread; calls back in the event loop."""
+    """`server.markets.closure.Apart` in a thread."""
 
     def __init__(self, tasks: Supervisor) -> None:
         self._tasks = tasks

@@ -1,8 +1,8 @@
-"""`blackthorn.toml`: every setting of the server, its type, its default and what it means.
+"""`blackthorn.toml`: every setting of the server, its type, default and meaning.
 
-The classes below are the only list of settings: the template that `init` writes, the checks
-and docs/settings.md are all made from them. An unknown section or key is an error that names
-the nearest known one. An environment variable `BLACKTHORN_SECTION_KEY` overrides the file.
+The template of `init`, the checks and docs/settings.md are made from the classes below. For an
+unknown section or key the error names the nearest one. An environment variable
+`BLACKTHORN_SECTION_KEY` overrides the file.
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ def setting(
     at_most: int = 2**31,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field with its documentation and what it accepts."""
+    """A field with its documentation and permitted values."""
     metadata = {"doc": doc, "at_least": at_least, "at_most": at_most, "choices": choices}
     return field(default=default, metadata=metadata)
 
@@ -208,7 +208,7 @@ SECTIONS: dict[str, type[Any]] = {
 
 
 def load(folder: Path, environment: Mapping[str, str]) -> Configuration:
-    """The settings of the server in `folder`. Raises ConfigError, whose text names the key."""
+    """The settings of the server in `folder`. Raises ConfigError naming the key."""
     hint = f"`blackthorn init {folder} --domain …` makes one"
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}: {hint}")
@@ -263,7 +263,6 @@ def _section(
 
 
 def variable(section: str, key: str) -> str:
-    """The environment variable that overrides a key."""
     return f"BLACKTHORN_{section}_{key}".upper()
 
 
@@ -334,7 +333,7 @@ def _check_ports(configuration: Configuration) -> None:
 
 
 def public_address(configuration: Configuration) -> tuple[str, int]:
-    """Host and port for activation URLs. Raises ConfigError when they are not known."""
+    """Host and port for activation URLs. Raises ConfigError when they are unknown."""
     link = configuration.link
     if not link.public:
         if link.port == 0:
@@ -354,12 +353,11 @@ def public_address(configuration: Configuration) -> tuple[str, int]:
 
 
 def toml_value(value: Any) -> str:
-    """A setting's value as TOML writes it."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def render_template(chosen: Mapping[tuple[str, str], Any]) -> str:
-    """The file that `init` writes: what was `chosen` is set, the rest is there in comments."""
+    """The file of `init`: `chosen` settings set, others as comments."""
     lines = ["# Blackthorn's settings. What is commented out is the default.", ""]
     for name, kind in SECTIONS.items():
         lines += [f"# {kind.__doc__}", f"[{name}]"]

@@ -1,4 +1,4 @@
-"""Decisions in the server: the service with its checks."""
+"""Composition of the decision service."""
 
 import secrets
 from collections.abc import Callable
@@ -20,7 +20,6 @@ def make_decision_service(
     max_accounts: int,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> DecisionService:
-    """The decision service with its checks of directives; not started."""
     decisions = DecisionService(
         log=ledger, enterprise=enterprise, writer=writer, reader=reader, clock=clock, random=random
     )

@@ -1,8 +1,7 @@
-"""The embedded witness as its server sees it: a child process, started again when it ends.
+"""The embedded witness: a child process of the server, restarted when it ends.
 
-It has its own key, folder and process, and nothing of the server's is in its memory; it ends
-when its standard input closes, and so with its server, whatever ends that. A witness that must
-not sign, or finds its port taken, says why, and the server goes on without it and says so too.
+It has its own key, folder and process, and ends with its standard input, and so with its server. If
+it must not sign, or its port is taken, the server runs without it and reports why.
 """
 
 import asyncio
@@ -23,22 +22,21 @@ _END_SECONDS: Final = 3.0
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 60.0
 
-NOT_YET_A_WITNESS: Final = (
-    "a witness under the same roof as its log is not yet a witness: it keeps the ledger from an "
-    "old backup, and nothing from its operator"
+NOT_INDEPENDENT: Final = (
+    "not independent of its log: it protects the ledger from an old backup, not from its operator"
 )
 
 
 class EmbeddedWitness:
-    """The child process on `folder`; `at_port` is told where it serves, each time it starts."""
+    """The child process on `folder`; `at_port` gets its port at each start."""
 
     def __init__(
         self, folder: WitnessFolder, port: int, at_port: Callable[[int], None], tasks: Supervisor
     ) -> None:
         self.problem = ""
-        """Why it does not serve, or empty."""
+        """Why it does not run, or empty."""
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done as soon as it serves, or has said for the first time why it does not."""
+        """Done once it serves, or has first failed."""
         self._folder = folder
         self._tasks = tasks
         self._port = port
@@ -54,7 +52,7 @@ class EmbeddedWitness:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End its input, wait, and end it hard if it has not ended by then."""
+        """Close its input, wait, and kill it after a while."""
         process, task = self._process, self._task
         if task is not None:
             task.cancel()
@@ -71,18 +69,18 @@ class EmbeddedWitness:
             await process.wait()
 
     async def _run_again(self) -> None:
-        """One process from its start to its end, and the pause before the next."""
+        """One process from start to end, and the pause before the next."""
         self._served = False
         reason = await self._run()
         self._pause = _FIRST_PAUSE if self._served else min(2 * self._pause, _LONGEST_PAUSE)
         self.problem = f"the embedded witness has ended: {reason}"
         self._settle()
         if self._pause > 4 * _FIRST_PAUSE or self._served:  # the first ones may wait for a port
-            self._logger.error("the embedded witness has ended", said=reason)
+            self._logger.error("embedded_witness_ended", reason=reason)
         await asyncio.sleep(self._pause)
 
     async def _run(self) -> str:
-        """One process from its start to its end; the last line that it printed as an error."""
+        """One process from start to end; returns its error."""
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "blackthorn.programs.witness.serve"),
@@ -105,7 +103,7 @@ class EmbeddedWitness:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             port = int(json.loads(await output.readline())["port"])
             self._served, self.problem = True, ""
-            self._logger.warning(NOT_YET_A_WITNESS, witness_port=port)
+            self._logger.warning("embedded_witness_not_independent", witness_port=port)
             self._at_port(port)
             self._settle()
 
@@ -114,9 +112,9 @@ class EmbeddedWitness:
             self.settled.set_result(None)
 
     async def _read_errors(self, errors: asyncio.StreamReader) -> str:
-        """Its log lines are the server's; what is none is why it ended."""
+        """Pass on its log lines; returns its error line."""
         said = ""
-        with contextlib.suppress(ValueError):  # a line beyond all measure
+        with contextlib.suppress(ValueError):  # a line over the limit
             async for line in errors:
                 text = line.decode(errors="replace").strip()
                 if text.startswith("{"):

@@ -22,9 +22,9 @@ from blackthorn.wire.address import parse_address, parse_domain
 
 
 def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -> ServerFolder:
-    """Make a server's folder. Raises UserError.
+    """Create a server's folder. Raises UserError.
 
-    `chosen` are settings by section and key besides the domain; the rest stays at its default.
+    `chosen` are settings by section and key besides the domain.
     """
     try:
         domain = parse_domain(domain)
@@ -33,7 +33,10 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     text = configuration.render_template({("enterprise", "domain"): domain, **chosen})
     settings = configuration.parse(text, {})
     try:
-        with new_folder(path, SETTINGS) as stage:
+        with (
+            system_error(UserError, f"{path} cannot be made"),
+            new_folder(path, SETTINGS) as stage,
+        ):
             fresh = ServerFolder(stage)
             key = tls_keys.make_key(secrets.token_bytes)
             now = datetime.datetime.now(datetime.UTC)
@@ -43,8 +46,6 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
             Database.open(fresh.database).close()
             ledger.initialise(stage, domain, embedded=settings.ledger.witness == "embedded")
             atomic.write_new(fresh.settings, text.encode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be made: {error.strerror}") from None
     except ConflictError as error:
         raise UserError(f"{path} cannot be made: {error}") from None
     return ServerFolder(path)
@@ -61,10 +62,7 @@ def check_modes(path: Path, settings: Configuration) -> None:
 
 
 def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> None:
-    """Name who gets mail to postmaster and abuse, from the server's next start on.
-
-    Raises UserError, and changes nothing then.
-    """
+    """Set the user who gets mail to postmaster and abuse, from the next start on. UserError."""
     configuration.load(path, environment)
     file, line = path / SETTINGS, f"postmaster = {configuration.toml_value(_address(address))}"
     text = file.read_text("utf-8")
@@ -79,15 +77,15 @@ def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> 
 
 
 def make_ledger(path: Path, environment: dict[str, str]) -> str:
-    """Give the folder of an earlier version its ledger, once; the log's public key.
+    """Create the missing ledger of an earlier version's folder; returns the log's public key.
 
-    A folder whose database holds a ledger has lost its keys, and new ones would be another log
-    under the same name: that is refused. Raises UserError, StorageError.
+    Refused when the database has a ledger, whose keys are lost: new ones would be another log under
+    the same name. Raises UserError, StorageError.
     """
     folder = ServerFolder(path)
     settings = configuration.load(path, environment)
     if folder.ledger.keys.exists():
-        raise UserError(f"{folder.ledger.keys} is there already: nothing was changed")
+        raise UserError(f"{folder.ledger.keys} exists already: nothing was changed")
     folder.lock()
     with closing(folder.open_database()) as database:
         if host_store(database).read(ReadCheckpoints()):

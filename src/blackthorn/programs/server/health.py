@@ -1,4 +1,4 @@
-"""What a running server answers its operators: whether it is well, and its gauges."""
+"""Readiness and gauges of a running server."""
 
 import asyncio
 import shutil
@@ -25,15 +25,15 @@ from blackthorn.wire.units import MIB
 NAME_ONE: Final = "name an active user by `blackthorn config postmaster`"
 
 PROBE_SECONDS: Final = 5
-"""A database that commits or answers nothing for so long is not ready."""
+"""Time for one commit or answer of the database, after which the server is not ready."""
 
 
 @dataclass(eq=False, repr=False)
 class Health:
-    """One server's. `parts` say what is wrong with them, one line each.
+    """One server's health. `parts` return their problems, one line each.
 
-    `floor_mib` is the free disk in MiB below which nothing is accepted, `mail_floor_mib` that for
-    mail. Set `draining` once the server stops.
+    Below `floor_mib` of free disk nothing is stored, below `mail_floor_mib` no mail. Set `draining`
+    once the server stops.
     """
 
     folder: ServerFolder
@@ -48,7 +48,6 @@ class Health:
     draining: bool = False
 
     def operations(self) -> ops.Operations:
-        """Readiness and metrics."""
         gauges = {
             "writer_waiting": lambda: float(self.writer.waiting),
             "database_bytes": lambda: float(_size_of(self.folder.database)),
@@ -62,15 +61,15 @@ class Health:
         )
 
     def disk_is_short(self) -> bool:
-        """Whether less of the disk is free than the settings ask for. Raises DiskError."""
+        """Whether less disk is free than the settings require. Raises DiskError."""
         return self.free_bytes() < self.floor_mib * MIB
 
     def mail_room(self) -> int:
-        """Bytes of the disk that mail may still use; below 0 none. Raises DiskError."""
+        """Free bytes for mail, below 0 none. Raises DiskError."""
         return self.free_bytes() - self.mail_floor_mib * MIB
 
     def free_bytes(self) -> int:
-        """Free bytes of the disk. Raises DiskError."""
+        """Raises DiskError."""
         with system_error(DiskError, "the free disk cannot be measured"):
             return shutil.disk_usage(self.folder.path).free
 
@@ -110,7 +109,7 @@ class Health:
 
 
 async def postmaster_warnings(recipient_policy: RecipientPolicy) -> list[str]:
-    """Why mail to postmaster and abuse is deferred, one line; empty when somebody gets it."""
+    """Why mail to postmaster and abuse is deferred, one line; empty if a user gets it."""
     with suppress(StorageError):  # which `_problems` names
         try:
             await outcome(partial(recipient_policy.recipient, ROLES[0]))

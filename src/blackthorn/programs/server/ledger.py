@@ -1,10 +1,8 @@
-"""The ledger in the server: keys, policy and rows put together, its clock, its edges.
+"""The ledger in the server: composition, clock and edges.
 
-    tick ──► Ledger ──waiting──► WitnessClient ──HTTP──► witnesses, the embedded one among them
-               ▲ cosigned ◄───────────┘
-               └── published ──► HTTPS with its tiles
-
-Decides nothing about epochs or keys; it reads files, starts what listens and asks the time.
+tick ──► Ledger ──waiting──► WitnessClient ──HTTP──► witnesses, the embedded one among them
+           ▲ cosigned ◄───────────┘
+           └── published ──► HTTPS with its tiles
 """
 
 import asyncio
@@ -38,7 +36,7 @@ from blackthorn.tlog.tiles import Tile, tile_hashes
 from blackthorn.wire.note import VerifierKey, parse_vkey
 
 TICK_SECONDS: Final = 0.05
-"""How often the ledger is asked whether an epoch is due."""
+"""Period of the check for a due epoch."""
 
 OWN_SECONDS: Final = 10.0
 """How long the first epoch waits for the embedded witness to start."""
@@ -47,7 +45,6 @@ HOUR_MS: Final = 3_600_000
 
 
 def ledger_config(keys: LedgerKeys, policy: Policy, settings: Configuration) -> DirectoryConfig:
-    """The configuration record that these settings make."""
     ledger = settings.ledger
     return keys.config(
         domain=settings.enterprise.domain,
@@ -102,7 +99,7 @@ class LedgerTiles:
 
 
 class ServerLedger:
-    """The ledger of one running server. Made before anything listens; `start` then runs it."""
+    """The ledger of one running server; `start` runs it."""
 
     def __init__(
         self,
@@ -156,18 +153,18 @@ class ServerLedger:
         self._witness: EmbeddedWitness | None = None
 
     def _embedded_key(self) -> VerifierKey | None:
-        """Raises UserError when the settings ask for a witness that is not there."""
+        """Raises UserError when the embedded witness is missing."""
         if self._settings.witness == "none":
             return None
         if not self._place.key.is_file():
             raise UserError(
-                f"{self._place.path} holds no witness: make one with `blackthorn witness init` and "
+                f"{self._place.path} has no witness: make one with `blackthorn witness init` and "
                 'name it in policy.txt, or set ledger.witness = "none"'
             )
         return self._place.cosigner().vkey
 
     async def start(self, stack: AsyncExitStack, tls: ServerTls) -> HttpServer:
-        """Start witness, client and HTTPS; the stack ends them. Raises UnavailableError."""
+        """Start witness, client and HTTPS, which the stack ends. Raises UnavailableError."""
         self.ledger.start(self._store, self._clock.wall_ms())
         self.ledger.hold(True)
         app = ledger_app(LedgerTiles(self.ledger, self.keys, self._reader), self._closure)
@@ -185,12 +182,12 @@ class ServerLedger:
         return edge
 
     def _closure(self, exit_id: str) -> bytes | None:
-        """The statement that `server_closure.publish_statement` wrote."""
+        """The file of `closure.publish_statement`."""
         path = self._closures / f"{exit_id}.json"
         return path.read_bytes() if path.is_file() else None
 
     async def _ask_first(self) -> None:
-        """Make no epoch before the witnesses were asked what they have signed."""
+        """Ask the witnesses before the first epoch."""
         try:
             if self._witness is not None:
                 await asyncio.wait({self._witness.settled}, timeout=OWN_SECONDS)
@@ -213,7 +210,7 @@ class ServerLedger:
         self._client.look()
 
     def gauges(self) -> dict[str, Callable[[], float]]:
-        """What is measured of it when asked: see `edges.http.metrics.GAUGES`."""
+        """The ledger's part of `edges.http.metrics.GAUGES`."""
 
         def age() -> float:
             published = self.ledger.published
@@ -226,7 +223,7 @@ class ServerLedger:
         }
 
     def problems(self) -> list[str]:
-        """What keeps the ledger from being published, one line each."""
+        """Why the ledger is not published, one line each."""
         found = self.ledger.problems() + self._unasked
         if self.ledger.published is None:
             found.append("the ledger has published nothing yet")

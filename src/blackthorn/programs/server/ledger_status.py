@@ -1,4 +1,4 @@
-"""What `blackthorn ledger status` tells: read from the server's folder, whether it runs or not."""
+"""`blackthorn ledger status`, whether the server runs or not."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from blackthorn.ports import ledger
 from blackthorn.ports.store import AtOnce, BlockingReader
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.embedded_witness import NOT_YET_A_WITNESS
+from blackthorn.programs.server.embedded_witness import NOT_INDEPENDENT
 from blackthorn.programs.server.health import postmaster_warnings
 from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.programs.witness.status import report as witness_report
@@ -28,7 +28,7 @@ from blackthorn.wire.dates import rfc3339
 from blackthorn.wire.note import format_vkey
 
 WAITING_SECONDS: Final = 60
-"""A checkpoint that waits longer for its witnesses is a problem."""
+"""Time after which a pending checkpoint is a problem."""
 
 
 def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     head = heads[published.size] if published else None
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:
-        problems.append("the ledger has stopped: it was set back to an older state; restore it")
+        problems.append("the ledger has stopped: its database is an old state; restore the newest")
     if pending is not None and time.time() - heads[pending.size].unix_ms / 1000 > WAITING_SECONDS:
         since = rfc3339(heads[pending.size].unix_ms)
         problems.append(f"{pending.size} entries wait for their witnesses since {since}")
@@ -87,7 +87,7 @@ def _head(store: BlockingReader, checkpoint: ledger.Checkpoint) -> Head:
 def _witnesses(
     files: LedgerFiles, settings: Configuration, policy: Policy, published: ledger.Checkpoint | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every witness of the policy and when it cosigned the newest checkpoint; what is wrong."""
+    """Every witness of the policy with its newest cosignature; and problems."""
     embedded, problems = None, []
     if settings.ledger.witness == "embedded":
         try:
@@ -108,7 +108,7 @@ def _witnesses(
                 "url": witness.url,
                 "embedded": is_embedded,
                 "cosigned": rfc3339(at * 1000) if at else None,
-                "remark": NOT_YET_A_WITNESS if is_embedded else "",
+                "remark": NOT_INDEPENDENT if is_embedded else "",
             }
         )
         if not witness.url and not is_embedded:
@@ -117,7 +117,7 @@ def _witnesses(
 
 
 def cosignature_times(note: bytes, policy: Policy) -> dict[str, int]:
-    """When each witness of the policy cosigned a note, in Unix seconds. Raises N and T rules."""
+    """Unix seconds of each witness's cosignature of a note. Raises N and T rules."""
     checkpoint, parsed = open_checkpoint(note, policy.log)
     return {
         witness.name: verify_line(lines[0], witness.key, checkpoint)

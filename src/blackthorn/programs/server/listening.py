@@ -1,4 +1,4 @@
-"""What the server listens on besides the link and the ledger: SMTP and operations HTTP."""
+"""Listeners besides link and ledger: SMTP and operations HTTP."""
 
 import asyncio
 import os
@@ -47,7 +47,7 @@ async def listen_operations(operations: ops.Operations, settings: Configuration)
 def ports(
     link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: asyncio.Server
 ) -> dict[str, int]:
-    """For the log: the port that each got."""
+    """The real ports, for the log."""
     return {
         "link_port": link.port,
         "smtp_port": smtp.port,

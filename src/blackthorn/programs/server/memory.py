@@ -1,4 +1,4 @@
-"""How the server's allocator treats large blocks, such as mails."""
+"""The allocator's handling of large blocks, such as mails."""
 
 import ctypes
 from contextlib import suppress
@@ -13,10 +13,10 @@ _LARGE_BYTES: Final = MIB
 
 
 def map_large_blocks() -> None:
-    """Have glibc give each block of 1 MiB and more back to the system as soon as it is freed.
+    """Have glibc return each freed block of 1 MiB and more to the system at once.
 
-    By default glibc stops doing so after the first large mail, and what it keeps grows with every
-    block that another one follows. Does nothing with another C library.
+    By default it stops doing so after the first large mail, and keeps fragmented blocks. No-op with
+    another C library.
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

@@ -1,7 +1,4 @@
-"""Notices in the server: what drives them, a few people at a time, beside everything else.
-
-Decides nothing: `server.markets.notices` says who is notified of what.
-"""
+"""Delivery of notices in the server, a few people at a time; `server.markets.notices` decides."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,10 +26,10 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import HostReader
 
 SLICE: Final = 16
-"""Notices sealed at one time; mail from outside comes in between."""
+"""Notices sealed at a time, between mails from outside."""
 
 RETRY_SECONDS: Final = 30.0
-"""Wait before another try, when the disk or the sealing failed."""
+"""Pause after a failure of disk or sealing."""
 
 
 def make_rules(database: Database, decisions: Callable[[], DecisionService]) -> ExitRules:
@@ -53,7 +50,7 @@ def make_rules(database: Database, decisions: Callable[[], DecisionService]) -> 
 
 @dataclass(eq=False, repr=False)
 class NoticeDelivery:
-    """Gives everybody who is due their notice, for as long as the server runs."""
+    """Delivers due notices while the server runs."""
 
     notices: Notices
     gateway: MailGateway
@@ -66,7 +63,7 @@ class NoticeDelivery:
         self.notices.wake = self._woken.set
 
     async def notify_and_wait(self) -> None:
-        """Notify all who are due, then wait until more may be. Called again and again."""
+        """Notify all who are due, then wait for more."""
         self._woken.clear()
         try:
             await self.notify_all()
@@ -77,10 +74,10 @@ class NoticeDelivery:
                 await self._woken.wait()
 
     async def notify_all(self) -> None:
-        """Until nobody is due, past users whose mail cannot be sealed now.
+        """Notify until nobody is due, skipping users whose mail cannot be sealed now.
 
-        Raises StorageError, or MailRefusedError when of a slice nobody could be notified: then
-        try again later.
+        Raises StorageError, or MailRefusedError when nobody of a slice could be notified: retry
+        later.
         """
         while due := await outcome(partial(self.notices.due, SLICE)):
             results = await asyncio.gather(*map(self._notify, due), return_exceptions=True)
@@ -95,7 +92,7 @@ class NoticeDelivery:
         self.notices.notify(notice)
 
     async def _posted(self, notice: Notice) -> bool:
-        """Whether the notice's mail is stored; False when it can never be sealed to its user."""
+        """Whether the mail is stored; False when it can never be sealed to its user."""
         user = await outcome(partial(self.enterprise.load_user, notice.to.address))
         if user is None:
             return False

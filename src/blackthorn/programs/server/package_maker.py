@@ -1,6 +1,6 @@
-"""Packages of directives: made in files when an officer asks, signed for, and read in parts.
+"""Packages of directives: made in files when an officer asks, signed, and read in parts.
 
-The state of the case decides whether a package may be made; `governance.package` what is in it.
+The case's state decides whether a package may be made; `governance.package` its content.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.proof import LogProof, format_proof
 
 _BATCH: Final = 256
-"""Entries of the ledger that are looked through at a time."""
+"""Entries of the ledger searched at a time."""
 
 MAY_PRODUCE: Final = ("approved", "produced")
 
 
 @dataclass(frozen=True, slots=True)
 class _Manifest:
-    """Of a package that was made: manifest hash, items, accounts with data."""
+    """Manifest hash, items and accounts with data of a package."""
 
     hash: bytes
     items: int
@@ -52,10 +52,9 @@ class _Manifest:
 
 @dataclass(eq=False, repr=False)
 class PackageMaker:
-    """`Productions` in files: a package is made once, when first asked for, and then stays.
+    """`Productions` in files: a package is made when first fetched, and kept until it is delivered.
 
-    It lies in `folder` from the approval of its directive until it is delivered. Once officers
-    have signed for it, the register's signature and the ledger's proof are appended.
+    Once officers have signed for it, the register's signature and the ledger's proof are appended.
     """
 
     decisions: DecisionService
@@ -115,7 +114,7 @@ class PackageMaker:
         return PackagePart(total, manifest.hash, manifest.items, manifest.with_data, data)
 
     def _make(self, case: Case, proof: LedgerProof | None) -> _Manifest:
-        """What the manifest says of the file that is there, or of a new one."""
+        """The manifest of the existing file, or of a new one."""
         path = self._path(case.id)
         make_folder(self.folder)
         if not path.exists():
@@ -133,7 +132,7 @@ class PackageMaker:
 
 
 def _read(path: Path, offset: int, length: int) -> tuple[int, bytes]:
-    """The size of the file, and some of its bytes. Raises DiskError."""
+    """Size of the file, and some bytes. Raises DiskError."""
     with (
         errors.system_error(errors.DiskError, "the package cannot be read"),
         path.open("rb") as file,
@@ -144,7 +143,7 @@ def _read(path: Path, offset: int, length: int) -> tuple[int, bytes]:
 
 
 def production_case(case: Case, decisions: DecisionService) -> ProductionCase:
-    """What the officers have approved, for the package."""
+    """The approved scope of the package."""
     facts = directives.facts(case)
     approval = next(each for each in reversed(case.history) if each.action == "approve")
     return ProductionCase(
@@ -173,7 +172,7 @@ def _step(step: Step) -> dict[str, Any]:
 async def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
     """The proof of the decision behind `reveal` (salt and signed statement).
 
-    Raises UnavailableError while its epoch is not published.
+    Raises UnavailableError until its epoch is published.
     """
     published = ledger.published
     digest = commitment(reveal)

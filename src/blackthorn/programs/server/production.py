@@ -1,7 +1,7 @@
 """A directive's package on disk: made, finished, and sealed for the authority.
 
-Whether it may be made now is decided elsewhere (`governance.directives`). Here the rows stand
-still in one read transaction, and a file appears whole and durable or not at all.
+`governance.directives` decides whether it may be made. Rows are read in one transaction, and a file
+appears whole and durable or not at all.
 """
 
 import hashlib
@@ -30,9 +30,7 @@ _LAST: Final = "verify.py"
 
 @contextmanager
 def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[build.ProductionRows]:
-    """The rows of the database as of now, whatever a server writes meanwhile. Never writes.
-
-    `wrapping` takes off the layer of the market's key.
+    """The rows of the database as of now, read-only, without the market's layer (`wrapping`).
 
     Raises StorageError.
     """
@@ -54,27 +52,26 @@ def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[build.Production
 def produce(
     case: build.ProductionCase, rows: build.ProductionRows, path: Path
 ) -> build.BuiltPackage:
-    """Write the package to the new file `path` (0600), durable before this returns.
+    """Write the package durably to the new file `path` (0600).
 
     Raises StorageError when the disk is full or a row changed, LimitError when it is too large,
-    UserError when there is such a file; whatever it raises, no file is left.
+    UserError for an existing file; no file is left then.
     """
-    try:
-        with atomic.new_file(path) as file:
-            return package.build(case, rows, lambda piece: _write(file, piece))
-    except FileExistsError:
-        raise UserError(f"{path} is there already: move it away first") from None
-    except OSError as error:
-        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
+    with system_error(DiskError, f"{path} cannot be written"):
+        try:
+            with atomic.new_file(path) as file:
+                return package.build(case, rows, lambda piece: _write(file, piece))
+        except FileExistsError:
+            raise UserError(f"{path} exists already: move it away first") from None
 
 
 def finish(
     case: build.ProductionCase, path: Path, origin: str, seed: Secret, proof: build.LedgerProof
 ) -> None:
-    """Put signature and proof behind the package in `path`; done again it does the same.
+    """Append signature and proof to the package in `path`; idempotent.
 
     `seed` is the register's 32-byte key, `origin` the log's. Raises StorageError, also when the
-    file is no package of this case.
+    file is not this case's package.
     """
     with system_error(DiskError, f"{path} cannot be finished"), atomic.existing_file(path) as file:
         end, manifest_hash = _end(file)
@@ -88,23 +85,22 @@ def finish(
 def seal_package(path: Path, certificate: bytes, now: int) -> Path:
     """The package sealed to the authority's OpenPGP certificate (binary), beside it as `.pgp`.
 
-    It is streamed: memory does not grow with the package. `now` is Unix seconds. Raises
-    CertificateError and its kin, UserError when there is such a file, StorageError.
+    Streamed, so that memory does not grow with it. `now` is Unix seconds. Raises CertificateError,
+    UserError for an existing file, StorageError.
     """
     target = path.with_name(path.name + ".pgp")
     if target.exists():
-        raise UserError(f"{target} is there already: move it away first")
+        raise UserError(f"{target} exists already: move it away first")
     recipient = parse_certificate(certificate)
     partial = path.with_name(path.name + ".pgp.new")
     partial.unlink(missing_ok=True)
-    try:
-        with atomic.new_file(partial):  # the library writes to it by its name
-            seal_file(str(path), str(partial), recipient, now=now)
-        atomic.rename(partial, target)
-    except OSError as error:
-        raise DiskError(f"{target} cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with system_error(DiskError, f"{target} cannot be written"):
+        try:
+            with atomic.new_file(partial):  # the library writes to it by name
+                seal_file(str(path), str(partial), recipient, now=now)
+            atomic.rename(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
     return target
 
 
@@ -113,7 +109,7 @@ def _write(file: BinaryIO, piece: bytes) -> None:
 
 
 def _end(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the end marker stands or stood before it was finished, and the manifest hash."""
+    """Position of the end marker before it was finished, and the manifest hash."""
     root = b""
     for found in tar.read_tar(file.read):
         data = hashlib.sha256()
@@ -123,4 +119,4 @@ def _end(file: BinaryIO) -> tuple[int, bytes]:
             root = data.digest()
         if found.name == _LAST and root:
             return file.tell() + len(tar.padding(found.size)), root
-    raise DamageError("the file is no package that was made to its end")
+    raise DamageError("the file is not a complete package")

@@ -1,6 +1,6 @@
-"""Expired activation codes, and parcels of devices that are gone, are deleted from time to time.
+"""Periodic deletion of expired activation codes and of parcels of removed devices.
 
-Each command is small, so that the writer is never busy with it for long.
+Each command is small, so that the writer is soon free.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from blackthorn.ports.waiting import outcome
 from blackthorn.server.accounts import limits
 
 PURGE_SECONDS: Final = 600
-"""How often they are looked for."""
+"""Period of the purge."""
 
 
 async def purge(writer: Writer, now_ms: int) -> None:
-    """Delete all that there are now. Raises StorageError."""
+    """Delete all there are now. Raises StorageError."""
     count = limits.PURGED_CODES
     while count == limits.PURGED_CODES:
         command = PurgeCodes(now_ms, limits.PURGED_CODES)
@@ -30,6 +30,6 @@ async def purge(writer: Writer, now_ms: int) -> None:
 
 
 async def purge_and_rest(writer: Writer, clock: Clock) -> None:
-    """Purge, and wait until it is time again. Raises StorageError."""
+    """Purge, and wait. Raises StorageError."""
     await purge(writer, clock.wall_ms())
     await asyncio.sleep(PURGE_SECONDS)

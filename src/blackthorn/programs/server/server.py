@@ -1,7 +1,7 @@
-"""`blackthorn serve`: read the settings, wire the parts, listen, and on SIGTERM drain and stop.
+"""`blackthorn serve`: read the settings, compose, listen, and on SIGTERM drain and stop.
 
-Decides nothing about messages, mail or people. The parts are stopped in the order in which
-they hand on: SMTP and the link, then operations, the writer, the database.
+Parts stop in the order in which they pass work on: SMTP and the link, operations, the writer, the
+database.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 DISK_SECONDS = 5
-"""How often the free disk is looked at."""
+"""Period of the check of free disk."""
 
 
 def serve(path: Path) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises UserError, StorageError or UnavailableError when the server cannot start, and
-    StorageError when it had to stop because the disk failed.
+    StorageError when the disk made it stop.
     """
     begun = time.monotonic()
     os.umask(0o077)
@@ -76,7 +76,7 @@ def serve(path: Path) -> None:
 async def _run(
     folder: ServerFolder, settings: Configuration, database: Database, tls: ServerTls, begun: float
 ) -> StorageError | None:
-    """Listen, wait for a reason to stop, drain; the reason if it was a failure."""
+    """Listen, wait for a reason to stop, drain; returns the reason if it was a failure."""
     loop = asyncio.get_running_loop()
     counters = Counters()
     faults = log.FaultLog(counters)
@@ -118,14 +118,11 @@ async def _run(
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
         stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
-        gc.freeze()  # what start-up made stays, and need not be looked at again
+        gc.freeze()  # start-up's objects stay
         logger = structlog.get_logger()
-        logger.info("ready", **ports(link, smtp, ledger, operations), seconds=_since(begun))
+        seconds = round(time.monotonic() - begun, 3)
+        logger.info("ready", **ports(link, smtp, ledger, operations), seconds=seconds)
         failure = await stop
         server.health.draining = True
         logger.info("stopping", failed=failure is not None)
     return failure
-
-
-def _since(begun: float) -> float:
-    return round(time.monotonic() - begun, 3)

@@ -1,7 +1,7 @@
-"""`blackthorn user move` on the host, and what an exit's state refuses there.
+"""`blackthorn user move` on the host, and what an exit's state forbids there.
 
-The host's commands run beside the server, over the same database: they replay the decisions, with
-every signature, and so know of each exit what the server knows.
+Commands on the host run beside the server over the same database; they replay the signed decisions
+and so know each exit.
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from blackthorn.errors import BlackthornError, DecodeError, UserError
+from blackthorn.errors import DecodeError, UserError
 from blackthorn.governance.cases import Cases
 from blackthorn.ids import Address
 from blackthorn.ports.exits import NoteAct
@@ -26,12 +26,11 @@ from blackthorn.server.markets.notice import notice_step
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine, HostReader
-from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.address import parse_address
 
 MOVE_ROWS: Final = 64
-"""Rows that are wrapped anew in one transaction; the server's own commits come in between."""
+"""Rows rewrapped in one transaction, between the server's own commits."""
 
 _ROWS: Final = (
     "SELECT (SELECT count(*) FROM mail WHERE user = ?1 AND market <> ?2) + (SELECT count(*) FROM"
@@ -39,11 +38,11 @@ _ROWS: Final = (
 )
 
 Progress = Callable[[int, int], None]
-"""Told rows done and rows in all."""
+"""Gets rows done and rows in all."""
 
 
 def replayed(database: Database) -> Cases:
-    """All cases by the decisions in the database. Raises StorageError when one was altered."""
+    """All cases by the stored decisions. Raises StorageError when one was altered."""
     cases = Cases()
     for _ in replay(HostReader(database), cases):
         pass
@@ -51,14 +50,14 @@ def replayed(database: Database) -> Cases:
 
 
 def check_takes_users(database: Database, market: str) -> None:
-    """Raises UserError when nobody is added to the market any more: it is being left."""
+    """Raises UserError when the market takes no new users."""
     case = replayed(database).exit_of(market)
     if case is not None and not allowed(case.state, May.ACTIVATE):
-        raise UserError(f"{market} is being left ({case.id}, {case.state}): it takes no users")
+        raise UserError(f"{market} is being closed ({case.id}, {case.state}): it takes no users")
 
 
 def check_may_activate(database: Database, address: str) -> None:
-    """Raises UserError when the user's market is being left; a wrong address is not judged here."""
+    """Raises UserError when the user's market forbids it; ignores a wrong address."""
     cases = replayed(database)
     rules = ExitRules(lambda: cases, lambda address: _market(database, address))
     rules.renew()
@@ -71,11 +70,10 @@ def check_may_activate(database: Database, address: str) -> None:
 
 
 def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, int]:
-    """Move a user to another market with all that waits for him; the market before, and rows.
+    """Move a user and all their stored rows to another market; returns the old market, and rows.
 
-    Runs beside the server, in steps that any end of the process leaves whole: run it again then.
-    Raises UserError (no such user, that market already, either market does not allow it) and
-    StorageError.
+    Runs beside the server in resumable steps: run it again after an interruption. Raises UserError
+    (no such user, that market already, either market does not allow it) and StorageError.
     """
     folder = ServerFolder(path)
     settings = configuration.load(path, os.environ)
@@ -91,7 +89,7 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
             raise UserError(f"{address} is of {market} already")
         keys = folder.market_keys(settings.enterprise.market_keys)
         if keys.tombstone(before) is not None:
-            raise UserError(f"{before} is closed and its key destroyed: there is nothing to move")
+            raise UserError(f"{before} is closed and its key destroyed: no data remains")
         check_takes_users(database, market)
         now_ms = time.time_ns() // 1_000_000
         open_market(database, keys, market, now_ms)
@@ -106,7 +104,7 @@ def _market(database: Database, address: Address) -> str | None:
 
 
 def _moved(database: Database, address: Address, before: str, now_ms: int) -> NoteAct | None:
-    """What notes the move, when the market before is being left and people were told so."""
+    """The act that records the move, if the old market's exit was announced."""
     case = replayed(database).exit_of(before)
     if case is not None and case.state in ("preparing", "destroying"):
         raise UserError(
@@ -130,12 +128,10 @@ def _run(
     wrapping, moved = work
     total, done, over = _left(database, address, market), 0, False
     command = MoveUser(address, market, MOVE_ROWS, moved)
+    engine = Engine(database, wrapping)
     while not over:
         progress(done, total)
-        ((_, outcome),) = commit_group(Engine(database, wrapping), [(command, lambda _: None)])
-        if isinstance(outcome, BlackthornError):
-            raise outcome
-        over = outcome
+        over = engine.write(command)
         done = max(done, total - _left(database, address, market))
     progress(total, total)
     return done

@@ -1,4 +1,4 @@
-"""The services, handlers and edges of one server, put together. `server.serve` runs them."""
+"""Composition of one server's services, handlers and edges; `server.serve` runs them."""
 
 import secrets
 import time
@@ -49,26 +49,24 @@ from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 GAG_SECONDS = 5
-"""How often it is looked whether a gag has ended."""
+"""Period of the check for ended gags."""
 
 WARN_SECONDS = 60
-"""A stranger can cause one warning of a kind in so long, and so cannot fill the log."""
+"""Minimum time between two warnings of a kind, so that strangers cannot fill the log."""
 
 
 class SystemClock:
     """`ports.clock.Clock` of the machine."""
 
     def wall_ms(self) -> int:
-        """Unix time in milliseconds."""
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds that never go backwards."""
         return time.monotonic()
 
 
 class Server:
-    """One running server: its engines, put together."""
+    """One running server."""
 
     def __init__(
         self,
@@ -162,7 +160,6 @@ class Server:
         )
 
     def _make_enrolment(self, tls: ServerTls) -> EnrolmentHandler:
-        """The service that activates devices, behind its handler."""
         ledger = self.ledger.ledger
         enrolment = EnrolmentService(
             writer=self._writer,
@@ -186,7 +183,6 @@ class Server:
         folder: ServerFolder,
         enrolment: EnrolmentHandler,
     ) -> Dispatcher:
-        """The dispatcher over all services; no loop runs yet that could ask for its first seq."""
         ledger = self.ledger.ledger
         return Dispatcher(
             enterprise=self._cache,
@@ -227,7 +223,7 @@ class Server:
             self.dispatcher.exit_changed()
 
     def _warn(self, event: str) -> None:
-        """Log a warning with the count of refusals; each kind once a minute at most."""
+        """Log a warning with the count of refusals, each kind at most once a minute."""
         now = self._clock.monotonic()
         if now - self._warned.get(event, -WARN_SECONDS) >= WARN_SECONDS:
             self._warned[event] = now
@@ -237,20 +233,19 @@ class Server:
         self.dispatcher.notify_user(address, frame)
 
     def gateway(self, pool: SealingPool) -> MailGateway:
-        """What the SMTP edge talks to."""
         return MailGateway(
             self._recipient_policy, self.mail_service, pool, self._clock, self.counters
         )
 
     def start_decision_service(self) -> None:
-        """Replay the decisions, and keep their time. Raises StorageError."""
+        """Replay the decisions and start their ticks. Raises StorageError."""
         self.decisions.start(HostReader(self._database))
         self.exits.renew()
         self.tasks.every(GAG_SECONDS, "decisions", self.decisions.tick)
         self.tasks.every(IDLE_SECONDS, "closures", lambda: closing_step(self.closures))
 
     def start_notices(self, pool: SealingPool) -> None:
-        """Go on notifying people of what was decided. Raises StorageError."""
+        """Resume notices. Raises StorageError."""
 
         def failed() -> None:
             self.counters.storage_failures += 1
@@ -261,7 +256,7 @@ class Server:
         self.tasks.keep("notices", delivery.notify_and_wait)
 
     def watch_disk(self) -> None:
-        """Accept nothing while the disk is nearly full, so that what is held can be removed.
+        """Refuse work while the disk is nearly full, but for deletions.
 
         Mail, which strangers send, stops before messages do. Raises DiskError.
         """

@@ -1,4 +1,4 @@
-"""How `blackthorn ledger add-witness` changes the trust policy of a server's ledger."""
+"""`blackthorn ledger add-witness`: change the trust policy of a server's ledger."""
 
 from typing import Final
 
@@ -11,13 +11,12 @@ ALL: Final = "witnesses"
 
 
 def add_witness(policy: Policy, key: VerifierKey, url: str, quorum: int | None) -> Policy:
-    """The policy with one more witness, `quorum` of all of which must cosign.
+    """The policy with one more witness, `quorum` of which must cosign, else as many as before.
 
-    Without a number it stays as it is. Groups that somebody made by hand are left alone, and
-    then a number is refused. Raises UserError.
+    Groups made by hand are kept, and then a number is refused. Raises UserError.
     """
     if not url.startswith(("https://", "http://")) or not url.isascii():
-        raise UserError(f"{url!r} is no address of a witness: it begins with https:// or http://")
+        raise UserError(f"{url!r} is not a witness's address: use https:// or http://")
     try:
         added = PolicyWitness(key.name, key, url)
         known = {witness.name for witness in policy.witnesses}
@@ -33,7 +32,7 @@ def add_witness(policy: Policy, key: VerifierKey, url: str, quorum: int | None) 
 
 
 def _flat(policy: Policy, added: PolicyWitness, quorum: int | None) -> Policy:
-    """One group of all witnesses, of which so many must cosign."""
+    """One group of all witnesses, of which `quorum` must cosign."""
     before = policy.groups[0].threshold if policy.groups else int(policy.quorum != NO_QUORUM)
     threshold = before if quorum is None else quorum
     witnesses = (*policy.witnesses, added)

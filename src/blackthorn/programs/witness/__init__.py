@@ -1,5 +1,5 @@
-"""The witness's composition root: its process, its rounds as an auditor, its status.
+"""The witness's composition root: its process, its auditor, its status.
 
-A witness cosigns a checkpoint only after its database is durable, and as an auditor only after it
-replayed the entries. Never here: whether a checkpoint may be signed (`tlog.witness`).
+A witness cosigns only after its database is durable, and as an auditor after a replay of the
+entries. `tlog.witness` decides whether a checkpoint may be signed.
 """

@@ -1,8 +1,8 @@
-"""The auditor's part of a witness that audits: it replays the entries before anything is signed.
+"""An auditing witness replays the entries before it signs.
 
-The entries of a checkpoint that waits for its witnesses lie below `/pending/` of the log's
-server; what has passed once is not read again. A log that breaks a rule, hides entries or is
-another one gets no cosignature, and the refusal says which rule at which entry.
+A pending checkpoint's entries are under `/pending/` of the log's server; verified ones are not read
+again. A log that breaks a rule, hides entries or is another one gets no cosignature; the refusal
+names rule and entry.
 """
 
 import threading
@@ -22,7 +22,7 @@ PENDING: Final = "pending/"
 
 @dataclass
 class _Below:
-    """A source below a folder of another."""
+    """A folder of another source."""
 
     source: Source
     folder: str
@@ -32,7 +32,7 @@ class _Below:
 
 
 class Auditor:
-    """Replays one log, served at `url`; called from any thread, it works for one at a time."""
+    """Replays one log; usable from any thread, one at a time."""
 
     def __init__(self, source: Source) -> None:
         self._source: Final = _Below(source, PENDING)
@@ -41,23 +41,23 @@ class Auditor:
 
     @classmethod
     def at(cls, url: str) -> "Auditor":
-        """The auditor of the log at this address."""
+        """The auditor of the log at this URL."""
         return cls(HttpSource(url))
 
     def examine(self, checkpoint: Checkpoint, log: VerifierKey) -> None:
-        """Returns when the entries of the checkpoint hold.
+        """Verify the entries of a checkpoint that the log has signed.
 
-        Raises VerificationError or SecurityError when they do not, UnavailableError when they
-        cannot be read. The log has signed the checkpoint.
+        Raises VerificationError or SecurityError when they do not hold, UnavailableError when they
+        cannot be read.
         """
         with self._one_at_a_time:
             if checkpoint.size < self._replay.size:
-                return  # the witness knows a larger one, and says so in the protocol's words
+                return  # the witness refuses it, since it knows a larger one
             try:
                 self._read_to(checkpoint)
                 self._replay.check_checkpoint(checkpoint)
             except SecurityError:
-                self._replay = Replay()  # it may be what was sent once, not what was signed
+                self._replay = Replay()  # perhaps only this transfer was altered
                 raise
             config = self._replay.config
             if config is None or config.log_vkey != str(log):

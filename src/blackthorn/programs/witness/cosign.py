@@ -1,4 +1,4 @@
-"""An auditor cosigns what has passed the audit, with the key of a witness's folder of its own."""
+"""An auditor cosigns an audited checkpoint, with the key of its own witness's folder."""
 
 import time
 from contextlib import closing

@@ -1,8 +1,8 @@
-"""`blackthorn witness serve`: one witness on HTTP, until SIGTERM, or until its parent is gone.
+"""`blackthorn witness serve`: one witness on HTTP, until SIGTERM, or until its parent has ended.
 
-As a server's embedded witness it is `python -m blackthorn.programs.witness.serve DIR PORT`: then it
-says its port on standard output, logs only what is wrong, and ends when its standard input does,
-so that a server that is killed leaves no witness behind.
+A server's embedded witness is `python -m blackthorn.programs.witness.serve DIR PORT`: it prints its
+port, logs only problems, and ends with its standard input, so that a killed server leaves no
+witness behind.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from blackthorn.storage.files.evidence import EvidenceFolder
 from blackthorn.storage.files.witness import WitnessFolder
 
 _ORPHAN_SECONDS: Final = 5.0
-"""After its parent has gone, a witness that has not ended by itself ends hard."""
+"""How long a witness may outlive its parent."""
 
 
 def serve(
@@ -39,8 +39,8 @@ def serve(
 ) -> None:
     """Serve until told to stop.
 
-    Raises UserError, StorageError or UnavailableError when it cannot start, and SecurityError
-    when it must not sign: its database is older than its anchor.
+    Raises UserError, StorageError or UnavailableError when it cannot start, and SecurityError when
+    its database is older than its anchor.
     """
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds the key
@@ -80,7 +80,7 @@ async def _run(witness: Witness, host: str, port: int, *, with_parent: bool) -> 
 
 
 def _end_with_parent(end: Callable[[], object]) -> None:
-    """Call `end` when standard input closes; the process does not outlive it for long."""
+    """Call `end` when standard input closes, and end the process soon after."""
 
     def watch() -> None:
         while os.read(0, 4096):

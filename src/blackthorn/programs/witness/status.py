@@ -1,4 +1,4 @@
-"""What `blackthorn witness status` shows: read from the folder, also while the witness runs."""
+"""`blackthorn witness status`, also while the witness runs."""
 
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +12,7 @@ from blackthorn.wire.dates import rfc3339
 
 
 def report(path: Path) -> dict[str, Any]:
-    """Key, logs, evidence, and the problem that keeps it from signing, if any.
+    """Key, logs, evidence, and the problem that prevents signing, if any.
 
     Raises UserError without such a folder, StorageError when it cannot be read.
     """

@@ -1,8 +1,7 @@
-"""A witness: it cosigns what the protocol allows, once it is durable that it will.
+"""A witness cosigns what the protocol allows, durably.
 
-The order is the law here: judge, commit to the database, raise the anchor, and only then let
-the signature go. A witness whose database is behind its anchor, or whose clock reads earlier
-than its own last cosignature, signs nothing, and says so.
+In this order: judge, commit to the database, raise the anchor, release the signature. A witness
+whose database is behind its anchor, or whose clock is behind its last cosignature, signs nothing.
 """
 
 import hashlib
@@ -20,28 +19,21 @@ from blackthorn.tlog.witness import AddCheckpoint, format_cosignatures, judge, p
 from blackthorn.wire.note import Note, VerifierKey, format_note
 
 Examine = Callable[[Checkpoint, VerifierKey], None]
-"""What an auditor does besides: returns when the entries behind a checkpoint hold, or raises."""
+"""An auditor's check: returns when a checkpoint's entries hold, or raises."""
 
 
 class RestoredError(SecurityError):
-    """The state of the witness is older than what it signed."""
+    """The witness's state is older than its signatures."""
 
 
 class ClockError(UnavailableError):
-    """The clock reads earlier than the last cosignature."""
+    """The clock is behind the last cosignature."""
 
 
 def check_marks(store: WitnessStore, anchor: Anchor) -> None:
-    """Raises RestoredError when the database holds less than the anchor says was signed."""
+    """Raises RestoredError when the database is behind the anchor."""
     for mark in anchor.marks:
         _check_mark(store.latest(mark.checkpoint.origin), mark)
-
-
-def _catch_up(store: WitnessStore, anchor: Anchor) -> None:
-    """Raise the anchor where the database is ahead: a crash between the two leaves it so."""
-    for log in store.logs():
-        if (latest := store.latest(log.name)) is not None:
-            anchor.rise(latest.checkpoint, latest.at_s)
 
 
 def _check_mark(latest: Cosigned | None, mark: Mark) -> None:
@@ -56,7 +48,7 @@ def _check_mark(latest: Cosigned | None, mark: Mark) -> None:
 
 
 class Witness:
-    """Cosigns with one key over one store; safe to call from several threads."""
+    """Cosigns with one key over one store; thread-safe."""
 
     def __init__(
         self,
@@ -68,7 +60,9 @@ class Witness:
         examine: Examine | None = None,
     ) -> None:
         check_marks(store, anchor)
-        _catch_up(store, anchor)
+        for log in store.logs():  # after a crash the database may be ahead of the anchor
+            if (latest := store.latest(log.name)) is not None:
+                anchor.rise(latest.checkpoint, latest.at_s)
         self.key: Final = cosigner.vkey
         self._cosigner = cosigner
         self._store = store
@@ -81,8 +75,8 @@ class Witness:
     def add_checkpoint(self, body: bytes) -> bytes:
         """The answer to a request: our signature line.
 
-        Raises WitnessRefusal as the protocol says; RestoredError, ClockError or StorageError
-        when this witness cannot sign now.
+        Raises WitnessRefusal by the protocol; RestoredError, ClockError or StorageError when this
+        witness cannot sign now.
         """
         request = parse_add_checkpoint(body)
         with self._one_at_a_time:
@@ -97,7 +91,7 @@ class Witness:
         return format_cosignatures([line])
 
     def latest(self, origin_hash: str) -> bytes | None:
-        """The note that was cosigned last of the log whose origin has this SHA-256 in hex."""
+        """The newest cosigned note of the log whose origin has this SHA-256 in hex."""
         with self._one_at_a_time:
             for log in self._store.logs():
                 if hashlib.sha256(log.name.encode()).hexdigest() == origin_hash:
@@ -106,7 +100,7 @@ class Witness:
         return None
 
     def _record(self, request: AddCheckpoint, log: VerifierKey | None) -> tuple[Cosigned, str]:
-        """Judge, sign and commit in one transaction, so that no two requests cross."""
+        """Judge, sign and commit in one transaction."""
         with self._store.transaction():
             latest = self._store.latest(request.origin)
             if (mark := self._anchor.of(request.origin)) is not None:
@@ -116,8 +110,8 @@ class Witness:
             now_s = self._now_s()
             if now_s < (before := max(self._store.newest_s(), self._anchor.newest_s)):
                 raise ClockError(
-                    f"the clock of this witness reads {before - now_s} s before its last "
-                    "cosignature: it signs again when the clock is right"
+                    f"the clock of this witness is {before - now_s} s behind its last "
+                    "cosignature: set the clock"
                 )
             line = self._cosigner.cosign(checkpoint, now_s)
             note = add_lines(_only(request.note, log), [line])
@@ -126,15 +120,15 @@ class Witness:
         return cosigned, line
 
     def _examine_first(self, request: AddCheckpoint, log: VerifierKey) -> None:
-        """Let an auditor read the entries, before any lock is held: it may take long."""
+        """Let an auditor read the entries, without a lock: it may take long."""
         try:
             checkpoint, _ = open_checkpoint(request.note, log)
         except VerificationError:
-            return  # the judge says it in the protocol's words
+            return  # the judge refuses it
         self._examine(checkpoint, log)
 
     def _keep_fork(self, request: AddCheckpoint, log: VerifierKey) -> None:
-        """Keep both notes when the log has signed two roots of one size, whatever is answered."""
+        """Store both notes when the log has signed two roots of one size."""
         try:
             checkpoint, _ = open_checkpoint(request.note, log)
         except VerificationError:
@@ -145,8 +139,8 @@ class Witness:
 
 
 def _only(note: bytes, log: VerifierKey | None) -> bytes:
-    """The note with the log's own line alone: what others wrote under it is not ours to pass on."""
+    """The note with the log's own line alone."""
     if log is None:
-        raise ValueError("the judge lets no unknown log through")
+        raise ValueError("the judge refuses an unknown log")
     _, parsed = open_checkpoint(note, log)
     return format_note(Note(parsed.text, tuple(parsed.lines_of(log))))
