@@ -117,7 +117,7 @@ def test_groups_made_by_hand_are_left_alone(tmp_path: Path) -> None:
     ("number", "url", "quorum", "error"),
     [
         (1, URL, None, r"\[T26\]"),
-        (2, "witness.example", None, "no address of a witness"),
+        (2, "witness.example", None, "not a witness.s address"),
         (2, "https://a b/", None, r"\[T23\]"),
         (2, URL, 4, "from 1 to 3"),
     ],
