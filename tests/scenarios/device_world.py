@@ -235,7 +235,7 @@ class World:
     def __init__(self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0) -> None:
         self.ledger = LedgerWorld(seed, witnesses, epoch_ms)
         self.chance = random.Random(seed + 2**32)  # else devices would draw the keys of the ledger
-        self.now = self.ledger.now_ms / 1000
+        self.now = self.began = self.ledger.now_ms / 1000
         self.database = self.ledger.database
         self.wires: list[Wire] = []
         self.cosigning = True
@@ -262,6 +262,7 @@ class World:
         with person.unit() as first:
             packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK_LOW + 10)
             last = key_packages.make_last_resort(first)
+            first.records.settings.put(key_packages.NEWEST_SET, self.now_ms.to_bytes(8, "big"))
         info = person.keys.info(person.name)
         draft = first_statement(person.address, Genesis(info), self.now_ms)
         genesis = make(draft, [(info.id, person.keys.signing)])
@@ -273,7 +274,10 @@ class World:
         self.writer.commit()
         assert isinstance(told[0], Enrolled), told
         person.number = told[0].number
-        self.ledger.engine.execute(PublishKeyPackages(person.number, packages, last, 200))
+        today = int(self.now // 86_400)
+        self.ledger.engine.execute(
+            PublishKeyPackages(person.number, packages, last, 200, today + 26, today + 396)
+        )
 
     def start(self) -> None:
         """Start the server over what is on its disk; the ledger's part has been started."""
@@ -291,7 +295,7 @@ class World:
             pairing=PairingHandler(),
             recovery=RecoveryHandler(RecoveryService(self.ledger.ledger, WorldClock(self))),
         )
-        self.dispatcher.start_day(20_000)
+        self.dispatcher.start_day(int(self.now // 86_400))
 
     def crash(self, *, committed: bool) -> None:
         """The server dies; with `committed` just after a commit that nobody was told of."""

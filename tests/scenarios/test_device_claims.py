@@ -38,7 +38,7 @@ def test_nothing_is_said_to_a_user_of_whose_devices_the_ledger_has_none():
     world.lie(alice, only_the_ghost)
     number = alice.write(bob, "secret")
     world.settle()
-    assert "no activated device" in alice.outcomes[number].error
+    assert "no key package of bob@acme.example can be used" in alice.outcomes[number].error
     assert not ghost.history() and not bob.history()
 
 

@@ -28,3 +28,34 @@ def test_an_added_device_is_followed_after_its_key_package_has_expired() -> None
     world.settle()
     for person in (alice, bob, dave):
         assert "I am back." in person.received(), person.name
+
+
+def test_people_who_met_nobody_for_months_can_still_be_written_to() -> None:
+    """First contact on days 30, 60, 92 and 400 after activation, also with one who is away."""
+    names = ["alice", "bob", "carol", "dave", "erin"]
+    world = World(32, *names)
+    alice, *others = world.people
+    for day, person in zip((30, 60, 92, 390), others, strict=True):
+        while world.now_ms < (day * DAY + world.began) * 1000:
+            world.wake(min(10 * DAY, day * DAY + world.began - world.now))
+            world.dispatcher.start_day(int(world.now // DAY))
+        alice.write(person, f"day {day}")
+        world.settle()
+        assert f"day {day}" in person.received()
+
+
+def test_a_device_that_never_came_back_is_reached_by_its_last_resort_key_package() -> None:
+    world = World(33, "alice", "bob")
+    alice, bob = world.people
+    assert bob.wire is not None
+    world.cut(bob.wire)
+    world.later(100 * DAY)
+    world.dispatcher.start_day(int(world.now // DAY))
+    alice.connect()
+    world.settle()
+    number = alice.write(bob, "Where are you?")
+    world.settle()
+    assert not alice.outcomes[number].error
+    bob.connect()
+    world.settle()
+    assert bob.received() == ["Where are you?"]

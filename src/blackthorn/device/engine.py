@@ -128,6 +128,7 @@ class Device:
                 with self.unit(now_ms) as unit:
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
+                    key_packages.forget_expired(unit)
             case f.Accepted(postings):
                 with self.unit(now_ms) as unit:
                     for posting in postings:

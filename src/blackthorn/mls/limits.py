@@ -11,7 +11,7 @@ MLS_LIFETIME_SECONDS = 90 * 24 * 3600
 MLS_MAX_LIFETIME_SECONDS = 400 * 24 * 3600
 """The longest lifetime a key package may claim (RFC 9420, 7.2): a year and its margins."""
 
-MLS_CLOCK_SKEW_SECONDS = 3600
+MLS_CLOCK_SKEW_SECONDS = 24 * 3600
 """How far `not_before` lies back, so that a peer whose clock is late accepts it at once."""
 
 MLS_MAX_FORWARD = 2_048

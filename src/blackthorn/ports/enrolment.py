@@ -63,7 +63,8 @@ class EnrolDevice(Command[Enrolled]):
     """Store the device and all its data, and mark the code as used.
 
     `seq` is as in `Enrolled`. A `change` that is None or stored already: only that device is
-    accepted, and only the tries change. `room` bounds the one-time key packages. Raises
+    accepted, and only the tries change. `room` bounds the one-time key packages, which are
+    handed out until the Unix days `not_after` and `last_resort_not_after`; 0: for ever. Raises
     ConflictError when the chain has gone on or the code is used, ForbiddenError when the user may
     not have the device, AbsentError when the code or the device is gone.
     """
@@ -76,6 +77,8 @@ class EnrolDevice(Command[Enrolled]):
     key_packages: tuple[bytes, ...] = ()
     last_resort: bytes | None = None
     room: int = 0
+    not_after: int = 0
+    last_resort_not_after: int = 0
 
 
 class PurgeCodes(Command[int]):

@@ -33,6 +33,25 @@ def test_the_oldest_goes_first_and_the_last_resort_stays(store: Store) -> None:
     assert store.ask(KeyPackageStock(1)) == 0
 
 
+def test_the_one_that_lives_longest_goes_first_and_none_that_has_expired(store: Store) -> None:
+    store.submit(PublishKeyPackages(1, [b"old"], b"z", 9, 10, 400))
+    store.submit(PublishKeyPackages(1, [b"a", b"b"], None, 9, 20))
+    assert [store.ask(KeyPackageStock(1, day)) for day in (10, 11, 20, 21)] == [3, 2, 2, 0]
+    assert store.submit(ClaimKeyPackages([[1]], ROOM, 10)) == [[b"a"]]
+    assert store.submit(ClaimKeyPackages([[1]], ROOM, 11)) == [[b"b"]]
+    assert store.submit(ClaimKeyPackages([[1]], ROOM, 11)) == [[b"z"]]
+    assert store.submit(ClaimKeyPackages([[1]], ROOM, 10)) == [[b"old"]]
+    assert store.submit(ClaimKeyPackages([[1]], ROOM, 401)) == [[None]]
+
+
+def test_a_new_set_replaces_the_old_one_and_expired_ones_give_way(store: Store) -> None:
+    store.submit(PublishKeyPackages(1, [b"a"], b"z", 9, 10))
+    store.submit(PublishKeyPackages(1, [b"b"], None, 9, 20))
+    assert store.submit(PublishKeyPackages(1, [b"c"], None, 2, 30, day=11)) == 2
+    assert store.submit(PublishKeyPackages(1, [b"d"], None, 9, 40, 0, True, 11)) == 1
+    assert [claim(store, [1]) for _ in range(2)] == [[[b"d"]], [[b"z"]]]
+
+
 def test_a_new_last_resort_package_takes_the_place_of_the_old(store: Store) -> None:
     publish(store, 1, last=b"y")
     publish(store, 1, last=b"z")

@@ -60,7 +60,10 @@ def enrol(state: State, command: port.EnrolDevice) -> Enrolled:
     state.codes[command.nameplate] = replace(code, tries=0, used_by=device.id, used_seq=seq)
     if code.used_by is None and change is not None:
         ledger.store_change(state, StoreChange(change))
-        packages = (command.key_packages, command.last_resort, command.room)
+        packages = (
+            *(command.key_packages, command.last_resort, command.room),
+            *(command.not_after, command.last_resort_not_after),
+        )
         key_packages.publish(state, PublishKeyPackages(numbers[0], *packages))
     pin, fresh = state.users[user].pin, code.used_by is None
     return Enrolled(numbers[0], fresh, device.id, code.address, pin, seq, removed)

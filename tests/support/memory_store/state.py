@@ -64,8 +64,8 @@ class State:
     next_seq: int = 1
     commits: dict[tuple[bytes, int], tuple[bytes, int]] = field(default_factory=dict)
     """(handle, epoch) → (token, day)."""
-    key_packages: dict[int, list[bytes]] = field(default_factory=dict)
-    last_resort: dict[int, bytes] = field(default_factory=dict)
+    key_packages: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)
+    last_resort: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     mails: dict[tuple[int, int], Mail] = field(default_factory=dict)
     """By (user, uid)."""
     last_uid: dict[int, int] = field(default_factory=dict)

@@ -79,6 +79,56 @@ def test_uses_are_forgotten_with_the_key_packages_that_have_expired(world):
     claim(me, bob, packages[0])
     me.ledger.later(2 * 400 * 24 * 3_600_000)
     with me.unit() as unit:
-        assert key_packages.replenish(unit, 0) is not None
+        key_packages.forget_expired(unit)
     claim(me, bob, packages[0], request=2)
     assert me.alarms() == []
+
+
+DAY_MS = 24 * 3_600_000
+
+
+def published(me, stock: int):
+    with me.unit() as unit:
+        return key_packages.replenish(unit, stock)
+
+
+def test_a_new_set_is_due_after_a_week_and_a_few_more_when_the_stock_is_low(world):
+    me, _, _, _ = world
+    first = published(me, 0)
+    assert (len(first.packages), first.replace) == (100, True)
+    assert first.last_resort is not None
+    assert published(me, 60) is None
+    more = published(me, 49)
+    assert (len(more.packages), more.replace, more.last_resort) == (51, False, None)
+    me.ledger.later(7 * DAY_MS)
+    weekly = published(me, 100)
+    assert (len(weekly.packages), weekly.replace, weekly.last_resort) == (100, True, None)
+    assert weekly.not_after == first.not_after + 7
+    me.ledger.later(21 * DAY_MS)
+    assert published(me, 100).last_resort is not None
+
+
+def test_a_set_that_is_dated_ahead_is_replaced_once_the_clock_is_right(world):
+    me, _, _, _ = world
+    me.ledger.later(300 * DAY_MS)
+    assert published(me, 100) is not None
+    me.ledger.later(-300 * DAY_MS)
+    again = published(me, 100)
+    assert again is not None
+    assert again.replace
+    assert again.last_resort is not None
+
+
+def test_private_keys_outlive_their_key_packages(world):
+    me, _, _, _ = world
+    with me.unit() as unit:
+        before = unit.records.key_packages.count()
+    published(me, 0)
+    me.ledger.later(100 * DAY_MS)
+    with me.unit() as unit:
+        key_packages.forget_expired(unit)
+        assert unit.records.key_packages.count() == before + 101
+    me.ledger.later(20 * DAY_MS)
+    with me.unit() as unit:
+        key_packages.forget_expired(unit)
+        assert unit.records.key_packages.count() == before + 1, "the last resort"

@@ -24,7 +24,6 @@ from blackthorn.device.core.group_metadata import (
 from blackthorn.device.core.history import add_event
 from blackthorn.device.core.members import (
     Identity,
-    UnknownDeviceError,
     addresses,
     identify,
     identities,
@@ -36,7 +35,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import ClaimedKeyPackage
 from blackthorn.mls import suites
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidWelcome
+from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidWelcome, MLSError
 from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
@@ -58,14 +57,15 @@ def verify_claimed(
 ) -> list[VerifiedKeyPackage]:
     """The verified key packages of a claim.
 
-    Packages of devices that the ledger does not show are left out. Raises MLSError when the server
-    returns a package of another user or a weaker suite.
+    Devices that the ledger does not show, and packages that break a rule or have expired, are left
+    out: one bad package ends no operation. Raises MLSError when the server returns a package of
+    another user or a weaker suite.
     """
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
     for claim in claimed:
         try:
             package = parse_key_package(claim.package, now=unit.now, validate=unit.validate)
-        except UnknownDeviceError:
+        except MLSError:  # UnknownDeviceError among it
             continue
         identity = identify(package.credential)
         if (identity.address, identity.device) != (claim.address, claim.device):
@@ -77,6 +77,11 @@ def verify_claimed(
         if identity.device != unit.me.device:
             verified[identity.device] = package
     return list(verified.values())
+
+
+def without_package(packages: Iterable[VerifiedKeyPackage], users: Iterable[str]) -> list[str]:
+    """The users of whom no key package can be used."""
+    return sorted(set(users) - {identify(package.credential).address for package in packages})
 
 
 def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:

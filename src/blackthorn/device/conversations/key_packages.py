@@ -7,25 +7,31 @@ claim) and by the owner (second Welcome). Only the last-resort package may be re
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
-from blackthorn.device.conversations import limits as conversations_limits
+from blackthorn.device.conversations import limits
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import DecodeError
 from blackthorn.link.frames import ClaimedKeyPackage, KeyPackages, PublishKeyPackages
 from blackthorn.mls import errors, suites
-from blackthorn.mls import limits as mls_limits
 from blackthorn.mls.framing.key_package import create_key_package, read_key_package_message
 from blackthorn.wire.tls import Reader
 
-LAST_RESORT = "last-resort-ms"
-_ROTATION_MS = mls_limits.MLS_LIFETIME_SECONDS * 1000 // 2
-_KEPT_MS = 2 * mls_limits.MLS_LIFETIME_SECONDS * 1000
+LAST_RESORT: Final = "last-resort-ms"
+NEWEST_SET: Final = "key-packages-ms"
+_DAY_SECONDS: Final = 24 * 3600
 
 
 def make(unit: UnitOfWork, count: int) -> list[bytes]:
     """Create `count` one-time key packages as MLSMessages and store their private keys."""
     return [_make_one(unit, last_resort=False) for _ in range(count)]
+
+
+def make_set(unit: UnitOfWork) -> list[bytes]:
+    """Create KEY_PACKAGE_STOCK one-time key packages in place of all earlier ones."""
+    unit.records.settings.put(NEWEST_SET, unit.now_ms.to_bytes(8, "big"))
+    return make(unit, limits.KEY_PACKAGE_STOCK)
 
 
 def make_last_resort(unit: UnitOfWork) -> bytes:
@@ -34,6 +40,7 @@ def make_last_resort(unit: UnitOfWork) -> bytes:
 
 
 def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
+    lifetime = _lifetime_seconds(last_resort)
     message, private = create_key_package(
         suites.suite(suites.DEFAULT_SUITE),
         unit.me.credential(),
@@ -41,22 +48,56 @@ def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
         unit.keys.identity_public,
         random=unit.random,
         now=unit.now,
+        lifetime_seconds=lifetime,
         last_resort=last_resort,
     )
     unit.records.key_packages.add(private.reference, private.serialise(), last_resort, unit.now_ms)
     return message
 
 
+def _lifetime_seconds(last_resort: bool) -> int:
+    return (
+        limits.LAST_RESORT_LIFETIME_SECONDS if last_resort else limits.KEY_PACKAGE_LIFETIME_SECONDS
+    )
+
+
 def replenish(unit: UnitOfWork, stock: int) -> PublishKeyPackages | None:
-    """The key packages to publish when `stock` are unclaimed; None when none are due."""
-    made = int.from_bytes(unit.records.settings.get(LAST_RESORT) or b"", "big")
-    last_resort_due = unit.now_ms - made > _ROTATION_MS
-    if stock >= conversations_limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due:
+    """The key packages to publish when `stock` are unclaimed; None when none are due.
+
+    A set is due by its age too, and when it is dated ahead: the clock was wrong then.
+    """
+    last_resort_due = _due(unit, LAST_RESORT, limits.LAST_RESORT_SET_SECONDS)
+    set_due = _due(unit, NEWEST_SET, limits.KEY_PACKAGE_SET_SECONDS)
+    if stock >= limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due and not set_due:
         return None
-    unit.records.key_packages.forget_before(unit.now_ms - _KEPT_MS)
-    unit.records.key_packages.forget_met_before(unit.now_ms - _KEPT_MS)
-    packages = make(unit, max(0, conversations_limits.KEY_PACKAGE_STOCK - stock))
-    return PublishKeyPackages(packages, make_last_resort(unit) if last_resort_due else None)
+    packages = make_set(unit) if set_due else make(unit, max(0, limits.KEY_PACKAGE_STOCK - stock))
+    return PublishKeyPackages(
+        packages,
+        make_last_resort(unit) if last_resort_due else None,
+        not_after=_last_day(unit, last_resort=False),
+        last_resort_not_after=_last_day(unit, last_resort=True),
+        replace=set_due,
+    )
+
+
+def _due(unit: UnitOfWork, setting: str, seconds: int) -> bool:
+    made = unit.records.settings.get(setting)
+    age_ms = unit.now_ms - int.from_bytes(made or b"", "big")
+    return made is None or not 0 <= age_ms < seconds * 1000
+
+
+def _last_day(unit: UnitOfWork, *, last_resort: bool) -> int:
+    """The last whole Unix day of a key package that is made now."""
+    return (unit.now + _lifetime_seconds(last_resort)) // _DAY_SECONDS - 1
+
+
+def forget_expired(unit: UnitOfWork) -> None:
+    """Delete private keys that no Welcome can need any more; all that waited was read."""
+    kept, store = limits.KEY_PACKAGE_KEPT_SECONDS, unit.records.key_packages
+    for last_resort in (False, True):
+        before = unit.now - _lifetime_seconds(last_resort) - kept
+        store.forget_before(before * 1000, last_resort)
+    store.forget_met_before((unit.now - limits.LAST_RESORT_LIFETIME_SECONDS) * 1000)
 
 
 class ReusedError(errors.InvalidWelcome):

@@ -26,6 +26,21 @@ KEY_PACKAGE_STOCK = 100
 KEY_PACKAGE_STOCK_LOW = 50
 """Unclaimed key packages below which a device publishes more."""
 
+KEY_PACKAGE_LIFETIME_SECONDS = 28 * 24 * 3600
+"""A one-time key package: whoever copies a device's keys can join by an older one no longer."""
+
+LAST_RESORT_LIFETIME_SECONDS = 398 * 24 * 3600
+"""A last-resort key package: a device that is away for a year can still be written to."""
+
+KEY_PACKAGE_SET_SECONDS = 7 * 24 * 3600
+"""Age at which a new set replaces the published one-time key packages."""
+
+LAST_RESORT_SET_SECONDS = 28 * 24 * 3600
+"""Age at which a new last-resort key package replaces the published one."""
+
+KEY_PACKAGE_KEPT_SECONDS = 90 * 24 * 3600
+"""Private keys kept after their lifetime, for a Welcome that waits or was sent late."""
+
 MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
 """Largest lead of a message's time over this device's clock; a later time is cut to it."""
 

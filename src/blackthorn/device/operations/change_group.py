@@ -45,6 +45,8 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
             return operation.ClaimRequest(missing, known=addresses(group.members))
         present = set(conversations.other_devices(unit, group))
         packages = conversations.verify_claimed(unit, claim.packages, users)
+        if absent := conversations.without_package(packages, users):
+            return operation.claim_again(unit, row, claim, absent)
         added = [p for p in packages if identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:

@@ -37,6 +37,8 @@ class CreateGroup(operation.Operation, frozen=True, tag="create"):
         if missing:
             return operation.ClaimRequest(missing)
         packages = conversations.verify_claimed(unit, claim.packages, users)
+        if absent := conversations.without_package(packages, self.addresses):
+            return operation.claim_again(unit, row, claim, absent)
         metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
         return postings.creation(unit, row, self, metadata, self.name, packages)
 

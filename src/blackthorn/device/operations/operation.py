@@ -5,7 +5,7 @@ the stored form: tags and fields are an on-disk format.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -14,7 +14,12 @@ from msgspec import Struct
 from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, encode
+from blackthorn.device.operations.prepared import (
+    UNREADABLE,
+    KeyPackageClaim,
+    PreparedPosting,
+    encode,
+)
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import StatementStored, SubmitStatement
@@ -36,6 +41,17 @@ class ClaimRequest:
     addresses: list[str]
     devices: list[DeviceId] = field(default_factory=list)
     known: list[Address] = field(default_factory=list)
+
+
+def claim_again(
+    unit: UnitOfWork, row: OutboxRecord, claim: KeyPackageClaim, absent: list[str]
+) -> ClaimRequest:
+    """Claim anew for users without a usable key package. Raises HopelessError in the end."""
+    if claim.tries >= limits.MAX_CLAIM_TRIES:
+        text = f"no key package of {', '.join(absent)} can be used"
+        raise HopelessError(f"{text}: ask them to connect, then send it again")
+    unit.records.outbox.update(replace(row, packages=encode(claim.again(absent))))
+    return ClaimRequest(absent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,9 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
     answered = {package.address for package in fresh} | set(answer.without)
     if not answered & set(operation_of(row).claims(unit)):
         return fail(unit, row, "the server returned no key packages")
-    total = KeyPackageClaim(before.packages + fresh, sorted({*before.answered, *answered}))
+    total = KeyPackageClaim(
+        before.packages + fresh, sorted({*before.answered, *answered}), before.tries
+    )
     return unit.records.outbox.update(replace(row, packages=encode(total)))
 
 

@@ -1,6 +1,6 @@
 """Stored forms beside an operation: its posting, and the key packages claimed for it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import msgspec
@@ -42,10 +42,17 @@ class KeyPackageClaim(Struct, frozen=True):
 
     packages: list[ClaimedKeyPackage]
     answered: list[str]
+    tries: int = 0
 
     def missing(self, users: Iterable[str]) -> list[str]:
         """The users for whom the server has not answered yet."""
         return [user for user in users if user not in self.answered]
+
+    def again(self, users: Collection[str]) -> "KeyPackageClaim":
+        """The same before these users were answered, counted as one more try."""
+        packages = [package for package in self.packages if package.address not in users]
+        answered = [user for user in self.answered if user not in users]
+        return KeyPackageClaim(packages, answered, self.tries + 1)
 
 
 _prepared = msgspec.msgpack.Decoder(PreparedPosting)

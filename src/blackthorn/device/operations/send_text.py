@@ -8,7 +8,7 @@ import msgspec
 from blackthorn.device import limits
 from blackthorn.device.conversations import content, conversations
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
-from blackthorn.device.core.members import addresses, identify
+from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import create_group, postings
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
@@ -18,6 +18,7 @@ from blackthorn.device.operations.operation import (
     FailureText,
     HopelessError,
     Operation,
+    claim_again,
     name_of,
 )
 from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
@@ -77,8 +78,8 @@ class SendText(Operation, frozen=True, tag="text"):
         if missing:
             return ClaimRequest(missing)
         packages = conversations.verify_claimed(unit, claim.packages, users)
-        if not any(identify(package.credential).address == self.name for package in packages):
-            raise HopelessError(f"{self.name} has no activated device yet")
+        if absent := conversations.without_package(packages, [self.name]):
+            return claim_again(unit, row, claim, absent)
         metadata = GroupMetadata(DIRECT, "", unit.now_ms)
         conversation, welcome = conversations.create(unit, metadata, self.name, packages)
         return self._seal(unit, row, conversation, welcome)

@@ -124,12 +124,19 @@ class SetAside(types.Frame, tag=20, frozen=True):
 
 
 class PublishKeyPackages(types.Frame, tag=30, frozen=True):
-    """Device to server: more one-time key packages, and a new last-resort one if given."""
+    """Device to server: more one-time key packages, and a new last-resort one if given.
+
+    `not_after` and `last_resort_not_after` are the last whole Unix days of their lifetimes; 0: not
+    stated. With `replace` they replace all one-time packages of the device.
+    """
 
     packages: Annotated[
         list[types.KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
     ]
     last_resort: types.KeyPackageBytes | None = None
+    not_after: types.Day = 0
+    last_resort_not_after: types.Day = 0
+    replace: bool = False
 
 
 class KeyPackageStock(types.Frame, tag=31, frozen=True):

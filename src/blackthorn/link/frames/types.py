@@ -14,6 +14,7 @@ Sealed = Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_PARCEL_B
 KeyPackageBytes = Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_KEY_PACKAGE_BYTES)]
 AddressText = Annotated[str, Meta(min_length=3, max_length=254)]
 Uint64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Day = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Seqs = Annotated[list[Uint64], Meta(max_length=65_536)]
 Proof = Annotated[list[Bytes32], Meta(max_length=64)]
 StatementBytes = Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_STATEMENT_BYTES)]

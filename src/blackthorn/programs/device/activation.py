@@ -17,7 +17,6 @@ from msgspec import Struct
 from blackthorn import errors
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import key_packages
-from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.core import anchors, unit_of_work
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys
@@ -179,7 +178,7 @@ def _public(
 ) -> exchange.DeviceKeys:
     """The public keys and key packages; their private keys are stored first."""
     with unit_of_work.unit(vault, keys, wall_ms(), random) as first:
-        packages = key_packages.make(first, conversations_limits.KEY_PACKAGE_STOCK)
+        packages = key_packages.make_set(first)
         last_resort = key_packages.make_last_resort(first)
         name = device_keys.own_name(first.records.settings)
         statements = _statements(first.records, keys, owner, name)

@@ -202,6 +202,7 @@ def enrol_device(
     nameplate: str, keys: DeviceKeys, admission: Admission, now_ms: int
 ) -> EnrolDevice:
     identity = keys.identity_key
+    today = now_ms // (24 * 3600 * 1000)
     device = NewDevice(device_id(identity), identity, keys.name, admission.standing)
     return EnrolDevice(
         nameplate,
@@ -212,4 +213,6 @@ def enrol_device(
         tuple(keys.key_packages),
         keys.last_resort,
         link_limits.MAX_KEY_PACKAGES_PER_DEVICE,
+        today + accounts_limits.ENROLMENT_PACKAGE_DAYS,
+        today + accounts_limits.ENROLMENT_LAST_RESORT_DAYS,
     )

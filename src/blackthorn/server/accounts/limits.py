@@ -27,3 +27,9 @@ PURGED_MAILBOXES = 500
 PURGED_PARCELS = 500
 """Expired codes, mailboxes and parcels of devices that are gone, in one command of a purge:
 the writer is busy for 2 ms at most."""
+
+ENROLMENT_PACKAGE_DAYS = 26
+"""Whole days on which a new device's first key packages are handed out; they live for 28."""
+
+ENROLMENT_LAST_RESORT_DAYS = 396
+"""The same of its last-resort key package, which lives for 398."""

@@ -99,7 +99,7 @@ class Dispatcher:
         self._exits = exits
         self._faults: list[Exception] = []
         self._stale: set[Address] = set()
-        key_packages = KeyPackages(enterprise, writer, reader, counters, exits)
+        key_packages = self._key_packages = KeyPackages(enterprise, writer, reader, counters, exits)
         key_package_handler = KeyPackageHandler(key_packages)
         self._restrictions = Restrictions(exits, key_package_handler)
         self._recovery = recovery
@@ -226,7 +226,7 @@ class Dispatcher:
 
     def start_day(self, day: int) -> None:
         """Called at the start and at each new Unix day."""
-        self._submission.today = day
+        self._submission.today = self._key_packages.today = day
         self._delivery.start_day(day)
 
     def stop(self) -> None:

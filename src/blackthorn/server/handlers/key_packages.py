@@ -18,7 +18,15 @@ class KeyPackageHandler:
         if session.device is not None:
             session.ask()
             done = _telling_stock(session)
-            self.service.publish(session.device, frame.packages, frame.last_resort, done)
+            self.service.publish(
+                session.device,
+                frame.packages,
+                frame.last_resort,
+                done,
+                not_after=frame.not_after,
+                last_resort_not_after=frame.last_resort_not_after,
+                replace=frame.replace,
+            )
 
     def claim(self, session: Session, frame: f.ClaimKeyPackages, now: float) -> None:
         """Hand out a key package of each device of these users."""

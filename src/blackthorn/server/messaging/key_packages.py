@@ -32,17 +32,19 @@ class Claimed:
     without: Sequence[Address]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KeyPackages:
     enterprise: EnterpriseCache
     writer: Writer
     reader: Reader
     counters: Counters
     exits: ExitRules | None = None
+    today: int = 0
+    """The Unix day, after which nothing is handed out that expires before it."""
 
     def stock(self, device: DeviceRecord, done: Done[int]) -> None:
         """Unclaimed one-time key packages of the device."""
-        self.reader.ask(KeyPackageStock(device.number), done)
+        self.reader.ask(KeyPackageStock(device.number, self.today), done)
 
     def publish(
         self,
@@ -50,10 +52,27 @@ class KeyPackages:
         packages: Sequence[bytes],
         last_resort: bytes | None,
         done: Done[int],
+        *,
+        not_after: int = 0,
+        last_resort_not_after: int = 0,
+        replace: bool = False,
     ) -> None:
-        """Store key packages of the device; `done` gets the stock."""
+        """Store key packages of the device; `done` gets the stock.
+
+        Days and `replace` are those of `ports.key_packages.PublishKeyPackages`.
+        """
         room = link_limits.MAX_KEY_PACKAGES_PER_DEVICE
-        self.writer.submit(PublishKeyPackages(device.number, packages, last_resort, room), done)
+        command = PublishKeyPackages(
+            device.number,
+            packages,
+            last_resort,
+            room,
+            not_after,
+            last_resort_not_after,
+            replace,
+            self.today,
+        )
+        self.writer.submit(command, done)
 
     def claim(
         self,
@@ -94,7 +113,7 @@ class KeyPackages:
             done(answer)
 
         numbers = [[device.number for device in found] for found in wanted.values()]
-        command = ClaimKeyPackages(numbers, messaging_limits.MAX_CLAIM_BYTES)
+        command = ClaimKeyPackages(numbers, messaging_limits.MAX_CLAIM_BYTES, self.today + 1)
         self.writer.submit(command, unless_failed(done, claimed))
 
     def _devices(

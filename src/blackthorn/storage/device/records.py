@@ -59,8 +59,9 @@ class KeyPackagePrivates(Table):
         row = self._one("SELECT count(*) FROM key_package")
         return int(row[0]) if row else 0
 
-    def forget_before(self, created_ms: int) -> None:
-        self._run("DELETE FROM key_package WHERE created_ms < ?", (created_ms,))
+    def forget_before(self, created_ms: int, last_resort: bool) -> None:
+        statement = "DELETE FROM key_package WHERE created_ms < ? AND last_resort = ?"
+        self._run(statement, (created_ms, last_resort))
 
     def met(self, key: bytes, what: bytes, now_ms: int) -> bytes:
         """Record a key's use; returns its first one."""

@@ -60,7 +60,12 @@ def _enrol(transaction: Transaction, command: port.EnrolDevice) -> port.Enrolled
     if enrolled.fresh and change is not None:
         store_change(transaction, StoreChange(change))
         packages = PublishKeyPackages(
-            enrolled.number, command.key_packages, command.last_resort, command.room
+            enrolled.number,
+            command.key_packages,
+            command.last_resort,
+            command.room,
+            command.not_after,
+            command.last_resort_not_after,
         )
         key_packages.COMMANDS[PublishKeyPackages](transaction, packages)
     return enrolled

@@ -13,15 +13,22 @@ from blackthorn.wire import limits
 
 def _publish(transaction: Transaction, command: PublishKeyPackages) -> int:
     connection, device = transaction.connection, command.device
+    connection.execute(
+        "DELETE FROM key_package WHERE device = ? AND last_resort = 0"
+        " AND (? OR not_after BETWEEN 1 AND ?)",
+        (device, command.replace, command.day - 1),
+    )
     fitting = command.packages[: max(0, command.room - _stock(connection, device))]
-    insert = "INSERT INTO key_package (device, last_resort, package) VALUES (?, ?, ?)"
-    connection.executemany(insert, [(device, 0, package) for package in fitting])
+    insert = "INSERT INTO key_package (device, last_resort, package, not_after) VALUES (?, ?, ?, ?)"
+    rows = [(device, 0, package, command.not_after) for package in fitting]
+    connection.executemany(insert, rows)
     if command.last_resort is not None:
         connection.execute(
             "DELETE FROM key_package WHERE device = ? AND last_resort = 1", (device,)
         )
-        connection.execute(insert, (device, 1, command.last_resort))
-    return _stock(connection, device)
+        expires = command.last_resort_not_after
+        connection.execute(insert, (device, 1, command.last_resort, expires))
+    return _stock(connection, device, command.day)
 
 
 def _claim(transaction: Transaction, command: ClaimKeyPackages) -> list[list[bytes | None]]:
@@ -30,18 +37,18 @@ def _claim(transaction: Transaction, command: ClaimKeyPackages) -> list[list[byt
     for devices in command.users:
         if room < len(devices) * limits.MAX_KEY_PACKAGE_BYTES:
             break
-        packages = [_claim_of(transaction.connection, device) for device in devices]
+        packages = [_claim_of(transaction.connection, device, command.day) for device in devices]
         room -= sum(len(package or b"") for package in packages)
         claimed.append(packages)
     return claimed
 
 
-def _claim_of(connection: Connection, device: int) -> bytes | None:
+def _claim_of(connection: Connection, device: int, day: int) -> bytes | None:
     query = (
-        "SELECT id, last_resort, package FROM key_package WHERE device = ? "
-        "ORDER BY last_resort, id LIMIT 1"
+        "SELECT id, last_resort, package FROM key_package WHERE device = ?"
+        " AND (not_after = 0 OR not_after >= ?) ORDER BY last_resort, not_after DESC, id LIMIT 1"
     )
-    found = connection.execute(query, (device,)).get
+    found = connection.execute(query, (device, day)).get
     if found is None:
         return None
     row, last_resort, package = found
@@ -51,12 +58,15 @@ def _claim_of(connection: Connection, device: int) -> bytes | None:
 
 
 def _stock_of(transaction: Transaction, query: KeyPackageStock) -> int:
-    return _stock(transaction.connection, query.device)
+    return _stock(transaction.connection, query.device, query.day)
 
 
-def _stock(connection: Connection, device: int) -> int:
-    query = "SELECT count(*) FROM key_package WHERE device = ? AND last_resort = 0"
-    found: int = connection.execute(query, (device,)).get
+def _stock(connection: Connection, device: int, day: int = 0) -> int:
+    query = (
+        "SELECT count(*) FROM key_package WHERE device = ? AND last_resort = 0"
+        " AND (not_after = 0 OR not_after >= ?)"
+    )
+    found: int = connection.execute(query, (device, day)).get
     return found
 
 
