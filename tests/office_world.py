@@ -20,7 +20,7 @@ from blackthorn.governance import statements
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import named
 from blackthorn.link import frames as f
-from blackthorn.programs.device import home, officer, requests
+from blackthorn.programs.device import chain_lookup, home, officer, requests
 from blackthorn.programs.device.home import Home, wall_ms
 from tests.unit.device.chain_ledger import ChainLedger, Teller, look
 
@@ -102,9 +102,11 @@ class OfficeWorld:
         self.folder = folder
         self.monkeypatch = monkeypatch
         monkeypatch.setattr(requests, "connect", self._session)
+        monkeypatch.setattr(chain_lookup, "look_up", self._look_up)
         monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
         monkeypatch.setattr(terminal, "err", Console(highlight=False, stderr=True, width=200))
         self.ledger = ChainLedger()
+        self.ledger_answers = True
         self.devices = {name: self.ledger.begin(address(name)) for name in PEOPLE}
         self.ledger.publish()
         self.homes = {name: self._home(name) for name in PEOPLE}
@@ -123,6 +125,10 @@ class OfficeWorld:
         look(teller, DirectoryClient(), *map(address, PEOPLE))
         vault.close()
         return place
+
+    async def _look_up(self, device, whose) -> bool:
+        """The chain in the device's vault is the newest, unless the ledger does not answer."""
+        return self.ledger_answers
 
     @asynccontextmanager
     async def _session(self, device):

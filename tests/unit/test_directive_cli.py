@@ -154,7 +154,7 @@ def test_another_proposal_says_that_it_replaces_what_waits(world, demand):
     case = verified(world, demand)
     words = ("directive", "assess", case, "--grounds", "G", "--decision")
     world.run("lea", *words, "comply", "--yes")
-    assert "is to be replaced" in world.run("ann", *words, "no-data", "--dry-run")
+    assert "will be replaced" in world.run("ann", *words, "no-data", "--dry-run")
 
 
 def test_what_was_not_asked_for_is_not_approved(world, demand):

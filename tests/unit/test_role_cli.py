@@ -1,10 +1,13 @@
 """`blackthorn role`: founding, appointing, dismissing, and whose keys are believed."""
 
+import hashlib
+import re
 from dataclasses import replace
 
 import pytest
 
-from blackthorn.errors import SecurityError, UserError, VerificationError
+from blackthorn.cli.officer import officer_keys
+from blackthorn.errors import SecurityError, UnavailableError, UserError, VerificationError
 from blackthorn.governance import statements
 from blackthorn.governance.statements import Signed
 from blackthorn.link import frames as f
@@ -76,7 +79,7 @@ def test_somebody_is_dismissed_by_address_or_id_and_two_owners_remain(world):
     assert address("kim") not in {each["address"] for each in found}
     (bob,) = [each["id"] for each in found if each["address"] == BOB]
     assert "two owners" in world.run("ann", "role", "dismiss", bob, "--yes", error=UserError)
-    assert "no officer" in world.run(
+    assert "not an officer" in world.run(
         "ann", "role", "dismiss", address("kim"), "--yes", error=UserError
     )
 
@@ -97,8 +100,6 @@ def test_a_role_that_there_is_not_is_refused(world):
 
 def test_keys_that_are_not_the_persons_are_not_approved(world):
     """The proposer's program named another key than the ledger does: the second one notices."""
-    from blackthorn.cli.officer import officer_keys
-
     world.founded()
     stranger = world.ledger.model("phone").keys.public
     with world.monkeypatch.context() as patched:
@@ -106,6 +107,32 @@ def test_keys_that_are_not_the_persons_are_not_approved(world):
         world.run("ann", "role", "appoint", address("lea"), "--role", "owner", "--yes")
     text = world.run("bob", "role", "sign", "officers", "--yes", error=SecurityError)
     assert "no live device of lea@acme.example" in text
+
+
+def test_keys_are_judged_only_after_the_ledger_was_asked(world):
+    """A chain known from before may lack a device that is new: that is no attack."""
+    world.founded()
+    appoint = ("role", "appoint", address("lea"), "--role", "owner", "--yes")
+    sign = ("role", "sign", "officers", "--yes")
+    stranger = world.ledger.model("phone").keys.public
+    with world.monkeypatch.context() as patched:
+        patched.setattr(officer_keys, "person_keys", lambda *_: stranger)
+        world.run("ann", *appoint)
+    world.ledger_answers = False
+    for name, words in (("bob", sign), ("ann", appoint)):
+        told = world.run(name, *words, error=UnavailableError)
+        assert "the ledger could not be asked for lea@acme.example's devices: try again" in told
+    world.ledger_answers = True
+    assert "no live device of lea" in world.run("bob", *sign, error=SecurityError)
+
+
+def test_a_person_is_shown_by_the_fingerprint_of_their_keys(world):
+    world.founded()
+    told = world.run("ann", "role", "appoint", address("lea"), "--role", "owner", "--yes")
+    keys = world.devices["lea"].keys.public
+    fingerprint = hashlib.sha256(keys.ed25519 + keys.ml_dsa).hexdigest()
+    assert f"key fingerprint       {fingerprint}" in told
+    assert not re.search("[0-9a-f]{65}", told) and "ml dsa" not in told
 
 
 def test_a_list_is_plain_when_piped(world):

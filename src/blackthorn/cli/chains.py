@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from blackthorn.cli import terminal
+from blackthorn.errors import UnavailableError
 
 if TYPE_CHECKING:
     from blackthorn.identity.chain import VerifiedChain
@@ -17,4 +18,17 @@ def chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
 
     if not run(chain_lookup.look_up(device, address)):
         terminal.note("The ledger could not be reached; stored data is shown.")
+    return chain_lookup.known(device, address)
+
+
+def fresh_chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
+    """The chain as the ledger shows it now, since an older one may lack the user's newest device.
+
+    Raises UserError; UnavailableError when the ledger could not be asked.
+    """
+    from blackthorn.programs.device import chain_lookup
+    from blackthorn.programs.event_loop import run
+
+    if not run(chain_lookup.look_up(device, address)):
+        raise UnavailableError(f"the ledger could not be asked for {address}'s devices: try again")
     return chain_lookup.known(device, address)

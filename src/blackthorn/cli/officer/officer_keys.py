@@ -1,6 +1,6 @@
 """Officers' keys, compared with the verified identity chain."""
 
-from blackthorn.cli.chains import chain_of
+from blackthorn.cli.chains import fresh_chain_of
 from blackthorn.device.transparency.decisions import PendingDecision
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.identity.keys import VerifyKeys
@@ -9,8 +9,11 @@ from blackthorn.programs.device.program import DeviceProgram
 
 
 def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> VerifyKeys:
-    """The signing keys of the person's device. Raises UserError when there are several."""
-    chain = chain_of(device, whose)
+    """The signing keys of the person's device. Raises UserError, such as for several devices.
+
+    Raises UnavailableError when the ledger could not be asked: a stored chain may be too old.
+    """
+    chain = fresh_chain_of(device, whose)
     found = [known for known in chain.devices if known.personal]
     if name is not None:
         found = [known for known in found if known.name == name]
@@ -25,7 +28,7 @@ def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> Veri
 def check_people(device: DeviceProgram, waiting: PendingDecision) -> list[str]:
     """Check that every key to appoint belongs to the named person; lines that say so.
 
-    Raises SecurityError when one does not.
+    Raises SecurityError when one does not, UnavailableError as `person_keys`.
     """
     public, notes = waiting.signed.statement.public, []
     for suffix in ("", "_2"):
@@ -33,7 +36,7 @@ def check_people(device: DeviceProgram, waiting: PendingDecision) -> list[str]:
             continue
         whose = Address(str(waiting.private[f"address{suffix}"]))
         keys = (public[f"ed25519{suffix}"], public[f"ml_dsa{suffix}"])
-        chain = chain_of(device, whose)
+        chain = fresh_chain_of(device, whose)
         names = [
             known.name for known in chain.devices if (known.keys.ed25519, known.keys.ml_dsa) == keys
         ]

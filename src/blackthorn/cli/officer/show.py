@@ -3,6 +3,7 @@
 Foreign text is made safe. Times are local for users and RFC 3339 for programs.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -124,8 +125,13 @@ def statement(
 
 
 def say_fields(fields: dict[str, Any], *, to_err: bool = False) -> None:
-    """Print fields, one a line."""
+    """Print fields, one a line; a person's two keys as one fingerprint."""
     for name, value in fields.items():
+        if name.startswith("ml_dsa"):
+            continue
+        if name.startswith("ed25519"):
+            both = value + fields.get(name.replace("ed25519", "ml_dsa"), b"")
+            name, value = name.replace("ed25519", "key_fingerprint"), hashlib.sha256(both).digest()
         say_field(_label(name), _text(name, value), to_err=to_err)
 
 

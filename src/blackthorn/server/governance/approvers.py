@@ -76,7 +76,10 @@ class Approvers:
             if people.get(name, address) != address:
                 raise InputError(f"{name} is the id of another person")
             if not _has_live(users, address, statement.public[f"ed25519{suffix}"]):
-                raise InputError(f"that is no live device of {address}")
+                raise InputError(
+                    f"the keys are of no live device of {address}: run the command again, so that "
+                    "it looks their devices up anew"
+                )
             people[name] = address
         if statement.action == "found" and sorted(people.values()) != founders:
             raise InputError(
