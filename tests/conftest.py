@@ -7,15 +7,20 @@ import hypothesis
 import pytest
 
 from tests.support.quick_start import quick_start
-from tests.support.runs import Run
+from tests.support.runs import Run, begin
 
 QUICK = ("tests/faults/", "tests/hostile/test_interception.py")
 """Where the program is started quickly, but for tests marked real_start."""
 
 LEFT = pytest.StashKey[set[str]]()
 
-hypothesis.settings.register_profile("usual", derandomize=True, deadline=None, print_blob=True)
-hypothesis.settings.register_profile("long", deadline=None, print_blob=True)
+COMMON = hypothesis.settings(
+    deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+"""Nothing here asks how fast the machine is."""
+
+hypothesis.settings.register_profile("usual", COMMON, derandomize=True)
+hypothesis.settings.register_profile("long", COMMON)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT] = set()
-    Run.long = config.getoption("--long")
+    worker = getattr(config, "workerinput", {})
+    begin(config.getoption("--long"), worker.get("seed"))
     hypothesis.settings.load_profile("long" if Run.long else "usual")
 
 
@@ -51,13 +57,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give a worker of pytest-xdist the seed of this run."""
+    node.workerinput["seed"] = Run.seed
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Collect what a worker of pytest-xdist has left out."""
     node.config.stash[LEFT].update(getattr(node, "workeroutput", {}).get("left", ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if not Run.long:
+    if Run.long:
+        terminalreporter.write_line(f"BLACKTHORN_SEED={Run.seed} lives this run once more.")
+    else:
         terminalreporter.write_line(
             f"Left to `make test-long`: {len(config.stash[LEFT])} tests, more rounds of the others "
             "that are random or strike at many moments, and fresh seeds."

@@ -3,7 +3,11 @@
 import json
 import subprocess
 
+import pytest
+
 from blackthorn.demo.deployment import clean_environment, command_line
+
+pytestmark = pytest.mark.thorough
 
 
 def test_the_demo_holds_in_under_three_minutes() -> None:

@@ -22,6 +22,8 @@ from tests.docs.pages import ROOT, code_blocks
 from tests.docs.test_readme_commands import console_commands
 from tests.support.processes import interruptible
 
+pytestmark = pytest.mark.thorough
+
 CODE = re.compile(r"\b\d{4,6}(?:[- ][A-Za-z]+){8}\b")
 PORTS = {
     "3101": "LINK",

@@ -21,10 +21,11 @@ from blackthorn.device.export.manifest import Manifest, decode_manifest, encode_
 from blackthorn.errors import SecurityError, StorageError, UserError
 from blackthorn.programs.device.export.check import require_whole, verify_export
 from blackthorn.programs.device.export.folder import FolderSink
+from tests.support import runs
 from tests.unit.device.export_world import Person, mail, ordinary
 
 slow = settings(
-    max_examples=80,
+    max_examples=runs.many(80),
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -3,11 +3,9 @@
 10,000 random schedules of some eight steps each are lived by ledgers and devices: all that a
 device has to do with a ledger is real, messages and links are left out. They take about a minute
 of one core; whole worlds with groups and messages take a tenth of a second a schedule, so that
-no more than 240 schedules of them fit into a test run, of other seeds each time. With
-BLACKTHORN_SEED a run is lived once more; BLACKTHORN_WORLDS lives as many whole worlds as it says.
+no more than 240 schedules of them fit into `make test`; `make test-long` lives 2,400.
 """
 
-import os
 from collections import Counter
 
 import pytest
@@ -20,7 +18,7 @@ from tests.support import runs
 
 SEED = runs.seed()
 LEDGERS, OF_A_LEDGER = 50, 200
-WORLDS, OF_A_WORLD = int(os.environ.get("BLACKTHORN_WORLDS", 6)), 40
+WORLDS, OF_A_WORLD = runs.many(6), 40
 
 
 @pytest.mark.parametrize("tenth", range(10))

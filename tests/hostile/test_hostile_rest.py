@@ -35,6 +35,7 @@ from tests.hostile.attacks import attack
 from tests.hostile.evil_server import EvilServer
 from tests.hostile.harness import conclude, open_alarms, spellings
 from tests.hostile.insiders import parcels_of
+from tests.support import runs
 from tools.fuzz_mls import mutate
 
 
@@ -110,7 +111,7 @@ def guesses(address: bytes, public: bytes) -> list[bytes]:
 
 # --- 44: poisoned input -------------------------------------------------------------------
 
-RUNS = 250
+RUNS = runs.many(250)
 """Inputs at each door, besides what is written out below."""
 
 MOST_BYTES = 64 * 2**20

@@ -38,10 +38,10 @@ from tests.unit.identity.world import (
 )
 from tools.fuzz_mls import mutate
 
-RUNS = 4_000
+RUNS = runs.many(4_000)
 """Inputs at each door."""
 
-FLIPS = 3_000
+FLIPS = runs.many(3_000)
 """Flipped bits of one whole chain."""
 
 

@@ -34,7 +34,7 @@ from tests.unit.identity.world import (
     device,
 )
 
-HISTORIES = 40
+HISTORIES = runs.many(40)
 ATTEMPTS = 40
 
 

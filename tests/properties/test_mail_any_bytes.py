@@ -14,6 +14,7 @@ from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.pgp.seal import Envelope, seal_mail
 from blackthorn.mail.render.render import render
 from blackthorn.mail.smtp.path import parse_path
+from tests.support import runs
 from tests.support.work import Work
 
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
@@ -44,9 +45,7 @@ MAILS = st.one_of(
     st.binary(max_size=2_000),
     st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=8)), max_size=60).map(b"".join),
 )
-many = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+many = settings(max_examples=runs.many(400), suppress_health_check=[HealthCheck.too_slow])
 
 
 @many
@@ -91,7 +90,7 @@ def test_rendering_never_raises_and_is_always_safe(data: bytes) -> None:
     assert not UNSAFE.search(mail.text)
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=runs.many(60))
 @given(MAILS, st.text(max_size=400), st.text(max_size=400), st.randoms(use_true_random=False))
 def test_sealing_and_opening_is_the_identity(data: bytes, sender: str, helo: str, random) -> None:
     envelope = Envelope("acme.example", "alice@acme.example", sender, helo, "::1", False, 2**31)

@@ -10,7 +10,7 @@ from tests.support import runs
 from tools.fuzz_group import FuzzFindingError, FuzzGroup
 from tools.fuzz_mls import Tally, doors, fuzz, mutate
 
-RUNS = 12_000
+RUNS = runs.many(12_000)
 
 
 def test_a_slice_of_mutated_inputs_at_every_door() -> None:

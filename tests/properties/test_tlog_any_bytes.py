@@ -49,7 +49,7 @@ from tests.support import runs
 from tests.support.work import Work
 from tests.unit.tlog.world import LOG, NOON, TREE, WITNESSES, checkpoint, cosigned, entries, policy
 
-RUNS = 1_500
+RUNS = runs.many(1_500)
 """Inputs at each door."""
 
 POINT = checkpoint()

@@ -22,6 +22,8 @@ from tests.scenarios.life_world import (
 from tests.scenarios.test_device_life import chain_of, members
 from tests.support import runs
 
+pytestmark = pytest.mark.thorough
+
 STEPS = 120
 """More than a whole pairing, or a whole revocation, takes."""
 

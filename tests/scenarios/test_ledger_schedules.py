@@ -31,7 +31,7 @@ from tests.scenarios.link_world import Wire
 from tests.support import runs
 
 SEED = runs.seed()
-SCHEDULES = 12
+SCHEDULES = runs.many(12)
 STEPS = 220
 DELAY_MS = 120_000
 USERS = ("alice", "bob", "carol")

@@ -12,7 +12,7 @@ from tests.scenarios.link_world import Device, World
 from tests.support import runs
 
 SEED = runs.seed()
-SCHEDULES = 40
+SCHEDULES = runs.many(40)
 STEPS = 500
 HANDLE = b"h" * 32
 

@@ -17,16 +17,30 @@ class Run:
     """What the options of pytest have said."""
 
     long = False
+    seed = FIXED_SEED
+
+
+def begin(long: bool, given: int | None = None) -> None:
+    """Before any test is collected: a seed of 32 bits for all that is random in this run.
+
+    `given` is the seed that the process has which started this one.
+    """
+    fresh = random.SystemRandom().randrange(2**32) if long else FIXED_SEED
+    Run.long = long
+    Run.seed = int(os.environ.get("BLACKTHORN_SEED", fresh)) if given is None else given
 
 
 def seed() -> int:
-    """A seed of 32 bits, printed: BLACKTHORN_SEED's, else a fresh one if long, else FIXED_SEED."""
-    fresh = random.SystemRandom().randrange(2**32) if Run.long else FIXED_SEED
-    chosen = int(os.environ.get("BLACKTHORN_SEED", fresh))
-    print(f"seed {chosen}")
-    return chosen
+    """The seed of this run, printed."""
+    print(f"seed {Run.seed}")
+    return Run.seed
 
 
 def pick(usual: Value, long: Value) -> Value:
     """How much of something a run does: as `make test`, or as `make test-long`."""
     return long if Run.long else usual
+
+
+def many(usual: int) -> int:
+    """How often something random is done; in a long run ten times as often."""
+    return pick(usual, 10 * usual)

@@ -17,12 +17,13 @@ from blackthorn.device.export.export import build, mail_paths
 from blackthorn.device.export.manifest import Problem, decode_chain, decode_manifest
 from blackthorn.device.export.messages import file_name, rfc3339
 from blackthorn.device.export.vcard import ExportContact
+from tests.support import runs
 from tests.support.work import Work
 from tests.unit.device.export_world import NOW_MS, Memory, Person, mail, ordinary, talk
 
-many = settings(max_examples=200, deadline=None, print_blob=True)
+many = settings(max_examples=runs.many(200), deadline=None, print_blob=True)
 slow = settings(
-    max_examples=60,
+    max_examples=runs.many(60),
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -19,6 +19,7 @@ from blackthorn.device.export.manifest import (
 )
 from blackthorn.errors import DecodeError, SecurityError
 from blackthorn.identity.keys import SigningKeys
+from tests.support import runs
 from tests.unit.device.export_world import Memory, ordinary
 
 PERSON = ordinary()
@@ -27,7 +28,7 @@ build(PERSON, MEMORY)
 FILES = MEMORY.files
 MANIFEST, SIGNATURE = FILES["manifest.json"], FILES["manifest.sig"]
 CHAIN = FILES["identity-chain.cbor"]
-many = settings(max_examples=150, deadline=None, print_blob=True)
+many = settings(max_examples=runs.many(150), deadline=None, print_blob=True)
 
 
 def flipped(data: bytes, bit: int) -> bytes:

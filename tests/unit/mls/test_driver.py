@@ -17,6 +17,7 @@ from blackthorn.mls.driver.world import World
 from blackthorn.mls.framing.key_package import create_key_package
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.mls_people import NOW
+from tests.support import runs
 
 SEED = 20_261_123
 FEATURES = {"propose", "export", "members", "group_info", "external_join", "psk", "discard"}
@@ -223,7 +224,7 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 NAMES = ("client", "group", "message", "identities", "length", "label", "welcome", "id", "suite")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=runs.many(300), deadline=None)
 @given(
     st.sampled_from(["process", "add", "remove", "export", "join", "new_client", "decrypt"]),
     st.dictionaries(st.sampled_from(NAMES), VALUES | st.lists(VALUES)),
