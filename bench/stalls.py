@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,31 @@ import uvloop
 from bench.figures import Figure, Figures
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.ids import DeviceId, device_id
+from blackthorn.ids import Address, DeviceId, device_id
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.limits import MAX_RECIPIENTS
 from blackthorn.link.session import Link, Role
-from blackthorn.ports.parcels import FirstSeq
+from blackthorn.ports.closure import AdvanceClosure, ListClosures, Phase, StoreStatement
+from blackthorn.ports.ledger import (
+    AppendEpoch,
+    Checkpoint,
+    Epoch,
+    Leaf,
+    PublishEpoch,
+    RemoveDevice,
+)
+from blackthorn.ports.parcels import FirstSeq, RemoveOldestUndecryptable
 from blackthorn.ports.store import Query, Result
+from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.purging import purge
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.ledger.chains import DevicesChanged
+from blackthorn.server.messaging.delivery import STEP
+from blackthorn.server.messaging.limits import MAX_UNDECRYPTABLE_BYTES, MAX_UNDECRYPTABLE_PARCELS
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
@@ -51,7 +65,21 @@ ORPHANED = 20_000
 OLD = 100_000
 """Undecryptable parcels whose time is over."""
 
+REMOVED = 3
+"""The device with a full mailbox that is removed."""
+
+CROWDED = 4
+UNDECRYPTABLE = 2_400
+"""The device that could not decrypt more parcels than are kept, and how many."""
+
+CODES = 2_000
+"""Activation codes that have expired; every other user has one that has not."""
+
+CHANGES = 2_000
+"""Changes in one epoch of the ledger."""
+
 DAY = 20_000
+NOW_MS = 10**13
 GOAL_MS = 5.0
 
 
@@ -223,15 +251,39 @@ def _fill(database: Database, identities: list[Secret]) -> list[DeviceId]:
     others = range(FULL + 1, PARCELS + 1)
     rows = ((seq % DEVICES + 2, seq, sealed, 1 if seq <= FULL + OLD else None) for seq in others)
     write.executemany(insert, rows)
+    more = range(PARCELS + 1, PARCELS + FULL + 1)
+    write.executemany(insert, ((REMOVED, seq, sealed, None) for seq in more))
+    junk = range(PARCELS + FULL + 1, PARCELS + FULL + UNDECRYPTABLE + 1)
+    write.executemany(insert, ((CROWDED, seq, sealed, DAY) for seq in junk))
     write.execute(f"DELETE FROM devices WHERE number > {DEVICES - ORPHANED}")
-    write.execute("UPDATE parcel_sequence SET reserved = ?", (PARCELS + 1,))
+    write.execute("UPDATE parcel_sequence SET reserved = ?", (PARCELS + 2 * FULL,))
+    _fill_rest(write)
     write.execute("COMMIT")
     return devices[: DEVICES - ORPHANED]
 
 
+def _fill_rest(write: apsw.Connection) -> None:
+    """A code and a statement of each user, of which some wait; a closure before its statement."""
+    users = range(1, DEVICES + 1)
+    write.executemany(
+        "INSERT INTO activations (nameplate, user, password, public_key, expires_ms, tries)"
+        " VALUES (?, ?, zeroblob(32), zeroblob(32), ?, 0)",
+        ((str(user), user, NOW_MS + (user > CODES)) for user in users),
+    )
+    write.executemany(
+        "INSERT INTO chain_statement (user, seq, head, kind, flags, statement, place)"
+        " VALUES (?, 1, zeroblob(32), 'genesis', 0, zeroblob(400), ?)",
+        ((user, None if user <= CHANGES else 0) for user in users),
+    )
+    write.execute(
+        "INSERT INTO closure (exit_id, market, phase, begun_ms, fingerprint)"
+        " VALUES ('X-ZZ-1', 'ZZ', 'probe', 0, zeroblob(32))"
+    )
+
+
 async def _start_day(stage: _Stage, database: Database) -> None:
     stage.call(stage.dispatcher.start_day, DAY)
-    old = "SELECT 1 FROM mailbox WHERE set_aside_day IS NOT NULL LIMIT 1"
+    old = "SELECT 1 FROM mailbox WHERE set_aside_day = 1 LIMIT 1"
     await stage.until(lambda: database.reading.execute(old).get is None)
 
 
@@ -254,11 +306,52 @@ async def _fan_out(stage: _Stage, identity: Secret, members: list[DeviceId]) -> 
 
 
 async def _purge(stage: _Stage) -> None:
-    await purge(stage.writer, 10**13)
+    await purge(stage.writer, NOW_MS)
+
+
+async def _remove_device(stage: _Stage, database: Database, identity: Secret) -> None:
+    """A device with a full mailbox: the command, and what follows in steps."""
+    device = _Device(stage, identity)
+    await stage.until(lambda: device.heard[f.Ready] > 0)
+    address = Address(f"user{REMOVED}@acme.example")
+    name = device_id(ED25519.public_key(identity))
+    await outcome(partial(stage.writer.submit, RemoveDevice(address, name)))
+    stage.call(stage.dispatcher.user_changed, DevicesChanged(address, (name,), ()))
+    rest = f"SELECT 1 FROM mailbox WHERE device = {REMOVED} LIMIT 1"
+    await stage.until(lambda: database.reading.execute(rest).get is None)
+
+
+async def _trim(stage: _Stage) -> None:
+    kept = MAX_UNDECRYPTABLE_PARCELS * 3 // 4
+    trim = RemoveOldestUndecryptable(CROWDED, kept, MAX_UNDECRYPTABLE_BYTES, STEP)
+    while len(await outcome(partial(stage.writer.submit, trim))) == STEP:
+        pass
+
+
+async def _epoch(stage: _Stage) -> None:
+    users = range(1, CHANGES + 1)
+    epoch = Epoch(
+        0,
+        tuple(bytes(200) for _ in users),
+        tuple(Leaf(user, 1, bytes(32), 1, 0, user - 1) for user in users),
+        tuple((user, 1, 1, user - 1) for user in users),
+        (),
+        Checkpoint(CHANGES, bytes(32), bytes(500), False),
+    )
+    await outcome(partial(stage.writer.submit, AppendEpoch(epoch)))
+    await outcome(partial(stage.writer.submit, PublishEpoch(CHANGES, bytes(900))))
+
+
+async def _close_market(stage: _Stage) -> None:
+    (closure,) = await outcome(partial(stage.reader.ask, ListClosures()))
+    statement = bytes(77 * DEVICES)
+    await outcome(partial(stage.writer.submit, StoreStatement(closure, statement)))
+    (closure,) = await outcome(partial(stage.reader.ask, ListClosures()))
+    await outcome(partial(stage.writer.submit, AdvanceClosure(closure, Phase.CLOSED)))
 
 
 async def _parts(path: Path) -> Figures:
-    identities = [Secret(secrets.token_bytes(32)) for _ in range(2)]
+    identities = [Secret(secrets.token_bytes(32)) for _ in range(3)]
     database = Database.open(path)
     devices = _fill(database, identities)
     times = _Times()
@@ -271,9 +364,18 @@ async def _parts(path: Path) -> Figures:
         (
             "fanout",
             f"a list of {MAX_RECIPIENTS:,}",
-            lambda: _fan_out(stage, identities[1], devices[2 : MAX_RECIPIENTS + 2]),
+            lambda: _fan_out(stage, identities[1], devices[4 : MAX_RECIPIENTS + 4]),
         ),
-        ("purge", "parcels of nobody", lambda: _purge(stage)),
+        (
+            "again",
+            "the same list, known",
+            lambda: _fan_out(stage, identities[1], devices[4 : MAX_RECIPIENTS + 4]),
+        ),
+        ("remove", "a removed device", lambda: _remove_device(stage, database, identities[2])),
+        ("trim", "too much undecryptable", lambda: _trim(stage)),
+        ("epoch", f"an epoch of {CHANGES:,}", lambda: _epoch(stage)),
+        ("closure", "a market's statement", lambda: _close_market(stage)),
+        ("purge", "codes and parcels of nobody", lambda: _purge(stage)),
     )
     figures: Figures = []
     for part, name, run_part in parts:

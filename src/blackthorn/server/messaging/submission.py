@@ -234,10 +234,11 @@ class MessageSubmission:
                 rows.single.append((members.numbers[0], seq, sealed))
             else:
                 rows.shared.append(ports.SharedParcel(seq, sealed, members.numbers))
+            size = len(sealed)
             for mailbox in members.mailboxes:
-                mailbox.waiting.add(len(sealed))
+                mailbox.waiting.add(size)
             pending.parcels.append(((seq, sealed), members))
-            pending.size += max(len(sealed), messaging_limits.MIN_CHARGED_BYTES)
+            pending.size += max(size, messaging_limits.MIN_CHARGED_BYTES)
         self._queue(pending)
 
     def _queue(self, pending: _Pending) -> None:
@@ -289,7 +290,8 @@ class MessageSubmission:
             self.counters.parcels_accepted += len(pending.parcels)
             for parcel, members in pending.parcels:
                 for mailbox in members.mailboxes:
-                    deliveries.setdefault(mailbox, []).append(parcel)
+                    if mailbox.receiver is not None:
+                        deliveries.setdefault(mailbox, []).append(parcel)
         for connection, ids in accepted.items():
             self.counters.postings_accepted += len(ids)
             connection.accepted(ids)
