@@ -96,7 +96,7 @@ def _rows(
 
 def _read(history: History, policy: str) -> LogReading:
     if history.stand is None or history.stand.size != history.size:
-        raise VerificationError("D32", "the last entry of the checkpoint is no head")
+        raise VerificationError("D32", "the last entry of the checkpoint is not a head")
     return LogReading(history.stand, policy)
 
 

@@ -14,7 +14,6 @@ from nacl import bindings as sodium
 from blackthorn.crypto.secret import Secret
 
 PROOF_SIZE: Final = 80
-OUTPUT_SIZE: Final = 64
 
 _SUITE: Final = b"\x03"
 _FIELD: Final = 2**255 - 19
@@ -40,13 +39,9 @@ def prove(private: Secret, alpha: bytes) -> tuple[bytes, bytes]:
     point = _encode_to_curve(public, alpha)
     gamma = sodium.crypto_scalarmult_ed25519_noclamp(scalar, point)
     nonce = sodium.crypto_core_ed25519_scalar_reduce(hashlib.sha512(expanded[32:] + point).digest())
-    challenge = _challenge(
-        public,
-        point,
-        gamma,
-        sodium.crypto_scalarmult_ed25519_base_noclamp(nonce),
-        sodium.crypto_scalarmult_ed25519_noclamp(nonce, point),
-    )
+    u = sodium.crypto_scalarmult_ed25519_base_noclamp(nonce)
+    v = sodium.crypto_scalarmult_ed25519_noclamp(nonce, point)
+    challenge = _challenge(public, point, gamma, u, v)
     product = sodium.crypto_core_ed25519_scalar_mul(challenge + bytes(16), scalar)
     response = sodium.crypto_core_ed25519_scalar_add(nonce, product)
     return _output(gamma), gamma + challenge + response
@@ -58,11 +53,11 @@ def verify(public: bytes, pi: bytes, alpha: bytes) -> bytes:
         raise VrfError("a VRF key has 32 bytes, a VRF proof has 80")
     gamma, challenge, response = pi[:32], pi[32:48], pi[48:]
     if int.from_bytes(response, "little") >= _ORDER:
-        raise VrfError("the response of the VRF proof is no reduced scalar")
+        raise VrfError("the response of the VRF proof is not a reduced scalar")
     if not sodium.crypto_core_ed25519_is_valid_point(public):
-        raise VrfError("the VRF key is no point of the main subgroup")
+        raise VrfError("the VRF key is not in the main subgroup")
     if not sodium.crypto_core_ed25519_is_valid_point(gamma):
-        raise VrfError("Gamma of the VRF proof is no point of the main subgroup")
+        raise VrfError("Gamma of the VRF proof is not in the main subgroup")
     scalar = challenge + bytes(16)
     point = _encode_to_curve(public, alpha)
     try:

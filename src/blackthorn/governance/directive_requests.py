@@ -115,7 +115,7 @@ _FORMS: Final = (
         Input("received", "received_ms", "When it came.", required=True),
         Input("document", "document", "The demand itself; only its hash is signed.", True),
         Input("account", "accounts", "An account. Again for each.", placeholder="ADDRESS"),
-        Input("unknown", "unknown", "Names in it that are no account.", preset=0),
+        Input("unknown", "unknown", "Names in it without an account.", preset=0),
         Input("category", "categories", yields=False),
         Input("from", "from_ms", "The period's first day.", yields=False),
         Input("to", "to_ms", "The period's last day.", yields=False, end_of_day=True),

@@ -153,12 +153,12 @@ def closure_fields(action: str, counted: Mapping[str, Any]) -> dict[str, Any]:
 def _closure_field(name: str, spec: Spec, value: Any) -> Any:
     if spec.kind == COUNT.kind:
         if type(value) is not int:
-            raise UserError(f"the closure's numbers: {name!r} is no whole number")
+            raise UserError(f"the closure's numbers: {name!r} is not a whole number")
         return value
     try:
         return value if isinstance(value, bytes) else bytes.fromhex(str(value))
     except ValueError:
-        raise UserError(f"the closure's numbers: {name!r} is no hash in hex") from None
+        raise UserError(f"the closure's numbers: {name!r} is not a hash in hex") from None
 
 
 _form = partial(make_form, exits.TRANSITIONS)
@@ -185,7 +185,7 @@ _FORMS: Final = (
         replace(_STOP_DATE, required=True),
         _ANNOUNCE,
         *_LATER_DATES,
-        Input("no-notice", "no_notice", "There is no time to tell people before."),
+        Input("no-notice", "no_notice", "Users cannot be told beforehand."),
         _COMPELLED,
         Input("directive", "directive", "The directive that is the reason.", placeholder="ID"),
         finish=_plan,

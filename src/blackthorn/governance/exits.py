@@ -28,6 +28,11 @@ RUNNING: Final = ("announced", "draining", "read-only", "stopped", "retrieval", 
 OPEN: Final = ("draft", "approved", *RUNNING, "destroying")
 ENDED: Final = ("closed", "rescinded")
 
+PERSONS: Final = (
+    *("users", "notified", "read", "exported", "moved", "forwarded", "unreachable", "held"),
+)
+"""Counts of persons in a closure."""
+
 _DATES: Final = dict.fromkeys((*DATES, "forwarding_end_ms"), TIME)
 _TWO: Final = (transitions.OWNER | {transitions.Role.ADMIN}, transitions.ANY_DECIDER)
 
@@ -130,27 +135,9 @@ TRANSITIONS: Final = (
         guard=_plan,
     ),
     transitions.Transition("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
-    _step(
-        "announce",
-        "approved",
-        "announced",
-        "announce_ms",
-        "Everybody concerned is told, by message and mail.",
-    ),
-    _step(
-        "drain",
-        "announced",
-        "draining",
-        "activations_ms",
-        "No new activations; people export and move.",
-    ),
-    _step(
-        "freeze",
-        "draining",
-        "read-only",
-        "read_only_ms",
-        "Log in, export, forward; nothing new is sent.",
-    ),
+    _step("announce", "approved", "announced", "announce_ms", "All users concerned are told."),
+    _step("drain", "announced", "draining", "activations_ms", "No new activations; users move."),
+    _step("freeze", "draining", "read-only", "read_only_ms", "Users can export, not send."),
     transitions.Transition(
         "stop",
         ("announced", "draining", "read-only"),
@@ -160,13 +147,7 @@ TRANSITIONS: Final = (
         "The service ends; mail is answered 551 or 550.",
         guard=_stop,
     ),
-    _step(
-        "retrieve",
-        "stopped",
-        "retrieval",
-        "stop_ms",
-        "People may fetch what is theirs, and no more.",
-    ),
+    _step("retrieve", "stopped", "retrieval", "stop_ms", "Users can only fetch their data."),
     _step(
         "prepare",
         "retrieval",
@@ -179,18 +160,7 @@ TRANSITIONS: Final = (
         ("preparing",),
         "destroying",
         (transitions.CUSTODIAN, transitions.CUSTODIAN),
-        {
-            "receipts": HASH,
-            "users": COUNT,
-            "notified": COUNT,
-            "read": COUNT,
-            "exported": COUNT,
-            "moved": COUNT,
-            "forwarded": COUNT,
-            "unreachable": COUNT,
-            "held": COUNT,
-            "key": HASH,
-        },
+        {"receipts": HASH, **dict.fromkeys(PERSONS, COUNT), "key": HASH},
         "Two custodians have the sealed data deleted and the wrapping key destroyed.",
         guard=_at("retrieval_end_ms"),
     ),

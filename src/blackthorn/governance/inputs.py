@@ -58,7 +58,7 @@ def parse_choices(texts: Sequence[str], choices: tuple[str, ...], label: str) ->
     """Choices of a closed list, in its order."""
     for text in texts:
         if text not in choices:
-            raise UserError(f"{label}: there is no {text!r}; choose of {', '.join(choices)}")
+            raise UserError(f"{label}: unknown {text!r}; choose from {', '.join(choices)}")
     return [str(choice) for choice in choices if choice in texts]
 
 

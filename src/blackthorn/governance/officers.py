@@ -80,7 +80,7 @@ def after(officers: Officers, action: str, public: dict[str, Any]) -> Officers:
     changed = dict(officers)
     if action == "dismiss":
         if changed.pop(public["officer"], None) is None:
-            raise VerificationError("G11", "there is no such officer")
+            raise VerificationError("G11", "unknown officer")
     else:
         for suffix in ("", "_2") if action == "found" else ("",):
             officer = _officer(public, suffix)

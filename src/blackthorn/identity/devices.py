@@ -21,7 +21,7 @@ TWO_REVOKE_FROM: Final = 3
 def come(state: State, device: DeviceInfo) -> State:
     """Mark the id and the MLS key of a new device as used."""
     if device.id in state.seen or device.mls_key in state.seen:
-        raise VerificationError("I25", f"device {device.id.hex()} or its MLS key was here before")
+        raise VerificationError("I25", f"device {device.id.hex()} or its MLS key was used before")
     return replace(state, seen=state.seen | {device.id, device.mls_key})
 
 
@@ -62,7 +62,7 @@ def revoke_device(state: State, signed: SignedStatement, body: RevokeDevice, ter
     if device.personal and state.personal == 1:
         raise VerificationError("I28", "the last personal device cannot be revoked")
     if body.last_seq >= seq:
-        raise VerificationError("I29", "the last good statement of a device is an earlier one")
+        raise VerificationError("I29", "the last trusted statement must be an earlier one")
     fewest = 2 if terms.two_to_revoke and state.personal >= TWO_REVOKE_FROM else 1
     check_signers(signed, Signers(fewest=fewest, most=2), state.devices)
     devices = {key: kept for key, kept in state.devices.items() if key != device.id}

@@ -39,7 +39,7 @@ _UNSHOWABLE: Final = re.compile(
 
 
 def _malformed(what: str) -> VerificationError:
-    return VerificationError("I3", f"{what} has not the fields of its kind")
+    return VerificationError("I3", f"{what} has wrong fields")
 
 
 def array(value: Any, size: int, what: str) -> list[Any]:
@@ -80,7 +80,7 @@ def label(value: Any) -> Address:
     """A normalised address. Raises I3, I4."""
     if type(value) is not str:
         raise _malformed("the label")
-    error = VerificationError("I4", "the label is not a mail address in its one form")
+    error = VerificationError("I4", "the label is not a normalised mail address")
     try:
         address = parse_address(value)
     except DecodeError:
@@ -144,7 +144,7 @@ def _openpgp(fields: list[Any]) -> SetOpenPGP:
         raise _malformed("an OpenPGP statement")
     too_long = len(proof) > crypto_limits.MAX_OPENPGP_PROOF_BYTES
     if too_long or not _FINGERPRINT.fullmatch(fingerprint):
-        raise VerificationError("I10", "the fingerprint or proof of a certificate is none")
+        raise VerificationError("I10", "the fingerprint or proof of a certificate is malformed")
     return SetOpenPGP(fingerprint, octets(digest, HASH_BYTES, "the digest"), proof)
 
 

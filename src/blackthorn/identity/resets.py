@@ -39,7 +39,7 @@ def after_reset(state: State, signed: SignedStatement, terms: Terms) -> State:
         return _effective(state, waiting)
     if any(signer == waiting.device.id for signer, _ in signed.signatures):
         raise VerificationError("I35", "the device of a reset signs before the reset is effective")
-    raise VerificationError("I34", "while a reset waits, only its cancel can follow it")
+    raise VerificationError("I34", "only its cancel can follow a pending reset")
 
 
 def as_of(state: State, now_ms: int) -> State:
@@ -81,7 +81,7 @@ def reset(state: State, signed: SignedStatement, body: Reset, terms: Terms) -> S
 def cancel(state: State, signed: SignedStatement, body: Cancel, terms: Terms) -> State:
     waiting, seq = state.waiting, signed.statement.seq
     if waiting is None or body.reset_seq != waiting.seq:
-        raise VerificationError("I36", f"no reset {body.reset_seq} waits to be cancelled")
+        raise VerificationError("I36", f"no pending reset {body.reset_seq} to cancel")
     state = _proved(state, seq, terms)
     if state.last_logged_ms >= waiting.effective_ms:
         raise VerificationError("I37", f"the cancel {seq} was logged after the delay had ended")
@@ -101,7 +101,7 @@ def _proved(state: State, seq: int, terms: Terms) -> State:
 def _logged(state: State, seq: int, terms: Terms) -> int:
     moment = terms.logged.get(seq)
     if moment is None:
-        raise VerificationError("I32", f"it is not proved when the ledger logged statement {seq}")
+        raise VerificationError("I32", f"the logging time of statement {seq} is not proved")
     if moment < state.last_logged_ms:
         raise VerificationError("I33", f"statement {seq} was logged before an earlier one")
     return moment

@@ -51,12 +51,14 @@ def check_signers(
 
 def _live_keys(signer: bytes, live: Mapping[DeviceId, DeviceInfo]) -> VerifyKeys:
     if signer == ENROLMENT:
-        raise VerificationError("I22", "the enterprise signs neither this kind nor for a user")
+        raise VerificationError("I22", "the enterprise cannot sign this statement")
     if signer == RECOVERY:
-        raise VerificationError("I23", "the recovery key only adds a device that says so")
+        raise VerificationError("I23", "the recovery key only signs a recovered addition")
     device = live.get(DeviceId(signer))
     if device is None or not device.personal:
-        raise VerificationError("I20", f"{shown(signer)} is no live personal device of this user")
+        raise VerificationError(
+            "I20", f"{shown(signer)} is not a live personal device of this user"
+        )
     return device.keys
 
 

@@ -151,7 +151,7 @@ def _statement(value: Any) -> Statement:
 
 def _signatures(value: Any) -> tuple[tuple[bytes, Signature], ...]:
     if type(value) is not list:
-        raise VerificationError("I3", "the signatures of a statement are no list")
+        raise VerificationError("I3", "the signatures of a statement are not a list")
     if len(value) > identity_limits.MAX_STATEMENT_SIGNATURES:
         raise VerificationError("I11", "a statement has too many signatures")
     found = tuple(_signature(item) for item in value)

@@ -31,9 +31,9 @@ class Checkpoint:
     def __post_init__(self) -> None:
         notes.check_name(self.origin)
         if not 0 <= self.size <= limits.MAX_TREE_SIZE:
-            raise VerificationError("T12", "the size of a checkpoint cannot be")
+            raise VerificationError("T12", "the size of a checkpoint is impossible")
         if len(self.root) != HASH_SIZE:
-            raise VerificationError("T13", "the root of a checkpoint has not 32 bytes")
+            raise VerificationError("T13", "the root of a checkpoint does not have 32 bytes")
 
     @property
     def text(self) -> str:
@@ -44,7 +44,7 @@ class Checkpoint:
 def parse_decimal(text: str, rule: str) -> int:
     """ASCII digits without leading zeros. Raises `rule`."""
     if _DECIMAL.fullmatch(text) is None or int(text) > limits.MAX_TREE_SIZE:
-        raise VerificationError(rule, "a number is not written as one, or is too large")
+        raise VerificationError(rule, "a number is malformed or too large")
     return int(text)
 
 

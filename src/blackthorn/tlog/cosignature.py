@@ -36,7 +36,7 @@ class Cosigner:
     def cosign(self, checkpoint: Checkpoint, timestamp_s: int) -> str:
         """The signature line, without newline, at a Unix time."""
         if not 0 <= timestamp_s <= limits.MAX_COSIGNATURE_SECONDS:
-            raise ValueError("the time of a cosignature cannot be")
+            raise ValueError("the time of a cosignature is impossible")
         signature = SCHEME.sign(self._private, cosigned_message(checkpoint, timestamp_s))
         blob = timestamp_s.to_bytes(_TIME_SIZE, "big") + signature
         return notes.signature_line(SignatureLine(self.vkey.name, self.vkey.key_id, blob))
@@ -49,7 +49,7 @@ def verify_line(line: SignatureLine, key: VerifierKey, checkpoint: Checkpoint) -
         raise VerificationError("T18", "a cosignature is not a time and a signature")
     timestamp = int.from_bytes(blob[:_TIME_SIZE], "big")
     if timestamp > limits.MAX_COSIGNATURE_SECONDS:
-        raise VerificationError("T18", "the time of a cosignature cannot be")
+        raise VerificationError("T18", "the time of a cosignature is impossible")
     if key.algorithm != notes.COSIGNATURE_V1 or (line.name, line.key_id) != (key.name, key.key_id):
         raise VerificationError("T19", "the cosignature is not by this witness")
     try:

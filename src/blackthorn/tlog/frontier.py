@@ -14,9 +14,9 @@ class Frontier:
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         """Raises `VerificationError` (T1, T2) for an impossible edge."""
         if size < 0 or size.bit_count() != len(peaks):
-            raise VerificationError("T2", "the edge of a log has other subtrees than its size says")
+            raise VerificationError("T2", "the size of a log does not match its edge")
         if any(len(peak) != HASH_SIZE for peak in peaks):
-            raise VerificationError("T1", f"a hash in the edge of a log has not {HASH_SIZE} bytes")
+            raise VerificationError("T1", f"a hash of a log's edge does not have {HASH_SIZE} bytes")
         self.size = size
         self._peaks = list(peaks)
 

@@ -13,7 +13,7 @@ from blackthorn.tlog.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
 def check_hashes(*hashes: bytes) -> None:
     """Raises T1 unless all have 32 bytes."""
     if any(len(digest) != HASH_SIZE for digest in hashes):
-        raise VerificationError("T1", "a hash has not 32 bytes")
+        raise VerificationError("T1", "a hash does not have 32 bytes")
 
 
 def check_proof(proof: Sequence[bytes]) -> None:
@@ -26,7 +26,7 @@ def check_proof(proof: Sequence[bytes]) -> None:
 def check_size(size: int) -> None:
     """Raises T2 for an impossible tree size."""
     if not 0 <= size <= limits.MAX_TREE_SIZE:
-        raise VerificationError("T2", "a tree of this size cannot be")
+        raise VerificationError("T2", "the size of a tree is impossible")
 
 
 def verify_inclusion(
@@ -42,7 +42,7 @@ def verify_inclusion(
     # above, only full subtrees on the left.
     inner = (index ^ (size - 1)).bit_length()
     if len(proof) != inner + (index >> inner).bit_count():
-        raise VerificationError("T4", "the inclusion proof has not the length of its path")
+        raise VerificationError("T4", "the inclusion proof has the wrong length")
     digest = leaf_hash
     for height, sibling in enumerate(proof):
         on_left = height >= inner or index >> height & 1
@@ -63,12 +63,12 @@ def verify_consistency(
         raise VerificationError("T6", "the later tree is smaller")
     for size, root in ((old_size, old_root), (new_size, new_root)):
         if size == 0 and root != EMPTY_ROOT:
-            raise VerificationError("T7", "the root of an empty tree is not that of no entries")
+            raise VerificationError("T7", "the root of an empty tree is wrong")
     if old_size == new_size and old_root != new_root:
         raise VerificationError("T8", "two trees of one size have two roots")
     if old_size in (0, new_size):
         if proof:
-            raise VerificationError("T9", "a consistency proof of nothing has hashes")
+            raise VerificationError("T9", "a consistency proof must be empty here")
         return
     _verify_growth(old_size, old_root, new_size, new_root, proof)
 
@@ -89,7 +89,7 @@ def _verify_growth(
     old = new = digest
     inner = (node ^ last).bit_length()
     if len(rest) != inner + (node >> inner).bit_count():
-        raise VerificationError("T9", "the consistency proof has not the length of its path")
+        raise VerificationError("T9", "the consistency proof has the wrong length")
     for height, sibling in enumerate(rest):
         if height >= inner or node >> height & 1:
             old, new = node_hash(sibling, old), node_hash(sibling, new)

@@ -91,7 +91,7 @@ class _Draft:
             self._members.add(member)
         self._define(group.name)
         if not 1 <= group.threshold <= len(group.members):
-            raise VerificationError("T29", "a group asks for none or more than all of its members")
+            raise VerificationError("T29", "the threshold of a group is not from 1 to its members")
         if len(self.groups) == limits.MAX_POLICY_GROUPS:
             raise VerificationError("T21", "a policy has too many groups")
         self.groups.append(group)
@@ -185,7 +185,7 @@ def parse_policy(text: str | bytes) -> Policy:
         elif words[0] == "quorum" and len(words) == 2:
             draft.set_quorum(words[1])
         else:
-            raise VerificationError("T23", "a line of a policy is none of the four kinds")
+            raise VerificationError("T23", "a line of a policy has an unknown kind")
     if draft.quorum is None:
         raise VerificationError("T30", "a policy has no quorum")
     return Policy(tuple(draft.logs), tuple(draft.witnesses), tuple(draft.groups), draft.quorum)
@@ -207,7 +207,7 @@ def _lines(text: str | bytes) -> list[str]:
     try:
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise VerificationError("T22", "a policy is no text") from error
+        raise VerificationError("T22", "a policy is not text") from error
     if len(data) > limits.MAX_POLICY_BYTES:
         raise VerificationError("T20", "a policy is too large")
     decoded = data.decode("utf-8", "surrogateescape")
@@ -227,7 +227,7 @@ def _threshold(word: str, members: int) -> int:
     if word == "all":
         return members
     if re.fullmatch(r"[1-9][0-9]{0,3}", word) is None:
-        raise VerificationError("T29", "the threshold of a group is no number")
+        raise VerificationError("T29", "the threshold of a group is not a number")
     return int(word)
 
 

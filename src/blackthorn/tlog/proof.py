@@ -74,7 +74,7 @@ def parse_hashes(lines: list[bytes], form: str, count: str) -> tuple[bytes, ...]
         raise VerificationError(count, "a proof has more than 63 hashes")
     hashes = tuple(decode_base64(_ascii(line, form), form) for line in lines)
     if any(len(digest) != HASH_SIZE for digest in hashes):
-        raise VerificationError(form, "a line of a proof is no hash of 32 bytes")
+        raise VerificationError(form, "a line of a proof is not a hash of 32 bytes")
     return hashes
 
 

@@ -59,12 +59,12 @@ def parse_path(path: str) -> Tile:
     """Raises T33."""
     match = _PATH.fullmatch(path) if len(path) <= limits.MAX_TILE_PATH_CHARS else None
     if match is None:
-        raise VerificationError("T33", "this is no path of a tile")
+        raise VerificationError("T33", "this is not the path of a tile")
     level = None if match["level"] == "entries" else int(match["level"])
     index = int(match["index"].replace("x", "").replace("/", ""))
     tile = Tile(level, index, int(match["width"] or FULL))
     if tile.path != path or tile.width > FULL or (level or 0) > _MAX_LEVEL:
-        raise VerificationError("T33", "the path of a tile is not in its one form")
+        raise VerificationError("T33", "the path of a tile is not canonical")
     return tile
 
 
@@ -101,7 +101,7 @@ def tile_hashes(log: MerkleLog, tile: Tile) -> bytes:
 def parse_tile(data: bytes, tile: Tile) -> list[bytes]:
     """Raises T35."""
     if len(data) != tile.width * HASH_SIZE:
-        raise VerificationError("T35", "a tile has not the bytes of its width")
+        raise VerificationError("T35", "a tile does not have the bytes of its width")
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
 
 
@@ -124,7 +124,7 @@ def parse_bundle(data: bytes, width: int = FULL) -> list[bytes]:
         at = end
     # An entry that is cut ends beyond the data.
     if len(entries) != width or at != len(data):
-        raise VerificationError("T36", "a bundle has not as many whole entries as its width")
+        raise VerificationError("T36", "a bundle does not have as many entries as its width")
     return entries
 
 

@@ -51,5 +51,5 @@ def verify_checkpoint(note: bytes, policy: Policy) -> VerifiedCheckpoint:
             times[witness.name] = verify_line(line, witness.key, checkpoint)
     quorum_time = policy.quorum_time(times)
     if quorum_time is None:
-        raise VerificationError("T32", "the witnesses of the checkpoint are no quorum")
+        raise VerificationError("T32", "the witnesses of the checkpoint are not a quorum")
     return VerifiedCheckpoint(checkpoint, note, times, quorum_time)

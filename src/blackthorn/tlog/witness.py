@@ -69,7 +69,9 @@ def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
         old_size = parse_decimal(lines[0][4:].decode("ascii", "replace"), "W3")
         proof = parse_hashes(lines[1:], "W4", "W4")
     except VerificationError as error:
-        raise WitnessRefusal(400, error.rule, "the request has no size or hash as such") from error
+        raise WitnessRefusal(
+            400, error.rule, "a size or hash of the request is malformed"
+        ) from error
     return AddCheckpoint(old_size, proof, note)
 
 
@@ -88,9 +90,9 @@ def judge(
     if old != known_size:
         raise WitnessRefusal(409, "W9", "the witness is at another size", known_size)
     if new == 0 and checkpoint.root != EMPTY_ROOT:
-        raise WitnessRefusal(422, "W10", "the root of an empty tree is another")
+        raise WitnessRefusal(422, "W10", "the root of an empty tree is wrong")
     if old == 0 and request.proof:
-        raise WitnessRefusal(422, "W11", "there is no proof from size 0")
+        raise WitnessRefusal(422, "W11", "a proof from size 0 must be empty")
     if old == new and checkpoint.root != known_root:
         raise WitnessRefusal(422, "W12", "the log has shown another root of this size")
     try:
@@ -130,7 +132,7 @@ def parse_cosignatures(body: bytes, witness: VerifierKey, checkpoint: Checkpoint
     parsed = [notes.parse_signature_line(line) for line in lines]
     own = [line for line in parsed if (line.name, line.key_id) == (witness.name, witness.key_id)]
     if len(own) != 1:
-        raise VerificationError("W16", "the answer of a witness has not one line of its own")
+        raise VerificationError("W16", "the witness's answer does not have one line of its own")
     try:
         verify_line(own[0], witness, checkpoint)
     except VerificationError as error:

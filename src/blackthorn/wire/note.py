@@ -62,9 +62,9 @@ class VerifierKey:
     def __post_init__(self) -> None:
         check_name(self.name)
         if not 0 <= self.algorithm <= 0xFF:
-            raise VerificationError("N10", "the signature type of a key is no byte")
+            raise VerificationError("N10", "the signature type of a key is not a byte")
         if self.algorithm in (ED25519, COSIGNATURE_V1) and len(self.public) != _ED25519_KEY_SIZE:
-            raise VerificationError("N12", "an Ed25519 key of a vkey has no 32 bytes")
+            raise VerificationError("N12", "an Ed25519 key of a vkey does not have 32 bytes")
 
     @property
     def key_id(self) -> bytes:
@@ -79,11 +79,11 @@ class VerifierKey:
 def check_name(name: str) -> None:
     """Raises N7 for an invalid key name."""
     if not name or any(char.isspace() or char == "+" or char < " " for char in name):
-        raise VerificationError("N7", "the name of a key is empty or has a space, a plus or worse")
+        raise VerificationError("N7", "the name of a key is empty or has a space, plus or control")
     try:
         size = len(name.encode())
     except UnicodeEncodeError as error:
-        raise VerificationError("N7", "the name of a key is no Unicode text") from error
+        raise VerificationError("N7", "the name of a key is not Unicode text") from error
     if size > limits.MAX_KEY_NAME_BYTES:
         raise VerificationError("N7", "the name of a key is too long")
 
@@ -95,7 +95,7 @@ def decode_base64(text: str, rule: str = "N8") -> bytes:
     except (binascii.Error, ValueError) as error:
         raise VerificationError(rule, "the text is not base64") from error
     if encode_base64(data) != text:
-        raise VerificationError(rule, "the base64 is not in its one form")
+        raise VerificationError(rule, "the base64 is not canonical")
     return data
 
 
@@ -139,7 +139,7 @@ def format_note(note: Note) -> bytes:
     try:
         data = f"{note.text}\n{lines}".encode()
     except UnicodeEncodeError as error:
-        raise VerificationError("N2", "the text of a note is no Unicode text") from error
+        raise VerificationError("N2", "the text of a note is not Unicode text") from error
     if parse_note(data) != note:
         raise VerificationError("N4", "the text of a note does not end before its signatures")
     return data

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blackthorn.governance import exits
-from blackthorn.governance.closure.receipt import ProvenReceipt, Receipt, place_in, root_of, tree_of
+from blackthorn.governance.closure.receipt import ProvenReceipt, Receipt, place_in, tree_of
 from blackthorn.governance.closure.statement import ClosureStatement, published, sign
 from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
@@ -65,7 +65,7 @@ def closed() -> Closed:
         exit="X-PK-1",
         market="PK",
         counts={**counts, "forwarded": 0, "unreachable": 0, "held": 0},
-        root=root_of(receipts),
+        root=tree_of([receipt.leaf for receipt in receipts]).root(),
         leaves=tuple(each.leaf for each in receipts),
         mails=10,
         parcels=10,

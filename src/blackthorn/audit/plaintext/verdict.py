@@ -28,15 +28,10 @@ class Rule(Enum):
     EVERYWHERE = "on disk and in memory"
 
 
+_NOWHERE = ("message", "group name", "passphrase", "activation code", "sealed mail")
 KINDS: dict[str, Rule] = {
-    "message": Rule.NOWHERE,
-    "group name": Rule.NOWHERE,
-    "passphrase": Rule.NOWHERE,
-    "activation code": Rule.NOWHERE,
-    "sealed mail": Rule.NOWHERE,
-    "mail body": Rule.NOT_ON_DISK,
-    "mail subject": Rule.NOT_ON_DISK,
-    "attachment name": Rule.NOT_ON_DISK,
+    **dict.fromkeys(_NOWHERE, Rule.NOWHERE),
+    **dict.fromkeys(("mail body", "mail subject", "attachment name"), Rule.NOT_ON_DISK),
     "public": Rule.EVERYWHERE,
 }
 

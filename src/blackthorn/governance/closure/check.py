@@ -148,7 +148,7 @@ def _check_signature(
         raise VerificationError("C3", "the statement names another key than the register's")
     lines = note.lines_of(key)
     if len(lines) != 1 or key.algorithm != notes.ED25519:
-        raise VerificationError("C3", "the register's key has not signed it once")
+        raise VerificationError("C3", "the register's key must have signed it exactly once")
     try:
         SCHEME.verify(key.public, lines[0].signature, note.text.encode())
     except VerifyError:

@@ -9,7 +9,7 @@ Only leaf hashes are published. Finding a person needs the salt, which only they
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -130,11 +130,6 @@ def decode_placed(data: bytes) -> ProvenReceipt:
         } if len(fields) == 5 and all(type(sibling) is bytes for sibling in proof):
             return ProvenReceipt(decode_receipt(inner), place, size, tuple(proof))
     raise VerificationError("C15", "a receipt has wrong fields")
-
-
-def root_of(receipts: Iterable[Receipt]) -> bytes:
-    """The root of the tree of the receipts in this order, 32 bytes."""
-    return tree_of([receipt.leaf for receipt in receipts]).root()
 
 
 def tree_of(leaves: Sequence[bytes]) -> MerkleLog:

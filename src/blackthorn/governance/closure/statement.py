@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.governance import exits
 from blackthorn.governance.package.build import sign_text
 from blackthorn.governance.package.layout import document
 
 FORMAT: Final = "blackthorn-closure-1"
-COUNTS: Final = (
-    *("users", "notified", "read", "exported", "moved", "forwarded", "unreachable", "held"),
-)
-"""Counts of persons, named as the fields of `destroy`."""
+COUNTS: Final = exits.PERSONS
 
 TRIED: Final = "no key that is left opens it"
 

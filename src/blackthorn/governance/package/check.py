@@ -34,17 +34,10 @@ _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S(?:.*\S)?)")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\\:*?\"<>|]")
 _KEPT: Final = frozenset({*layout.TAGGED, *layout.FINISHING, layout.TAG_MANIFEST})
 _PROVENANCE: Final[dict[str, type]] = {
-    "format": str,
-    "directive": str,
-    "accounts": list,
-    "categories": list,
-    "queries": dict,
-    "period": dict,
+    **dict.fromkeys(("format", "directive", "software"), str),
+    **dict.fromkeys(("accounts", "categories", "approvers"), list),
+    **dict.fromkeys(("queries", "period", "sealed", "custody"), dict),
     "approved_ms": int,
-    "approvers": list,
-    "software": str,
-    "sealed": dict,
-    "custody": dict,
 }
 
 
@@ -172,7 +165,7 @@ def check_name(name: str) -> None:
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
-        raise VerificationError("P2", f"{name[:80]!r} is no text") from None
+        raise VerificationError("P2", f"{name[:80]!r} is not Unicode text") from None
     if size > limits.MAX_PACKAGE_NAME_BYTES:
         raise VerificationError("P2", f"{name[:80]!r}… is a name that is too long")
 
@@ -347,13 +340,13 @@ def _check_proof(
     verified = verify_proof(proof, leaf_hash(entry), policy)
     record = entries.decode_entry(entry)
     if not isinstance(record, entries.Record) or record.kind != entries.DIRECTIVE:
-        raise VerificationError("P18", "the ledger's entry is no decision about a directive")
+        raise VerificationError("P18", "the ledger's entry is not a directive's decision")
     fields = decode_record(record.kind, record.body)
     statement = open_entry(fields["commitment"], package.kept["proof/opening"]).statement
     if (fields["case"], fields["seq"]) != (statement.case, statement.seq):
         raise VerificationError("P18", "the ledger's entry is of another decision")
     if statement.case != directive or statement.action != "produce":
-        raise VerificationError("P18", "the ledger's entry is no production of this directive")
+        raise VerificationError("P18", "the ledger's entry does not produce this directive")
     if statement.public.get("manifest") != root:
         raise VerificationError("P18", "the ledger's entry names another tag manifest")
     return proof.index, verified.checkpoint.origin, verified.quorum_time

@@ -7,7 +7,7 @@ RULES: Final[dict[str, str]] = {
     "P2": "A name in it is relative, short and plain, and leads nowhere else.",
     "P3": "It holds files and folders, no link and nothing else.",
     "P4": "No name comes twice, not even in other letters' case.",
-    "P5": "It has not more files and bytes than its bounds.",
+    "P5": "Its files and bytes are within their bounds.",
     "P6": "It says that it is a bag of BagIt 1.0 in UTF-8.",
     "P7": "A manifest has a hash, two spaces and a name on each line, each name once.",
     "P8": "The payload is just what the manifest lists.",

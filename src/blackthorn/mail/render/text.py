@@ -34,10 +34,7 @@ _TABLE: dict[int, str | None] = {
     **{code: f"[U+{code:04X}]" for code in _DIRECTION},
     **dict.fromkeys((*_HIDDEN, *range(0xE0000, 0xE0080))),
     0x09: "    ",
-    0x0A: "\n",
-    0x85: "\n",
-    0x2028: "\n",
-    0x2029: "\n",
+    **dict.fromkeys((0x0A, 0x85, 0x2028, 0x2029), "\n"),
 }
 
 

@@ -34,7 +34,7 @@ def answer(world: World, line: bytes) -> tuple[bytes, bool]:
         if command in COMMANDS:
             reply |= {"ok": True, **COMMANDS[command](world, request)}
         else:
-            reply |= {"ok": False, "error": "there is no such command", "unsupported": True}
+            reply |= {"ok": False, "error": "unknown command", "unsupported": True}
     except InputError as error:
         reply |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
     except Exception as error:  # a defect of this library: reported, and the driver continues

@@ -54,13 +54,13 @@ class World:
     def client(self, name: str) -> Client:
         """Raises `RequestError` for an unknown name."""
         if name not in self.clients:
-            raise RequestError("there is no such client")
+            raise RequestError("unknown client")
         return self.clients[name]
 
     def held(self, handle: str) -> ClientGroup:
         """Raises `RequestError` for an unknown handle."""
         if handle not in self.groups:
-            raise RequestError("there is no such group")
+            raise RequestError("unknown group")
         return self.groups[handle]
 
     def hold(self, client: Client, group: Group) -> str:

@@ -368,6 +368,6 @@ def _check_signature_key(chosen: CipherSuite, private: Secret, public: bytes) ->
     try:
         matches = chosen.signature.public_key(private) == public
     except ValueError as error:
-        raise GroupState("the signature key is none of the suite's") from error
+        raise GroupState("the signature key is not one of the suite") from error
     if not matches:
         raise GroupState("the signature keys do not belong together")

@@ -54,7 +54,7 @@ def read_group_message(message: bytes) -> framing.PrivateMessage | framing.Publi
         raise errors.TooLarge("the message is too large")
     parsed = decode(framing.read_message, message, "message")
     if not isinstance(parsed, framing.PrivateMessage | framing.PublicMessage):
-        raise errors.Unsupported("this is no message to a group", Rule.MESSAGE_KIND)
+        raise errors.Unsupported("the message is not for a group", Rule.MESSAGE_KIND)
     return parsed
 
 

@@ -46,7 +46,7 @@ def check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode) -> N
         raise InvalidTree("unmerged leaves are not in ascending order", Rule.UNMERGED_SORTED)
     for leaf in leaves:
         if not treemath.is_in_subtree(leaf, node) or tree.leaf(leaf) is None:
-            raise InvalidTree("an unmerged leaf is no member below its node", Rule.UNMERGED_BELOW)
+            raise InvalidTree("an unmerged leaf is not below its node", Rule.UNMERGED_BELOW)
         between = treemath.parent(2 * leaf)
         while between != node:
             lower = tree.parent(between)
