@@ -135,7 +135,10 @@ def test_a_wrong_passphrase_and_a_missing_key_file(people: People) -> None:
     said = failing(replace(bob, environment=wrong), "status")
     assert "not the passphrase of this device" in said
     without = {k: v for k, v in bob.environment.items() if "PASSPHRASE" not in k}
-    assert "there is no terminal" in failing(replace(bob, environment=without), "inbox")
+    done = subprocess.run(
+        command_line("inbox"), env=without, capture_output=True, text=True, start_new_session=True
+    )
+    assert done.returncode == 2 and "there is no terminal" in done.stderr
     missing = carol.environment | {"BLACKTHORN_KEY_FILE": str(file.with_name("missing"))}
     assert "cannot be read" in failing(replace(carol, environment=missing), "status")
     assert "no device" in failing(people.deployment.person("nobody"), "status")

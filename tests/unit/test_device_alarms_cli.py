@@ -3,45 +3,30 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from blackthorn.cli import main, terminal
-from blackthorn.device.core import anchors, keys
+from blackthorn.cli import terminal
 from blackthorn.device.transparency import alarms
 from blackthorn.errors import UserError
-from blackthorn.programs.device.home import Home
-from blackthorn.storage.device.vault import Vault
-from tests.unit.device.chain_ledger import ChainLedger, Teller
+from tests.support.device_home import activated, invoke
 
-ME, BOB = "me@acme.example", "bob@acme.example"
+BOB = "bob@acme.example"
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """An activated device on disk, with three alarms."""
-    ledger = ChainLedger()
-    mine = ledger.begin(ME)
-    ledger.publish()
-    me = Teller(ledger, ME, mine)
-    place = Home(tmp_path / "home", tmp_path / "key")
-    vault: Vault = place.create(*place.new_secret())
+    place, vault, ledger = activated(tmp_path, monkeypatch)
     with vault.transaction() as records:
-        keys.save(records, me.keys)
-        anchors.pin(records.settings, ledger.config.encode(), ledger.policy_text)
-        records.settings.put("server", b"127.0.0.1:1")
-        records.settings.put("server-pin", bytes(32))
         file = alarms.evidence_of(records, "stale", {"first": ledger.note(), "seen_ms": 5})
         alarms.raise_alarm(records, "bad-chain", BOB, "[I20] \x1b[31mred", 5_000)
         alarms.raise_alarm(records, "rollback", alarms.LEDGER, "an older one", 6_000, file)
         alarms.raise_alarm(records, "reset-pending", BOB, "Bob asked", 7_000)
     vault.close()
-    monkeypatch.setenv("BLACKTHORN_HOME", str(place.folder))
-    monkeypatch.setenv("BLACKTHORN_KEY_FILE", str(place.key_file))
     return place
 
 
 def run(*words, error=None):
-    result = CliRunner().invoke(main.app, [str(each) for each in words])
+    result = invoke(*words)
     if error is not None:
         assert isinstance(result.exception, error), result.output
         return str(result.exception)

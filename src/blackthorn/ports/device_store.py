@@ -7,7 +7,7 @@ durable when its block ends and rolled back when it raises; processes on one hom
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,25 @@ class HistoryRecord:
     standing: str
     shown: bool = False
     number: int = 0
+
+
+class Place(NamedTuple):
+    """A conversation as lines of the history name it; its id is empty while it is not made."""
+
+    conversation: bytes
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Lines of these places, or of all; `received`: of others only."""
+
+    received: bool = False
+    places: Sequence[Place] | None = None
+
+
+ALL_LINES = HistoryQuery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +262,9 @@ class History(Protocol):
     def standing(self, message: bytes) -> str | None: ...
     def set_shown(self, numbers: Sequence[int]) -> None: ...
     def unshown(self, limit: int) -> list[HistoryRecord]: ...
-    def latest(self, limit: int) -> list[HistoryRecord]: ...
+    def latest(self, limit: int, query: HistoryQuery = ALL_LINES) -> list[HistoryRecord]: ...
+    def count(self, query: HistoryQuery) -> int: ...
+    def places(self) -> list[Place]: ...
 
 
 class Outbox(Protocol):

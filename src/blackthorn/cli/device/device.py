@@ -25,8 +25,9 @@ def register(app: Typer) -> None:
 
 def activate(
     code: Annotated[
-        list[str], Argument(metavar="CODE-OR-URL", help="The activation code, or its URL.")
-    ],
+        list[str] | None,
+        Argument(metavar="[CODE-OR-URL]", help="The activation code, or its URL. Default: ask."),
+    ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     server: options.ServerOption = None,
     key_file: options.KeyFileOption = None,
@@ -41,12 +42,14 @@ def activate(
     if it is missing. Without a terminal, set BLACKTHORN_PASSPHRASE_FILE to a file whose first line
     is the passphrase. If the command was interrupted, run it again with the same code.
     """
+    from blackthorn.cli.device.prompts import LinePrompt
     from blackthorn.cli.device.published import wait_published
+    from blackthorn.cli.device.texts import code_text
     from blackthorn.link.activation.code import parse_invitation
     from blackthorn.programs.device import activation
     from blackthorn.programs.device.home import wall_ms
 
-    invitation = parse_invitation(" ".join(code))
+    invitation = parse_invitation(code_text(code, LinePrompt()))
     place, name = options.home_of(home, key_file), name or activation.own_name()
     with options.reaching(server, invitation) as (host, port):
         wanted = activation.Activation(invitation.code, host, port, name, reset)
@@ -61,28 +64,32 @@ def activate(
 @options.on_device
 def send(
     words: Annotated[
-        list[str], Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
+        list[str],
+        Argument(metavar="ADDRESS... TEXT|-", help="To whom, then the text, or - to read it."),
     ],
     at: options.DeviceOptions,
     json: options.JsonOption = False,
 ) -> None:
     """Send a text to one or several people, to each separately.
 
+    Other users of this machine can see arguments: with - the text is read from standard input.
     A text that cannot be sent now is stored and sent later. Put -- before one that begins with a
     dash.
     --json prints {"id", "accepted", "waiting", "reason", "messages"}: "messages" has one object
     for each person, with "about" and the other keys.
     """
     from blackthorn.cli.device.outcomes import report
+    from blackthorn.cli.device.texts import message_text
     from blackthorn.device.core.group_metadata import DIRECT
     from blackthorn.device.operations import send_text
 
     if len(words) < 2:
         raise UserError("give at least one address, and then the text in quotes")
     addresses = list(dict.fromkeys(options.parse_addresses(words[:-1])))
+    text = message_text(words[-1])
     device = options.program(at)
     numbers = [
-        device.enqueue(lambda unit, to=to: send_text.enqueue(unit, DIRECT, to, words[-1]))  # type: ignore[misc]
+        device.enqueue(lambda unit, to=to: send_text.enqueue(unit, DIRECT, to, text))  # type: ignore[misc]
         for to in addresses
     ]
     operations = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}

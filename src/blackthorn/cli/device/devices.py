@@ -52,8 +52,9 @@ def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
 @devices.command("link")
 def link(
     code: Annotated[
-        list[str], Argument(metavar="CODE-OR-URL", help="What `blackthorn device add` shows.")
-    ],
+        list[str] | None,
+        Argument(metavar="[CODE-OR-URL]", help="What `blackthorn device add` shows. Default: ask."),
+    ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     server: options.ServerOption = None,
     key_file: options.KeyFileOption = None,
@@ -67,14 +68,16 @@ def link(
     them. If it was interrupted, run it again in the same home with another code. --json prints one
     object a line: {"address", "digits"}, and at the end {"linked"}.
     """
+    from blackthorn.cli.device.texts import code_text
     from blackthorn.link.activation.code import PAIR, parse_invitation
     from blackthorn.programs.device.activation import own_name
 
-    invitation = parse_invitation(" ".join(code), PAIR)
+    dialogue = TerminalDialogue(json=json)
+    invitation = parse_invitation(code_text(code, dialogue), PAIR)
     place = options.home_of(home, key_file)
     with options.reaching(server, invitation) as (host, port):
         wanted = pairing.Link(invitation.code, host, port, name or own_name())
-        opened = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
+        opened = run(pairing.link(place, wanted, dialogue))
     address = opened.keys.address
     if not json:
         terminal.say(f"This device is {address}'s.")

@@ -32,14 +32,15 @@ def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption
 @on_device
 def send(
     name: Name,
-    text: Annotated[str, Argument(metavar="TEXT", help="The text.")],
+    text: Annotated[str, Argument(metavar="TEXT|-", help="The text, or - to read it.")],
     at: DeviceOptions,
     json: JsonOption = False,
 ) -> None:
-    """Send a text to a group."""
+    """Send a text to a group; for - it is read from standard input."""
+    from blackthorn.cli.device.texts import message_text
     from blackthorn.device.operations import send_text
 
-    device = program(at)
+    device, text = program(at), message_text(text)
     number = device.enqueue(lambda unit: send_text.enqueue(unit, GROUP, name, text))
     report(device, {number: (f"group {name}", "sent")}, json)
 

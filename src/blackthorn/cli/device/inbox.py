@@ -1,5 +1,6 @@
 """Commands that show messages: `inbox` and `history`."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 from typer import Argument, Option
@@ -7,14 +8,24 @@ from typer import Argument, Option
 from blackthorn.cli import terminal, times
 from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
+from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.mail.render.text import safe_line, safe_text
-from blackthorn.ports.device_store import HistoryRecord
+from blackthorn.ports.device_store import HistoryQuery, HistoryRecord, Place
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
-_ALL = 1_000_000
+_ALL = -1
 _LAST = 100
-LastOption = Annotated[int | None, Option(min=1, help="Print only this many of the newest.")]
+"""Lines that are printed without --last and --all."""
+
+_ID_CHARACTERS = 8
+"""Hexadecimal digits that name a group, as `group list` shows them and `group send` takes them."""
+
+LastOption = Annotated[
+    int | None,
+    Option(min=1, help=f"Print only this many of the newest. Default: {_LAST}, with --json all."),
+]
+AllOption = Annotated[bool, Option("--all", help="Print all messages.")]
 
 
 @on_device
@@ -24,22 +35,24 @@ def inbox(
         bool, Option("--follow", "-f", help="Wait for new messages and print them.")
     ] = False,
     last: LastOption = None,
+    everything: AllOption = False,
     json: JsonOption = False,
 ) -> None:
     """Receive and print messages; `history` shows your own too.
 
     With --follow: print new messages, then each message as it arrives. Open alarms and market
     notices are printed on standard error first. Exit code 6: the server was not reached, and only
-    stored messages are shown. --json prints an array of {"id", "conversation", "kind", "from",
-    "text", "sent", "received", "event"}; with --follow one object a line. "kind" is "direct" or
-    "group", times are RFC 3339, and an "event" is a line of the program itself, such as a new
-    member.
+    stored messages are shown. The beginning of a group's id follows its name if another group has
+    the same name. --json prints an array of {"id", "conversation", "conversation_id", "kind",
+    "from", "text", "sent", "received", "event"}; with --follow one object a line. "kind" is
+    "direct" or "group", times are RFC 3339, and an "event" is a line of the program itself, such
+    as a new member.
     """
     device = program(at)
     if follow:
         run(_follow(device, json))
     else:
-        _look(device, last, json)
+        _look(device, _limit(last, everything, json), json)
 
 
 async def _follow(device: DeviceProgram, json: bool) -> None:
@@ -69,29 +82,28 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
 def _print_new(device: DeviceProgram, json: bool) -> None:
     with device.opened.vault.transaction() as records:
         lines = records.history.unshown(1000)
+        repeated = _repeated(records.history.places()) if lines else set()
     for line in lines:
         if json:
             terminal.print_json(_message(line))
         else:
-            _print_line(line)
+            _print_line(line, repeated)
     if lines:
         with device.opened.vault.transaction() as records:
             records.history.set_shown([line.number for line in lines])
 
 
-def _look(device: DeviceProgram, last: int | None, json: bool) -> None:
+def _look(device: DeviceProgram, limit: int, json: bool) -> None:
     unreached = run(device.try_fetch())
     alarm_texts.show_open(device)
     exit_notices.show_all(device)
+    query = HistoryQuery(received=True)
     with device.opened.vault.transaction() as records:
-        lines = records.history.latest(last or (_ALL if json else _LAST))
-    lines = [line for line in lines if line.standing == "received"]
+        lines = records.history.latest(limit, query)
     if json:
         terminal.print_json([_message(line) for line in lines])
-    elif not lines:
-        terminal.say("No messages.")
-    for line in () if json else lines:
-        _print_line(line)
+    else:
+        _print_lines(device, lines, limit, query)
     with device.opened.vault.transaction() as records:
         records.history.set_shown([line.number for line in lines if not line.shown])
     outcomes.tell_failures(device)
@@ -101,11 +113,12 @@ def _look(device: DeviceProgram, last: int | None, json: bool) -> None:
 @on_device
 def history(
     conversation: Annotated[
-        str | None, Argument(metavar="CONVERSATION", help="An address or a group's name.")
+        str | None, Argument(metavar="CONVERSATION", help="An address, a group's name or its id.")
     ] = None,
     *,
     at: DeviceOptions,
     last: LastOption = None,
+    everything: AllOption = False,
     json: JsonOption = False,
 ) -> None:
     """Print the stored messages of both sides, without connecting.
@@ -113,32 +126,65 @@ def history(
     Your own lines begin with →, or with their state: waiting, failed. --json adds "mine" and
     "standing" (received, accepted, waiting, failed) to the fields of `inbox --json`.
     """
-    device = program(at)
+    device, limit = program(at), _limit(last, everything, json)
     with device.opened.vault.transaction() as records:
-        lines = records.history.latest(_ALL)
-    if conversation is not None:
-        wanted = conversation.strip().casefold()
-        lines = [line for line in lines if line.name.casefold() == wanted]
-    lines = lines[-(last or (_ALL if json else _LAST)) :]
-    if json:
-        me = device.opened.keys.address
-        terminal.print_json(
-            [
-                _message(line) | {"mine": line.sender == me, "standing": line.standing}
-                for line in lines
-            ]
-        )
+        query = HistoryQuery()
+        if conversation is not None:
+            query = HistoryQuery(places=_places(records.history.places(), conversation))
+        lines = records.history.latest(limit, query)
+    if not json:
+        _print_lines(device, lines, limit, query)
         return
+    me = device.opened.keys.address
+    mine = [{"mine": line.sender == me, "standing": line.standing} for line in lines]
+    terminal.print_json([_message(line) | more for line, more in zip(lines, mine, strict=True)])
+
+
+def _limit(last: int | None, everything: bool, json: bool) -> int:
+    return _ALL if everything else last or (_ALL if json else _LAST)
+
+
+def _places(places: list[Place], wanted: str) -> list[Place]:
+    """Those of that name, or of an id that begins so."""
+    wanted = wanted.strip()
+    named = [place for place in places if place.name.casefold() == wanted.casefold()]
+    if named or len(wanted) < _ID_CHARACTERS:
+        return named
+    return [place for place in places if place.conversation.hex().startswith(wanted.lower())]
+
+
+def _repeated(places: list[Place]) -> set[str]:
+    """The names, as they are shown, that more than one group has."""
+    groups = {(place.conversation, _shown(place.name)) for place in places if place.kind == GROUP}
+    counts = Counter(name for conversation, name in groups if conversation)
+    return {name for name, count in counts.items() if count > 1}
+
+
+def _shown(name: str) -> str:
+    return safe_line(name).casefold()
+
+
+def _print_lines(
+    device: DeviceProgram, lines: list[HistoryRecord], limit: int, query: HistoryQuery
+) -> None:
+    """Print for a person; on standard error how many older ones there are, and how to see them."""
+    with device.opened.vault.transaction() as records:
+        older = records.history.count(query) - len(lines)
+        repeated = _repeated(records.history.places())
     if not lines:
         terminal.say("No messages.")
     for line in lines:
-        _print_line(line)
+        _print_line(line, repeated)
+    if older and limit == _LAST:
+        text = f"{older} older messages are not shown: --all shows them, --last N the newest N."
+        terminal.note(text)
 
 
 def _message(line: HistoryRecord) -> dict[str, Any]:
     return {
         "id": line.message.hex(),
         "conversation": line.name,
+        "conversation_id": line.conversation.hex(),
         "kind": line.kind,
         "from": line.sender,
         "text": line.text,
@@ -148,8 +194,10 @@ def _message(line: HistoryRecord) -> dict[str, Any]:
     }
 
 
-def _print_line(line: HistoryRecord) -> None:
-    place = f" [{safe_line(line.name)}]" if line.kind == "group" else ""
+def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
+    place = f" [{safe_line(line.name)}]" if line.kind == GROUP else ""
+    if place and _shown(line.name) in repeated:
+        place += f" {line.conversation.hex()[:_ID_CHARACTERS]}"
     words = safe_text(line.text).replace("\n", "\n    ")
     if line.standing == "received":
         who = f" {line.sender}:" if line.sort == "text" else " *"

@@ -186,7 +186,7 @@ def first_line(path: str | Path) -> str:
 
 
 def _ask(prompt: str) -> str:
-    if not sys.stdin.isatty():
+    if not _has_terminal():
         raise UserError(
             f"a passphrase is needed and there is no terminal: set {PASSPHRASE_FILE} "
             "or use --key-file"
@@ -195,6 +195,15 @@ def _ask(prompt: str) -> str:
         return getpass.getpass(f"{prompt}: ")
     except EOFError:
         raise UserError("no passphrase was given") from None
+
+
+def _has_terminal() -> bool:
+    """Whether getpass can ask: at the controlling terminal, though standard input be a pipe."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
 
 
 def _ask_twice(what: str) -> str:

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 
+import msgspec
+
 from blackthorn.ports.device_store import (
+    ALL_LINES,
+    HistoryQuery,
     HistoryRecord,
     OutboxRecord,
     OutcomeRecord,
+    Place,
     UndecryptableRecord,
 )
 from blackthorn.storage.device.records import Row, Table
@@ -19,6 +24,20 @@ _HISTORY = (
 
 def _line(row: Row) -> HistoryRecord:
     return replace(HistoryRecord(*row), shown=bool(row[10]))
+
+
+_COUNT = "SELECT count(*) FROM history"
+_SELECTED = (
+    " WHERE (NOT ?1 OR standing = 'received')"
+    " AND (?2 IS NULL OR hex(conversation) || name IN (SELECT value FROM json_each(?2)))"
+)
+
+
+def _bound(query: HistoryQuery) -> tuple[bool, str | None]:
+    if query.places is None:
+        return query.received, None
+    keys = [place.conversation.hex().upper() + place.name for place in query.places]
+    return query.received, msgspec.json.encode(keys).decode()
 
 
 class History(Table):
@@ -62,10 +81,22 @@ class History(Table):
         sql = _HISTORY + " WHERE shown = 0 ORDER BY number LIMIT ?"
         return [_line(row) for row in self._run(sql, (limit,))]
 
-    def latest(self, limit: int) -> list[HistoryRecord]:
-        """The last lines, oldest first."""
-        rows = self._run(_HISTORY + " ORDER BY number DESC LIMIT ?", (limit,))
-        return [_line(row) for row in reversed(rows)]
+    def latest(self, limit: int, query: HistoryQuery = ALL_LINES) -> list[HistoryRecord]:
+        """The newest lines that the query selects, oldest first; all for a `limit` of -1."""
+        sql = _HISTORY + _SELECTED + " ORDER BY number DESC LIMIT ?3"
+        return [_line(row) for row in reversed(self._run(sql, (*_bound(query), limit)))]
+
+    def count(self, query: HistoryQuery) -> int:
+        row = self._one(_COUNT + _SELECTED, _bound(query))
+        return int(row[0]) if row else 0
+
+    def places(self) -> list[Place]:
+        """All conversations, of which there are lines or not."""
+        rows = self._run(
+            "SELECT id, kind, name FROM conversation UNION"
+            " SELECT conversation, kind, name FROM history"
+        )
+        return [Place(*row) for row in rows]
 
 
 _OUTBOX = (

@@ -1,0 +1,117 @@
+"""`inbox`, `history` and `send` as commands: what is shown, what is not, and what a pipe gives."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blackthorn.device.limits import MAX_MESSAGE_BYTES
+from blackthorn.errors import UnavailableError, UserError
+from blackthorn.ports.device_store import HistoryRecord
+from blackthorn.storage.device.vault import Vault
+from tests.support.device_home import ME, activated, invoke
+
+BOB = "bob@acme.example"
+TEAM, OTHER = bytes([0xAB] * 32), bytes([0xCD] * 32)
+
+
+@pytest.fixture
+def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vault:
+    return activated(tmp_path, monkeypatch)[1]
+
+
+def write(
+    vault: Vault, *texts: str, mine: bool = False, group: bytes = b"", name: str = BOB
+) -> None:
+    """Lines of the history: of Bob's to me or to a group, or mine."""
+    with vault.transaction() as records:
+        for text in texts:
+            number = len(records.history.latest(-1))
+            records.history.add(
+                HistoryRecord(
+                    message=number.to_bytes(32, "big"),
+                    conversation=group or b"\x01" * 32,
+                    kind="group" if group else "direct",
+                    name=name,
+                    sender=ME if mine else BOB,
+                    sort="text",
+                    text=text,
+                    sent_ms=number,
+                    received_ms=number,
+                    standing="accepted" if mine else "received",
+                )
+            )
+
+
+def inbox(*options: object) -> tuple[list[str], str]:
+    """The printed lines, and standard error; the server is never there."""
+    result = invoke("inbox", *options)
+    assert isinstance(result.exception, UnavailableError)
+    return result.stdout.splitlines(), result.stderr
+
+
+def history(*options: object) -> tuple[list[str], str]:
+    result = invoke("history", *options)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines(), result.stderr
+
+
+def test_what_is_not_shown_is_told_and_can_be_shown(vault: Vault) -> None:
+    write(vault, *(f"line {number}" for number in range(130)))
+    write(vault, "my own", mine=True)
+    lines, told = inbox()
+    assert len(lines) == 100 and lines[-1].endswith("line 129")
+    assert "30 older messages are not shown: --all shows them, --last N the newest N." in told
+    lines, told = history()
+    assert len(lines) == 100 and lines[-1].endswith("my own") and "31 older messages" in told
+    for options, count in ((("--all",), 130), (("--last", 120), 120)):
+        lines, told = inbox(*options)
+        assert len(lines) == count and "not shown" not in told
+    assert len(history("--all")[0]) == 131
+    assert len(json.loads(history("--json")[0][0])) == 131
+
+
+def test_the_last_of_the_inbox_is_the_last_of_others(vault: Vault) -> None:
+    write(vault, "of Bob")
+    write(vault, "my own", mine=True)
+    lines, _ = inbox("--last", 1)
+    assert len(lines) == 1 and lines[0].endswith("of Bob")
+    assert inbox("--last", 1, "--json")[0][0].count('"text"') == 1
+
+
+def test_groups_of_one_name_are_told_apart(vault: Vault) -> None:
+    write(vault, "in one", group=TEAM, name="team")
+    write(vault, "alone", group=bytes([0xEF] * 32), name="board")
+    before, _ = history()
+    assert "abababab" not in before[0]
+    write(vault, "in the other", group=OTHER, name="Team")
+    lines, _ = history()
+    assert "[team] abababab " in lines[0] and "[Team] cdcdcdcd " in lines[2]
+    assert "[board] bob@" in lines[1]
+    assert [line.endswith("in the other") for line in history("cdcdcdcd")[0]] == [True]
+    assert len(history("TEAM")[0]) == 2 and history("cdcdcdc")[0] == ["No messages."]
+    found = json.loads(history("--json")[0][0])
+    assert [line["conversation_id"] for line in found][::2] == [TEAM.hex(), OTHER.hex()]
+    assert inbox()[0][0].endswith("in one") and "abababab" in inbox()[0][0]
+
+
+@pytest.mark.parametrize("to", [("send", BOB), ("group", "send", "team")])
+def test_a_text_may_come_by_standard_input(
+    vault: Vault, to: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueued: list[str] = []
+
+    def note(unit: object, kind: str, name: str, text: str) -> int:
+        enqueued.append(text)
+        raise UserError("noted")
+
+    monkeypatch.setattr("blackthorn.device.operations.send_text.enqueue", note)
+    for given, text in ((b"two\nlines\n", "two\nlines"), ("ä".encode(), "ä"), (b"-", "-")):
+        assert str(invoke(*to, "-", given=given).exception) == "noted"
+        assert enqueued.pop() == text
+    whole = b"x" * MAX_MESSAGE_BYTES + b"\n"
+    invoke(*to, "-", given=whole)
+    assert len(enqueued.pop()) == MAX_MESSAGE_BYTES
+    for given, told in ((whole + b"\n", "longer than"), (b"\xff\xfe", "not UTF-8 text")):
+        assert told in str(invoke(*to, "-", given=given).exception)
+    assert not enqueued
