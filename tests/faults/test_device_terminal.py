@@ -24,7 +24,8 @@ def test_activation_asks_for_the_passphrase_twice_and_a_change_for_both(
     """Neither the wait for the ledger nor anything else asks a third time."""
     url = deployment.add_user("bob")["url"]
     bob = deployment.person("bob", FIRST)
-    activating = TerminalCommand(bob, "activate", url)
+    activating = TerminalCommand(bob, "activate")
+    activating.answer("The code, or its URL:", url)
     activating.answer("Passphrase for this device", FIRST)
     activating.answer("The same again:", FIRST)
     assert activating.end() == 0, activating.shown
