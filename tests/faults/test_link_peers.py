@@ -36,6 +36,20 @@ def test_both_ends_see_one_binding_and_no_two_connections_share_one(tmp_path: Pa
     run(scene())
 
 
+def test_the_link_accepts_by_a_transport_that_recovers(tmp_path: Path) -> None:
+    """picows' own transport keeps failing once descriptors ran out; the event loop's does not."""
+
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            await server.open(server.devices[0], resume=False)
+            (session,) = server.dispatcher._connections._sessions
+            below = session._wire._transport.underlying_transport
+            assert type(below).__module__.partition(".")[0] == "uvloop"
+            assert server.server.listening
+
+    run(scene())
+
+
 def test_another_key_is_a_hard_stop_before_a_byte_is_sent(tmp_path: Path) -> None:
     """In the middle stands somebody with a certificate of his own and records all he is told."""
     false = initialise(tmp_path / "false", "acme.example", {})

@@ -12,7 +12,6 @@ import socket
 import ssl
 import time
 from collections.abc import Generator
-from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -25,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from blackthorn.edges.connection_limits import client_key
 from blackthorn.edges.http import limits
 from blackthorn.edges.http.answers import answer_error
+from blackthorn.edges.listening import is_listening
 from blackthorn.errors import BlackthornError, UnavailableError
 from blackthorn.server.counters import Histogram
 
@@ -113,6 +113,11 @@ class HttpServer:
         self._task = task
         self.port: Final = port
 
+    @property
+    def listening(self) -> bool:
+        """Whether clients can connect."""
+        return not self._task.done() and all(map(is_listening, self._server.servers))
+
     async def close(self) -> None:
         """Refuse new connections and close all."""
         self._server.should_exit = True
@@ -158,7 +163,6 @@ async def serve_http(
         if (error := task.exception()) is not None:
             raise error
         raise UnavailableError(f"{what} has ended before it served {host}:{port}")
-    task.add_done_callback(partial(_report_end, server, what))
     return HttpServer(server, task, int(listening.getsockname()[1]))
 
 
@@ -171,14 +175,6 @@ def _timed(app: ASGIApp, seconds: Histogram) -> ASGIApp:
             seconds.since(begun)
 
     return timed
-
-
-def _report_end(server: _Server, what: str, task: asyncio.Task[None]) -> None:
-    """Report to the event loop's handler a server that ends unexpectedly."""
-    if not server.should_exit and not task.cancelled():
-        error = task.exception() or UnavailableError(f"{what} has stopped serving")
-        context = {"message": "an HTTP server has ended", "exception": error, "work": what}
-        task.get_loop().call_exception_handler(context)
 
 
 def _listen(what: str, host: str, port: int) -> socket.socket:

@@ -13,6 +13,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 
 from blackthorn.edges.connection_limits import client_key
 from blackthorn.edges.link import limits as edges_link_limits
+from blackthorn.edges.listening import is_listening
 from blackthorn.edges.tls import ServerTls, binding_of
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.link import limits as link_limits
@@ -119,6 +120,11 @@ class LinkServer:
         self._day = 0
         self._timer = loop.call_soon(self._tick)
         self.port: int = server.sockets[0].getsockname()[1]
+
+    @property
+    def listening(self) -> bool:
+        """Whether devices can connect."""
+        return is_listening(self._server)
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, Share, client_key
+from blackthorn.edges.listening import is_listening
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.gateway import MailGateway, Transaction
 from blackthorn.edges.smtp.replies import refusal
@@ -288,6 +289,11 @@ class SmtpServer:
         assert self._listener is not None  # set by `listen`
         port: int = self._listener.sockets[0].getsockname()[1]
         return port
+
+    @property
+    def listening(self) -> bool:
+        """Whether mail servers can connect."""
+        return self._listener is not None and is_listening(self._listener)
 
     async def listen(self, host: str, port: int) -> None:
         """Start to accept connections."""

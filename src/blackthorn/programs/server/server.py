@@ -19,9 +19,10 @@ import structlog
 import uvloop
 
 from blackthorn.edges.link.server import serve_link
+from blackthorn.edges.listening import LISTENING_SECONDS, check_listening, is_listening
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.tls import ServerTls, server_tls
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError
 from blackthorn.programs import log
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
@@ -46,7 +47,7 @@ def serve(path: Path) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises UserError, StorageError or UnavailableError when the server cannot start, and
-    StorageError when the disk made it stop.
+    StorageError when the disk made it stop, UnavailableError when a listener ended.
     """
     begun = time.monotonic()
     os.umask(0o077)
@@ -75,15 +76,15 @@ def serve(path: Path) -> None:
 
 async def _run(
     folder: ServerFolder, settings: Configuration, database: Database, tls: ServerTls, begun: float
-) -> StorageError | None:
+) -> BlackthornError | None:
     """Listen, wait for a reason to stop, drain; returns the reason if it was a failure."""
     loop = asyncio.get_running_loop()
     counters = Counters()
     faults = log.FaultLog(counters)
     loop.set_exception_handler(faults.handle)
-    stop: asyncio.Future[StorageError | None] = loop.create_future()
+    stop: asyncio.Future[BlackthornError | None] = loop.create_future()
 
-    def end(reason: StorageError | None) -> None:
+    def end(reason: BlackthornError | None) -> None:
         if not stop.done():
             stop.set_result(reason)
 
@@ -117,6 +118,13 @@ async def _run(
         purging = partial(purge_and_rest, writer, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
+        listeners = {
+            "the link": lambda: link.listening,
+            "SMTP": lambda: smtp.listening,
+            "the ledger": lambda: ledger.listening,
+            "operations HTTP": lambda: is_listening(operations),
+        }
+        server.tasks.every(LISTENING_SECONDS, "listeners", partial(check_listening, listeners, end))
         stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
         gc.freeze()  # start-up's objects stay
         logger = structlog.get_logger()

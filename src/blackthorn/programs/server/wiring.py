@@ -12,6 +12,7 @@ from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame, LeafChanged
 from blackthorn.ports.parcels import FirstSeq
+from blackthorn.programs.log import LineLimit
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step, make_closures
 from blackthorn.programs.server.configuration import Configuration
@@ -51,9 +52,6 @@ from blackthorn.storage.sqlite.writer import ThreadWriter
 GAG_SECONDS = 5
 """Period of the check for ended gags."""
 
-WARN_SECONDS = 60
-"""Minimum time between two warnings of a kind, so that strangers cannot fill the log."""
-
 
 class SystemClock:
     """`ports.clock.Clock` of the machine."""
@@ -87,7 +85,7 @@ class Server:
         self._writer = writer
         self._reader = reader
         self._clock = SystemClock()
-        self._warned: dict[str, float] = {}
+        self._lines = LineLimit()
         self._cache = EnterpriseCache(reader)
         self.mail_service = MailService(
             writer=writer,
@@ -223,10 +221,8 @@ class Server:
             self.dispatcher.exit_changed()
 
     def _warn(self, event: str) -> None:
-        """Log a warning with the count of refusals, each kind at most once a minute."""
-        now = self._clock.monotonic()
-        if now - self._warned.get(event, -WARN_SECONDS) >= WARN_SECONDS:
-            self._warned[event] = now
+        """Log a warning with the count of refusals, at most one of a kind a minute."""
+        if self._lines.due(event):
             structlog.get_logger().warning(event, refused=self.counters.activations_refused)
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:

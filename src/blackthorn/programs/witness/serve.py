@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,12 @@ import uvloop
 from blackthorn.audit.fork_evidence import fork_evidence
 from blackthorn.edges.http.server import serve_http
 from blackthorn.edges.http.witness import witness_app
+from blackthorn.edges.listening import LISTENING_SECONDS, check_listening
+from blackthorn.errors import UnavailableError
 from blackthorn.programs import entry, log
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.witness.witness import Examine, Witness
+from blackthorn.server.counters import Counters
 from blackthorn.storage.files.anchor import Anchor
 from blackthorn.storage.files.evidence import EvidenceFolder
 from blackthorn.storage.files.witness import WitnessFolder
@@ -58,12 +63,13 @@ def serve(
 
 async def _run(witness: Witness, host: str, port: int, *, with_parent: bool) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log.log_fault)
-    stop: asyncio.Future[None] = loop.create_future()
+    counters = Counters()
+    loop.set_exception_handler(log.FaultLog(counters).handle)
+    stop: asyncio.Future[UnavailableError | None] = loop.create_future()
 
-    def end() -> None:
+    def end(reason: UnavailableError | None = None) -> None:
         if not stop.done():
-            stop.set_result(None)
+            stop.set_result(reason)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
@@ -73,8 +79,13 @@ async def _run(witness: Witness, host: str, port: int, *, with_parent: bool) -> 
         sys.stdout.write(json.dumps({"port": server.port}) + "\n")
         sys.stdout.flush()
     structlog.get_logger().info("ready", witness_port=server.port)
+    listeners = {"the witness": lambda: server.listening}
     try:
-        await stop
+        async with Supervisor(counters) as tasks:
+            check = partial(check_listening, listeners, end)
+            tasks.every(LISTENING_SECONDS, "listener", check)
+            if failure := await stop:
+                raise failure
     finally:
         await server.close()
 
