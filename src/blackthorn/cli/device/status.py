@@ -7,20 +7,15 @@ from blackthorn.cli.device.exit_notices import document as notice_document
 from blackthorn.cli.device.outcomes import failure_document
 from blackthorn.cli.times import rfc3339
 from blackthorn.ports.device_store import CheckpointRecord
+from blackthorn.programs.device import status as device_status
 from blackthorn.programs.device.program import DeviceProgram
-from blackthorn.programs.device.status import (
-    DeviceStatus,
-    LedgerStatus,
-    cosignature_times,
-    own_witnesses,
-)
 from blackthorn.tlog.verify import NO_QUORUM, Policy
 
 GOOD = "good"
 """The `connection` of a device whose server has answered."""
 
 
-def document(program: DeviceProgram, status: DeviceStatus) -> dict[str, Any]:
+def document(program: DeviceProgram, status: device_status.DeviceStatus) -> dict[str, Any]:
     opened, vault = program.opened, status.vault
     shown: dict[str, Any] = {
         "address": opened.keys.address,
@@ -44,7 +39,7 @@ def document(program: DeviceProgram, status: DeviceStatus) -> dict[str, Any]:
     return shown
 
 
-def _ledger(ledger: LedgerStatus) -> dict[str, Any]:
+def _ledger(ledger: device_status.LedgerStatus) -> dict[str, Any]:
     newest = ledger.newest
     return {
         "standing": _standing(ledger),
@@ -57,7 +52,7 @@ def _ledger(ledger: LedgerStatus) -> dict[str, Any]:
     }
 
 
-def _standing(ledger: LedgerStatus) -> str:
+def _standing(ledger: device_status.LedgerStatus) -> str:
     """This device's state in its user's identity chain."""
     if ledger.reset_ms is not None:
         until = rfc3339(ledger.reset_ms)
@@ -70,7 +65,7 @@ def _standing(ledger: LedgerStatus) -> str:
 def _cosigned(newest: CheckpointRecord | None, policy: Policy) -> str:
     if newest is None:
         return "never"
-    times = cosignature_times(newest, policy)
+    times = device_status.cosignature_times(newest, policy)
     if times is None:
         return "not by the witnesses that are trusted now"
     shown = (f"{key} at {rfc3339(at_s * 1000)}" for key, at_s in times.items())
@@ -81,7 +76,7 @@ def witnesses(policy: Policy) -> str:
     """The required witnesses, and whether they are the operator's own."""
     if policy.quorum == NO_QUORUM:
         return "none: the server's operator can show different ledgers to different people"
-    own = own_witnesses(policy)
+    own = device_status.own_witnesses(policy)
     shown = [witness.key.name for witness in policy.witnesses if witness.name not in own]
     shown += ["one under the server's own roof"] if own else []
     warning = "; none elsewhere is needed" if policy.satisfied_by(own) else ""

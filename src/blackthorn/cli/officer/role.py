@@ -4,17 +4,10 @@ from typing import Annotated, Any
 
 from typer import Argument, Option, Typer
 
+from blackthorn.cli import options as cli_options
 from blackthorn.cli import terminal
 from blackthorn.cli.officer import decide, generate, officer_keys, options, show
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.options import (
-    DeviceOptions,
-    DirectoryOption,
-    JsonOption,
-    on_device,
-    parameter,
-    parse_addresses,
-)
 from blackthorn.errors import UserError
 from blackthorn.governance import officer_requests as forms
 from blackthorn.governance.transitions import Role
@@ -33,7 +26,7 @@ def _new_id() -> str:
 
 def open_(
     addresses: Annotated[list[str], Argument(metavar="ADDRESS ADDRESS", help="The two founders.")],
-    directory: DirectoryOption,
+    directory: cli_options.DirectoryOption,
 ) -> None:
     """On the server's host, once: name the two people who may found the officers.
 
@@ -45,7 +38,7 @@ def open_(
     from blackthorn.storage.files.server import ServerFolder
     from blackthorn.storage.sqlite.stores.cases import open_founding
 
-    people = parse_addresses(addresses)
+    people = cli_options.parse_addresses(addresses)
     if len(set(people)) != 2:
         raise UserError("name two different people: nobody decides alone")
     configuration.load(directory, os.environ)
@@ -69,7 +62,7 @@ address. Compare your identities in person before (blackthorn verify): these key
 
 def _found(call: Invocation) -> None:
     device, decisions = call.open()
-    (other,) = parse_addresses([call.values["other"]])
+    (other,) = cli_options.parse_addresses([call.values["other"]])
     me = device.opened.keys.address
     if other == me:
         raise UserError("name the other person: nobody founds alone")
@@ -104,7 +97,7 @@ the server's word.
 
 def _appoint(call: Invocation) -> None:
     device, decisions = call.open()
-    (address,) = parse_addresses([call.values["address"]])
+    (address,) = cli_options.parse_addresses([call.values["address"]])
     keys = officer_keys.person_keys(device, address, call.values["device_name"])
     officers = decisions.cases.officers
     request = forms.appoint_request(
@@ -127,8 +120,8 @@ def _dismiss(call: Invocation) -> None:
     decide.decide(device, decisions, request, call.output)
 
 
-@on_device
-def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
+@cli_options.on_device
+def list_officers(at: cli_options.DeviceOptions, json: cli_options.JsonOption = False) -> None:
     """List the officers with their roles, and the pending decision."""
     device, decisions = options.open_decisions(at)
     mine = decisions.officer_with(device.opened.keys.signing.public)
@@ -165,10 +158,10 @@ def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
 
 
 def _argument(name: str, metavar: str, text: str) -> Any:
-    return parameter(name, Annotated[str, Argument(metavar=metavar, help=text)])
+    return cli_options.parameter(name, Annotated[str, Argument(metavar=metavar, help=text)])
 
 
-_DEVICE = parameter(
+_DEVICE = cli_options.parameter(
     "device_name",
     Annotated[
         str | None,
@@ -177,7 +170,7 @@ _DEVICE = parameter(
     None,
 )
 *_OTHERS, _LAST = Role
-_ROLES = parameter(
+_ROLES = cli_options.parameter(
     "roles",
     Annotated[
         list[str],

@@ -9,14 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.demo.replay_2015.crowd import (
-    MAILS,
-    MARKETS,
-    MESSAGES,
-    Population,
-    Workers,
-    in_batches,
-)
+from blackthorn.demo.replay_2015 import crowd as crowds
 from blackthorn.demo.replay_2015.exit import MARKET, Exit
 from blackthorn.demo.replay_2015.export import ExportTask, make_export
 from blackthorn.demo.replay_2015.people import open_parcels
@@ -46,7 +39,7 @@ class Responses:
     """`moved` are the addresses now in another market."""
 
     exit: Exit
-    crowd: Population
+    crowd: crowds.Population
     moved: list[str] = field(default_factory=list)
     exported_mails: int = 0
     exported_messages: int = 0
@@ -62,7 +55,7 @@ class Responses:
     def _tell(self, people: Sequence[str], what: str, values: Sequence[str] | None = None) -> None:
         """Report an action as the users' devices do. Raises SecurityError when one is refused."""
         given = values or [""] * len(people)
-        for group in in_batches(zip(people, given, strict=True), _BATCH):
+        for group in crowds.in_batches(zip(people, given, strict=True), _BATCH):
             errors: list[BlackthornError | None] = []
             for name, value in group:
                 self.world.notices.note(Address(name), what, value, errors.append)
@@ -88,11 +81,11 @@ class Responses:
         self._tell(chosen, "forward", values)
 
     def export(
-        self, readers: Sequence[str], workers: Workers, folder: Path, advance: Advance
+        self, readers: Sequence[str], workers: crowds.Workers, folder: Path, advance: Advance
     ) -> None:
         """Some users export; the first export is also written to disk."""
         chosen = self._some(readers, EXPORTED)
-        for group in in_batches(workers.map(make_export, self._tasks(chosen)), _BATCH):
+        for group in crowds.in_batches(workers.map(make_export, self._tasks(chosen)), _BATCH):
             self.exported_mails += sum(each.counts.mails for each in group)
             self.exported_messages += sum(each.counts.messages for each in group)
             self._tell([each.address for each in group], "exported")
@@ -126,7 +119,7 @@ class Responses:
         world = self.world
         self.moved = self._some(readers, MOVED)
         for number, name in enumerate(self.moved):
-            target = MARKETS[number % len(MARKETS)]
+            target = crowds.MARKETS[number % len(crowds.MARKETS)]
             before = self._chain(name)
             step = MoveUser(Address(name), target, _ROWS)
             while world.write(step) != [True]:
@@ -135,7 +128,7 @@ class Responses:
                 raise SecurityError(f"the chain of {name} was changed by the move")
             self.check_opens(name)
             advance(1)
-        for group in in_batches(self.moved, _BATCH):
+        for group in crowds.in_batches(self.moved, _BATCH):
             now_ms, numbers = world.clock.now_ms, [world.number(name) for name in group]
             world.write(*(NoteAct(each, self.exit.id, "moved", "", now_ms) for each in numbers))
 
@@ -147,6 +140,6 @@ class Responses:
             open_mail(sealed, Secret(person.openpgp))
         parcels = self.world.waiting_parcels(name) if person.group else []
         texts = open_parcels(person.group, parcels, self.world.clock.now_ms) if parcels else []
-        if len(mails) < MAILS or (person.group and len(texts) < MESSAGES):
+        if len(mails) < crowds.MAILS or (person.group and len(texts) < crowds.MESSAGES):
             raise SecurityError(f"{name} has lost mail or messages")
         return len(mails) + len(texts)

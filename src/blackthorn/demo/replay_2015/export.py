@@ -14,16 +14,8 @@ from typing import Final
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
 from blackthorn.demo.replay_2015.people import open_parcels
+from blackthorn.device.export import manifest as manifests
 from blackthorn.device.export.export import CHAIN, ExportMail, ExportSink, build
-from blackthorn.device.export.manifest import (
-    MANIFEST,
-    SIGNATURE,
-    Manifest,
-    Problem,
-    decode_chain,
-    decode_manifest,
-    verify_signature,
-)
 from blackthorn.device.export.messages import ExportConversation, ExportMessage
 from blackthorn.device.export.vcard import ExportContact
 from blackthorn.errors import SecurityError
@@ -50,7 +42,7 @@ class ExportTask:
     now_ms: int
 
 
-def make_export(task: ExportTask, sink: ExportSink | None = None) -> Manifest:
+def make_export(task: ExportTask, sink: ExportSink | None = None) -> manifests.Manifest:
     """Build and verify an export; its manifest. Raises SecurityError.
 
     With a `sink` the files go there and are not verified.
@@ -60,8 +52,10 @@ def make_export(task: ExportTask, sink: ExportSink | None = None) -> Manifest:
     memory = _Memory()
     build(_Source(task), memory)
     files = {path: file.getvalue() for path, file in memory.files.items()}
-    manifest = decode_manifest(files[MANIFEST])
-    verify_signature(files[MANIFEST], files[SIGNATURE], decode_chain(files[CHAIN]))
+    manifest = manifests.decode_manifest(files[manifests.MANIFEST])
+    manifests.verify_signature(
+        files[manifests.MANIFEST], files[manifests.SIGNATURE], manifests.decode_chain(files[CHAIN])
+    )
     for entry in manifest.files:
         if hashlib.sha256(files[entry.path]).hexdigest() != entry.sha256:
             raise SecurityError(f"{entry.path} of {task.address} is not as its manifest says")
@@ -119,5 +113,5 @@ class _Source:
     def contacts(self) -> Iterable[ExportContact]:
         return ()
 
-    def problems(self) -> Iterable[Problem]:
+    def problems(self) -> Iterable[manifests.Problem]:
         return ()

@@ -14,13 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.conversations import key_packages, limits
-from blackthorn.device.core.group_metadata import (
-    DIRECT,
-    GROUP,
-    SELF,
-    GroupMetadata,
-    read_group_metadata,
-)
+from blackthorn.device.core import group_metadata
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.history import add_event
 from blackthorn.device.core.members import (
     Identity,
@@ -93,7 +88,10 @@ def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:
 
 
 def create(
-    unit: UnitOfWork, metadata: GroupMetadata, name: str, packages: Sequence[VerifiedKeyPackage]
+    unit: UnitOfWork,
+    metadata: group_metadata.GroupMetadata,
+    name: str,
+    packages: Sequence[VerifiedKeyPackage],
 ) -> tuple[Conversation, bytes]:
     """A new conversation with the owners of `packages`, and the Welcome for them.
 
@@ -118,7 +116,7 @@ def create(
     return conversation, made.welcome
 
 
-def _record(group: Group, metadata: GroupMetadata, name: str) -> ConversationRecord:
+def _record(group: Group, metadata: group_metadata.GroupMetadata, name: str) -> ConversationRecord:
     return ConversationRecord(
         group.group_id, metadata.kind, name, metadata.created_ms, ACTIVE, group.epoch, 0, b""
     )
@@ -129,7 +127,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, validate=validate)
-    metadata = read_group_metadata(group.group_context_extensions)
+    metadata = group_metadata.read_group_metadata(group.group_context_extensions)
     metadata = replace(metadata, created_ms=min(metadata.created_ms, unit.now_ms))
     name = _name(unit, metadata, group)
     if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
@@ -169,7 +167,7 @@ def _own_private(unit: UnitOfWork, welcome: bytes) -> tuple[KeyPackagePrivate, b
     raise InvalidWelcome("the Welcome is for a key package that this device does not have")
 
 
-def _name(unit: UnitOfWork, metadata: GroupMetadata, group: Group) -> str:
+def _name(unit: UnitOfWork, metadata: group_metadata.GroupMetadata, group: Group) -> str:
     """The name of a joined conversation. Raises InvalidWelcome for unexpected members."""
     if metadata.kind == GROUP:
         return metadata.name
@@ -291,8 +289,8 @@ def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCom
             kind = "a direct conversation" if record.kind == DIRECT else "one user's own devices"
             raise InvalidCommit(f"somebody else was to be added to {kind}")
     if staged.next is not None:
-        before = read_group_metadata(conversation.group.group_context_extensions)
-        if read_group_metadata(staged.next.context.extensions) != before:
+        before = group_metadata.read_group_metadata(conversation.group.group_context_extensions)
+        if group_metadata.read_group_metadata(staged.next.context.extensions) != before:
             raise InvalidCommit("the metadata of a conversation does not change")
 
 

@@ -10,20 +10,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from blackthorn.device.export import manifest as manifests
 from blackthorn.device.export import mbox as export_mbox
 from blackthorn.device.export import messages as export_messages
 from blackthorn.device.export import pages as export_pages
 from blackthorn.device.export import vcard
-from blackthorn.device.export.manifest import (
-    MANIFEST,
-    SIGNATURE,
-    Counts,
-    FileEntry,
-    Manifest,
-    Problem,
-    encode_manifest,
-    signed,
-)
 from blackthorn.device.export.messages import ExportConversation, clean
 from blackthorn.device.export.vcard import ExportContact
 from blackthorn.identity.keys import SigningKeys
@@ -66,7 +57,7 @@ class ExportSource(Protocol):
     def mails(self) -> Iterable[ExportMail]: ...
     def conversations(self) -> Iterable[ExportConversation]: ...
     def contacts(self) -> Iterable[ExportContact]: ...
-    def problems(self) -> Iterable[Problem]: ...
+    def problems(self) -> Iterable[manifests.Problem]: ...
 
 
 class ExportFile(Protocol):
@@ -85,7 +76,7 @@ Progress = Callable[[str, int], None]
 
 def build(
     source: ExportSource, sink: ExportSink, progress: Progress = lambda kind, done: None
-) -> Manifest:
+) -> manifests.Manifest:
     """Write the whole export; its manifest. Raises the errors of source and sink."""
     return _Build(source, sink, progress).run()
 
@@ -101,8 +92,8 @@ class _Hashed:
         self._hash.update(data)
         self._size += len(data)
 
-    def entry(self, path: str) -> FileEntry:
-        return FileEntry(path, self._size, self._hash.hexdigest())
+    def entry(self, path: str) -> manifests.FileEntry:
+        return manifests.FileEntry(path, self._size, self._hash.hexdigest())
 
 
 class _Build:
@@ -110,10 +101,10 @@ class _Build:
         self._source = source
         self._sink = sink
         self._progress = progress
-        self._files: list[FileEntry] = []
-        self._problems: list[Problem] = []
+        self._files: list[manifests.FileEntry] = []
+        self._problems: list[manifests.Problem] = []
 
-    def run(self) -> Manifest:
+    def run(self) -> manifests.Manifest:
         source = self._source
         mails = self._mails()
         listed = self._conversations()
@@ -123,9 +114,10 @@ class _Build:
             self._write(f"{KEYS}-{number:03}.asc", [key])
         self._write(CHAIN, [source.chain])
         self._problems += [
-            Problem(clean(problem.item), clean(problem.reason)) for problem in source.problems()
+            manifests.Problem(clean(problem.item), clean(problem.reason))
+            for problem in source.problems()
         ]
-        counts = Counts(
+        counts = manifests.Counts(
             mails=mails,
             conversations=len(listed),
             messages=sum(entry.messages for entry in listed),
@@ -138,13 +130,15 @@ class _Build:
         self._write(README, export_pages.readme(pages))
         return self._finish(counts)
 
-    def _finish(self, counts: Counts) -> Manifest:
+    def _finish(self, counts: manifests.Counts) -> manifests.Manifest:
         files = sorted(self._files, key=lambda file: file.path)
         source = self._source
-        manifest = Manifest(source.address, source.created_ms, counts, self._problems, files)
-        encoded = encode_manifest(manifest)
-        self._write(MANIFEST, [encoded])
-        self._write(SIGNATURE, [signed(encoded, source.signing)])
+        manifest = manifests.Manifest(
+            source.address, source.created_ms, counts, self._problems, files
+        )
+        encoded = manifests.encode_manifest(manifest)
+        self._write(manifests.MANIFEST, [encoded])
+        self._write(manifests.SIGNATURE, [manifests.signed(encoded, source.signing)])
         return manifest
 
     def _write(self, path: str, pieces: Iterable[bytes]) -> None:
@@ -160,7 +154,9 @@ class _Build:
             mbox = _Hashed(opened)
             for mail in self._source.mails():
                 if mail.content is None:
-                    self._problems.append(Problem(f"mail {mail.uid}", clean(mail.problem)))
+                    self._problems.append(
+                        manifests.Problem(f"mail {mail.uid}", clean(mail.problem))
+                    )
                     continue
                 self._write(mail_path(mail.uid), [mail.content])
                 for piece in export_mbox.entry(mail.content, mail.sender, mail.received_ms):

@@ -17,18 +17,8 @@ from blackthorn.device.operations import limits, prepared
 from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, finish
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
+from blackthorn.identity import statements
 from blackthorn.identity.chain import VerifiedChain, next_statement
-from blackthorn.identity.statements import (
-    Body,
-    Cancel,
-    DeviceInfo,
-    RevokeDevice,
-    SetOpenPGP,
-    SetRecovery,
-    SignedStatement,
-    decode,
-    make,
-)
 from blackthorn.link.frames import StatementStored, SubmitStatement
 from blackthorn.ports.device_store import MailKeyRecord, OutboxRecord
 
@@ -70,7 +60,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
         if body is None:
             return NothingToDo()
         draft = next_statement(chain, body, unit.now_ms)
-        signed = make(draft, [(unit.me.device, unit.keys.signing)]).encode()
+        signed = statements.make(draft, [(unit.me.device, unit.keys.signing)]).encode()
         self._update(unit, row, signed=signed)
         return SubmitStatement(row.number, signed, self.certificate)
 
@@ -80,7 +70,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
             return ""
         if not answer.refusal:
             return self._done(unit, row)
-        chain, statement = local_chain.own(unit), decode(self.signed).statement
+        chain, statement = local_chain.own(unit), statements.decode(self.signed).statement
         if chain is not None and chain.seq >= statement.seq:
             if chain.hash_of(statement.seq) == statement.hash:
                 return self._done(unit, row)
@@ -103,7 +93,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
     def _done(self, unit: UnitOfWork, row: OutboxRecord) -> str:
         finish(unit, row.number)
         chain = local_chain.own(unit)
-        if chain is None or chain.seq < decode(self.signed).statement.seq:
+        if chain is None or chain.seq < statements.decode(self.signed).statement.seq:
             local_chain.stored(unit, self.signed)
         return ""
 
@@ -115,24 +105,26 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
         return FailureText("not stated:", self.what)
 
 
-def enqueue(unit: UnitOfWork, what: str, body: Body, certificate: bytes = b"") -> int:
+def enqueue(unit: UnitOfWork, what: str, body: statements.Body, certificate: bytes = b"") -> int:
     return ChangeChain(what, encode_body(body), certificate).enqueue(unit)
 
 
-def enqueue_signed(unit: UnitOfWork, what: str, signed: SignedStatement) -> int:
+def enqueue_signed(unit: UnitOfWork, what: str, signed: statements.SignedStatement) -> int:
     """Enqueue a statement that another device has signed too; the number of its row."""
     body = encode_body(signed.statement.body)
     return ChangeChain(what, body, signed=signed.encode(), fixed=True).enqueue(unit)
 
 
-def enqueue_revocation(unit: UnitOfWork, device: DeviceInfo, reason: str) -> int:
+def enqueue_revocation(unit: UnitOfWork, device: statements.DeviceInfo, reason: str) -> int:
     """Enqueue the revocation of another of the user's devices. Raises UserError."""
     chain = known_chain(unit)
     if device.id == unit.me.device:
         raise UserError("this device cannot revoke itself: do it from another one")
     if chain.device(device.id) is None:
         raise UserError(f"{device.name} is not among your devices (any more)")
-    return enqueue(unit, f"the revocation of {device.name}", RevokeDevice(device.id, reason, 0))
+    return enqueue(
+        unit, f"the revocation of {device.name}", statements.RevokeDevice(device.id, reason, 0)
+    )
 
 
 def enqueue_cancel(unit: UnitOfWork) -> int:
@@ -140,7 +132,7 @@ def enqueue_cancel(unit: UnitOfWork) -> int:
     pending = known_chain(unit).pending
     if pending is None:
         raise UserError("no reset of your identity waits")
-    return enqueue(unit, "the cancel of the reset", Cancel(pending.seq))
+    return enqueue(unit, "the cancel of the reset", statements.Cancel(pending.seq))
 
 
 def enqueue_mail_key(unit: UnitOfWork, record: MailKeyRecord) -> int:
@@ -161,16 +153,22 @@ def known_chain(unit: UnitOfWork) -> VerifiedChain:
     return chain
 
 
-def _still_wanted(unit: UnitOfWork, chain: VerifiedChain, body: Body) -> Body | None:
+def _still_wanted(
+    unit: UnitOfWork, chain: VerifiedChain, body: statements.Body
+) -> statements.Body | None:
     """The body to state now, or None when its purpose is already fulfilled."""
     match body:
-        case RevokeDevice(device, reason, _):
-            return None if chain.device(device) is None else RevokeDevice(device, reason, chain.seq)
-        case SetRecovery(keys):
+        case statements.RevokeDevice(device, reason, _):
+            return (
+                None
+                if chain.device(device) is None
+                else statements.RevokeDevice(device, reason, chain.seq)
+            )
+        case statements.SetRecovery(keys):
             return None if chain.recovery == keys else body
-        case Cancel(seq):
+        case statements.Cancel(seq):
             return body if chain.pending is not None and chain.pending.seq == seq else None
-        case SetOpenPGP():
+        case statements.SetOpenPGP():
             due = mail_keys.renewal_due(unit.records, chain, unit.me.device)
             return body if due or chain.openpgp is None else None
     return body

@@ -13,15 +13,8 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import failures, limits
+from blackthorn.device.operations import prepared as forms
 from blackthorn.device.operations.operation import finish
-from blackthorn.device.operations.prepared import (
-    COMMITS,
-    KeyPackageClaim,
-    PreparedPosting,
-    claim_of,
-    decode_prepared,
-    encode,
-)
 from blackthorn.device.operations.table import operation_of
 from blackthorn.ids import Address
 from blackthorn.link.codes import Code
@@ -56,15 +49,15 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
     without = sorted(set(answer.without) - {unit.me.address})
     if without:
         return fail(unit, row, f"{', '.join(without)} has no activated device yet")
-    before = claim_of(row)
+    before = forms.claim_of(row)
     fresh = [package for package in answer.claimed if package.address not in before.answered]
     answered = {package.address for package in fresh} | set(answer.without)
     if not answered & set(operation_of(row).claims(unit)):
         return fail(unit, row, "the server returned no key packages")
-    total = KeyPackageClaim(
+    total = forms.KeyPackageClaim(
         before.packages + fresh, sorted({*before.answered, *answered}), before.tries
     )
-    return unit.records.outbox.update(replace(row, packages=encode(total)))
+    return unit.records.outbox.update(replace(row, packages=forms.encode(total)))
 
 
 def accepted(unit: UnitOfWork, posting: bytes) -> None:
@@ -72,8 +65,8 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
     row = unit.records.outbox.by_posting(posting)
     if row is None or row.prepared is None:
         return
-    operation, prepared = operation_of(row), decode_prepared(row.prepared)
-    if prepared.sort in COMMITS:
+    operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
+    if prepared.sort in forms.COMMITS:
         conversations.merge_own(unit, unit.open(prepared.conversation))
     if prepared.sort == "clearing":
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
@@ -93,7 +86,7 @@ def refused(unit: UnitOfWork, row: OutboxRecord, code: str, text: str) -> Outbox
         return None
     if code in RETRIED:
         return _retried(unit, replace(row, problem=text))
-    operation, prepared = operation_of(row), decode_prepared(row.prepared)
+    operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
     _undo(unit, prepared, code)
     if code == Code.RECIPIENT_UNKNOWN and not operation.has_another_way(unit, prepared):
         if not _ledger_may_show(unit, row.number):
@@ -113,13 +106,13 @@ def _retried(unit: UnitOfWork, row: OutboxRecord) -> OutboxRecord:
     return row
 
 
-def _undo(unit: UnitOfWork, prepared: PreparedPosting, code: str) -> None:
+def _undo(unit: UnitOfWork, prepared: forms.PreparedPosting, code: str) -> None:
     if prepared.sort == "creation" and code == Code.RECIPIENT_UNKNOWN:
         # An earlier copy may have been accepted before the device went: read what answers it.
         conversations.mark_stale(unit.open(prepared.conversation))
     elif prepared.sort == "creation":
         unit.drop(prepared.conversation)
-    elif prepared.sort in COMMITS:
+    elif prepared.sort in forms.COMMITS:
         unit.open(prepared.conversation).group.discard_pending()
 
 
@@ -150,7 +143,7 @@ def members_behind(unit: UnitOfWork, row: OutboxRecord) -> list[Address]:
     """The users in the conversation of a row's posting."""
     if row.prepared is None:
         return []
-    record = unit.records.conversations.get(decode_prepared(row.prepared).conversation)
+    record = unit.records.conversations.get(forms.decode_prepared(row.prepared).conversation)
     return addresses(unit.open(record.id).group.members) if record is not None else []
 
 
@@ -161,7 +154,7 @@ def retract_commit(unit: UnitOfWork, conversation: Conversation) -> None:
     for row in unit.records.outbox.all():
         if row.prepared is None:
             continue
-        prepared = decode_prepared(row.prepared)
-        if prepared.sort in COMMITS and prepared.conversation == conversation.record.id:
+        prepared = forms.decode_prepared(row.prepared)
+        if prepared.sort in forms.COMMITS and prepared.conversation == conversation.record.id:
             why = "another change came first"
             unit.records.outbox.update(replace(row, posting=None, prepared=None, problem=why))

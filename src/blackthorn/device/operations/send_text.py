@@ -11,23 +11,15 @@ from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import create_group, postings
+from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
-from blackthorn.device.operations.operation import (
-    AlarmScope,
-    ClaimRequest,
-    FailureText,
-    HopelessError,
-    Operation,
-    claim_again,
-    name_of,
-)
 from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
 
 
-class SendText(Operation, frozen=True, tag="text"):
+class SendText(base.Operation, frozen=True, tag="text"):
     """One text to one conversation.
 
     `message` is the id of its history line. `conversation` and `count` are empty before the first
@@ -46,24 +38,24 @@ class SendText(Operation, frozen=True, tag="text"):
 
     @property
     def target(self) -> bytes:
-        return name_of(self.kind, self.name)
+        return base.name_of(self.kind, self.name)
 
     @property
     def history_line(self) -> bytes:
         return self.message
 
-    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
+    def alarm_scope(self, unit: UnitOfWork) -> base.AlarmScope:
         if self.kind == DIRECT:
-            return AlarmScope.of(unit, [self.name], in_group=False)
+            return base.AlarmScope.of(unit, [self.name], in_group=False)
         record = unit.records.conversations.get(self.group) if self.group else None
         members = [] if record is None else addresses(unit.open(record.id).group.members)
-        return AlarmScope.of(unit, members, in_group=True)
+        return base.AlarmScope.of(unit, members, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
         """A first text to a person creates the conversation."""
         return [self.name, unit.me.address] if self.kind == DIRECT else []
 
-    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | base.ClaimRequest:
         """Seal the text; before that remove revoked devices or create the conversation."""
         conversation = self._conversation(unit)
         if conversation is not None:
@@ -76,10 +68,10 @@ class SendText(Operation, frozen=True, tag="text"):
         users, claim = self.claims(unit), claim_of(row)
         missing = claim.missing(users)
         if missing:
-            return ClaimRequest(missing)
+            return base.ClaimRequest(missing)
         packages = conversations.verify_claimed(unit, claim.packages, users)
         if absent := conversations.without_package(packages, [self.name]):
-            return claim_again(unit, row, claim, absent)
+            return base.claim_again(unit, row, claim, absent)
         metadata = GroupMetadata(DIRECT, "", unit.now_ms)
         conversation, welcome = conversations.create(unit, metadata, self.name, packages)
         return self._seal(unit, row, conversation, welcome)
@@ -90,7 +82,7 @@ class SendText(Operation, frozen=True, tag="text"):
         """
         if self.kind == GROUP:
             if not self.group:
-                raise HopelessError("the group was not made")
+                raise base.HopelessError("the group was not made")
             return postings.active(unit, self.group, "the group does not exist any more")
         if self.conversation:
             record = unit.records.conversations.get(self.conversation)
@@ -113,7 +105,7 @@ class SendText(Operation, frozen=True, tag="text"):
         count = self.count if again else record.sent + 1
         body = content.encode(content.TextContent(self.salt, self.text, self.sent_ms, count))
         if not conversations.other_devices(unit, conversation.group):
-            raise HopelessError("nobody else is in this conversation")
+            raise base.HopelessError("nobody else is in this conversation")
         message = content.message_id(body, unit.me.address, record.id, self.salt)
         prepared = postings.message(unit, conversation, body, welcome)
         sealed = msgspec.structs.replace(self, message=message, conversation=record.id, count=count)
@@ -124,7 +116,7 @@ class SendText(Operation, frozen=True, tag="text"):
         return prepared
 
     def conversation_created(
-        self, unit: UnitOfWork, row: OutboxRecord, creation: Operation, conversation: bytes
+        self, unit: UnitOfWork, row: OutboxRecord, creation: base.Operation, conversation: bytes
     ) -> None:
         """Bind a text that waited for this group to the group just created."""
         made = isinstance(creation, create_group.CreateGroup) and creation.name == self.name
@@ -147,8 +139,8 @@ class SendText(Operation, frozen=True, tag="text"):
     def given_up(self, unit: UnitOfWork) -> None:
         unit.records.history.set_standing(self.message, "failed")
 
-    def failure_text(self) -> FailureText:
-        return FailureText("not sent to", self.name, self.text[:MAX_FAILURE_TEXT_CHARS])
+    def failure_text(self) -> base.FailureText:
+        return base.FailureText("not sent to", self.name, self.text[:MAX_FAILURE_TEXT_CHARS])
 
 
 def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:

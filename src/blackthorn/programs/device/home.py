@@ -17,7 +17,7 @@ from pathlib import Path
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys, NotActivatedError
-from blackthorn.errors import DiskError, UserError
+from blackthorn.errors import DiskError, UserError, system_error
 from blackthorn.ids import Fingerprint
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.folder import DeviceFolder
@@ -63,10 +63,8 @@ class ReceiverLock:
         """Take the lock if it is free; whether this process holds it. Raises DiskError."""
         if self._descriptor is not None:
             return True
-        try:
+        with system_error(DiskError, f"cannot open {self._path}"):
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DiskError(f"cannot open {self._path}: {error.strerror}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from blackthorn import errors
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal, seal_file
 from blackthorn.device.transparency.decisions import VerifiedDecisions
-from blackthorn.errors import DiskError, SecurityError, UserError, VerificationError
 from blackthorn.governance import directives, limits, transitions
 from blackthorn.governance.package import check as package_check
 from blackthorn.governance.package.check import PackageSummary
@@ -39,19 +39,17 @@ def parse_recipient(document: bytes, name: str) -> bytes:
         except binascii.Error:
             binary = b""
         if not binary:
-            raise UserError(f"{name} is no armored OpenPGP certificate")
+            raise errors.UserError(f"{name} is no armored OpenPGP certificate")
     seal(b"", parse_certificate(binary), now=home.wall_ms() // 1000)
     return binary
 
 
 def fetch(device: program.DeviceProgram, case: str, path: Path) -> f.ProductionPart:
     """Write the package to the new file `path` (0600); its last part. Raises DiskError."""
-    try:
+    with errors.system_error(errors.DiskError, f"{path} cannot be written"):
         path.unlink(missing_ok=True)
         with atomic.new_file(path) as file:
             return run(_receive(device, case, file))
-    except OSError as error:
-        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
 
 
 async def _receive(device: program.DeviceProgram, case: str, file: BinaryIO) -> f.ProductionPart:
@@ -68,11 +66,11 @@ async def _receive(device: program.DeviceProgram, case: str, file: BinaryIO) -> 
 
 def _check_part(part: f.ProductionPart, at: int) -> None:
     if part.refusal:
-        raise UserError(part.refusal)
+        raise errors.UserError(part.refusal)
     if part.offset != at or part.total > limits.MAX_PACKAGE_BYTES:
-        raise SecurityError("the server sends another package than it should")
+        raise errors.SecurityError("the server sends another package than it should")
     if not part.data and at < part.total:
-        raise SecurityError("the server ends the package before its end")
+        raise errors.SecurityError("the server ends the package before its end")
 
 
 def check(
@@ -82,29 +80,28 @@ def check(
 
     Raises VerificationError, SecurityError.
     """
-    try:
-        with path.open("rb") as file:
-            made = package_check.summarise(read_tar(file.read))
-    except OSError as error:
-        raise DiskError(f"{path} cannot be read: {error.strerror}") from None
+    with errors.system_error(errors.DiskError, f"{path} cannot be read"), path.open("rb") as file:
+        made = package_check.summarise(read_tar(file.read))
     if made.directive != case.id:
-        raise VerificationError("P13", f"the package is of {made.directive}, not of {case.id}")
+        raise errors.VerificationError(
+            "P13", f"the package is of {made.directive}, not of {case.id}"
+        )
     named = decisions.private.get((case.id, 1), {}).get("accounts")
     if named is not None and not set(made.accounts) <= set(named):
-        raise SecurityError("the package holds accounts that the directive does not name")
+        raise errors.SecurityError("the package holds accounts that the directive does not name")
     if not set(made.categories) <= set(case.last("approve")["categories"]):
-        raise SecurityError("the package holds categories that were not approved")
+        raise errors.SecurityError("the package holds categories that were not approved")
     if (part.manifest, part.items, part.accounts_with_data) != (
         made.manifest_hash,
         made.files,
         made.with_data,
     ):
-        raise SecurityError("the package is not what the server says of it")
+        raise errors.SecurityError("the package is not what the server says of it")
     if made.with_data > directives.facts(case)["accounts"]:
-        raise SecurityError("the package holds more accounts than the directive names")
+        raise errors.SecurityError("the package holds more accounts than the directive names")
     signed = case.last("produce").get("manifest")
     if signed is not None and made.manifest_hash != signed:
-        raise SecurityError("the package is another than the one that was signed for")
+        raise errors.SecurityError("the package is another than the one that was signed for")
     return made
 
 
@@ -124,9 +121,9 @@ def keep(partial: Path, target: Path, recipient: bytes | None) -> None:
         finally:
             sealed.unlink(missing_ok=True)
     except FileExistsError:
-        raise UserError(f"{target} is there already: nothing was written") from None
+        raise errors.UserError(f"{target} is there already: nothing was written") from None
     except OSError as error:
-        raise DiskError(f"{target} cannot be written: {error.strerror}") from None
+        raise errors.DiskError(f"{target} cannot be written: {error.strerror}") from None
 
 
 def write_letter(path: Path, text: bytes) -> None:
@@ -136,6 +133,6 @@ def write_letter(path: Path, text: bytes) -> None:
             file.write(text)
     except FileExistsError:
         if path.stat().st_size != len(text) or path.read_bytes() != text:
-            raise UserError(f"{path} is there already and is another letter") from None
+            raise errors.UserError(f"{path} is there already and is another letter") from None
     except OSError as error:
-        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
+        raise errors.DiskError(f"{path} cannot be written: {error.strerror}") from None

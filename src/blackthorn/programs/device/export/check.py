@@ -13,17 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from blackthorn.device.export import limits as export_limits
+from blackthorn.device.export import manifest as manifests
 from blackthorn.device.export import mbox, messages
 from blackthorn.device.export.export import CHAIN, CONTACTS, KEYS, MBOX, mail_paths
-from blackthorn.device.export.manifest import (
-    MANIFEST,
-    SIGNATURE,
-    FileEntry,
-    Manifest,
-    decode_chain,
-    decode_manifest,
-    verify_signature,
-)
 from blackthorn.errors import DecodeError, SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device.export import limits
@@ -39,7 +31,7 @@ class ExportCheck:
     """
 
     findings: list[str] = field(default_factory=list)
-    manifest: Manifest | None = None
+    manifest: manifests.Manifest | None = None
     device: str = ""
     statements: int = 0
 
@@ -52,11 +44,11 @@ def verify_export(folder: Path) -> ExportCheck:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
     check = ExportCheck()
-    encoded = _small(folder, MANIFEST, limits.MAX_EXPORT_MANIFEST_BYTES, check)
+    encoded = _small(folder, manifests.MANIFEST, limits.MAX_EXPORT_MANIFEST_BYTES, check)
     if encoded is None:
         return check
     try:
-        manifest = check.manifest = decode_manifest(encoded)
+        manifest = check.manifest = manifests.decode_manifest(encoded)
     except DecodeError as error:
         check.findings.append(str(error))
         return check
@@ -83,13 +75,15 @@ def _open(folder: Path, path: str) -> BinaryIO:
     return os.fdopen(os.open(folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 
 
-def _check_signature(folder: Path, encoded: bytes, manifest: Manifest, check: ExportCheck) -> None:
-    signature = _small(folder, SIGNATURE, _PIECE, check)
+def _check_signature(
+    folder: Path, encoded: bytes, manifest: manifests.Manifest, check: ExportCheck
+) -> None:
+    signature = _small(folder, manifests.SIGNATURE, _PIECE, check)
     data = _small(folder, CHAIN, export_limits.MAX_EXPORT_CHAIN_BYTES, check)
     if signature is None or data is None:
         return
     try:
-        chain = decode_chain(data)
+        chain = manifests.decode_chain(data)
     except SecurityError as error:
         check.found(CHAIN, str(error))
         return
@@ -97,20 +91,20 @@ def _check_signature(folder: Path, encoded: bytes, manifest: Manifest, check: Ex
         check.found(CHAIN, "is of another user than the manifest")
     check.statements = chain.seq
     try:
-        check.device = verify_signature(encoded, signature, chain)
+        check.device = manifests.verify_signature(encoded, signature, chain)
     except SecurityError as error:
         check.findings.append(str(error))
 
 
-def _check_files(folder: Path, manifest: Manifest, check: ExportCheck) -> set[str]:
+def _check_files(folder: Path, manifest: manifests.Manifest, check: ExportCheck) -> set[str]:
     """Compare files and manifest; the paths of unchanged files."""
     there = set(_walk(folder, "", check))
-    listed: dict[str, FileEntry] = {}
+    listed: dict[str, manifests.FileEntry] = {}
     for entry in manifest.files:
         if entry.path in listed:
             check.found(entry.path, "is listed twice")
         listed[entry.path] = entry
-    for path in sorted(there - listed.keys() - {MANIFEST, SIGNATURE}):
+    for path in sorted(there - listed.keys() - {manifests.MANIFEST, manifests.SIGNATURE}):
         check.found(path, "was added: the manifest does not have it")
     good = set()
     for path, entry in listed.items():
@@ -138,7 +132,7 @@ def _walk(folder: Path, below: str, check: ExportCheck) -> Iterator[str]:
             check.found(path, "is neither a file nor a folder")
 
 
-def _is_unchanged(folder: Path, entry: FileEntry, check: ExportCheck) -> bool:
+def _is_unchanged(folder: Path, entry: manifests.FileEntry, check: ExportCheck) -> bool:
     digest, size = hashlib.sha256(), 0
     try:
         with _open(folder, entry.path) as file:
@@ -157,7 +151,9 @@ def _is_unchanged(folder: Path, entry: FileEntry, check: ExportCheck) -> bool:
     return True
 
 
-def _check_counts(folder: Path, manifest: Manifest, good: set[str], check: ExportCheck) -> None:
+def _check_counts(
+    folder: Path, manifest: manifests.Manifest, good: set[str], check: ExportCheck
+) -> None:
     """Compare the manifest's counts with the files, if all files are unchanged."""
     if good != {entry.path for entry in manifest.files}:
         return
@@ -174,7 +170,7 @@ def _check_counts(folder: Path, manifest: Manifest, good: set[str], check: Expor
     for what, count in counted.items():
         stated = getattr(manifest.counts, what)
         if count != stated:
-            check.found(MANIFEST, f"says {stated} {what}, and there are {count}")
+            check.found(manifests.MANIFEST, f"says {stated} {what}, and there are {count}")
     if MBOX in good:
         _check_mbox(folder, mail_paths(good), check)
     else:

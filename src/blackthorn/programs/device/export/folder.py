@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from blackthorn.device.export.manifest import SIGNATURE
-from blackthorn.errors import DiskError, UserError
+from blackthorn.errors import DiskError, UserError, system_error
 from blackthorn.storage.files import atomic
 
 _MARKER: Final = ".blackthorn-export-unfinished"
@@ -33,10 +33,8 @@ class FolderSink:
         """Raises UserError when the folder exists, DiskError."""
         if os.path.lexists(self.folder):
             raise UserError(f"{self.folder} exists already: choose a new folder")
-        try:
+        with system_error(DiskError, f"{self.partial} cannot be made"):
             self._begin()
-        except OSError as error:
-            raise DiskError(f"{self.partial} cannot be made: {error.strerror}") from None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -106,10 +104,8 @@ class FolderSink:
     def create(self, path: str) -> Iterator[IO[bytes]]:
         """Create a file. Raises DiskError."""
         place = self.partial / path
-        try:
+        with system_error(DiskError, f"{place} cannot be written"):
             place.parent.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 yield file
-        except OSError as error:
-            raise DiskError(f"{place} cannot be written: {error.strerror}") from None
