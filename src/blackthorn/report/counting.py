@@ -4,8 +4,7 @@ from dataclasses import dataclass, fields
 from statistics import median_low
 from typing import Final
 
-from blackthorn.governance import directives
-from blackthorn.governance.transitions import Case
+from blackthorn.governance import directives, transitions
 
 OUTCOMES: Final[dict[str, str]] = {
     "in_process": "In process",
@@ -57,7 +56,7 @@ class Counts:
 NUMBERS: Final = tuple(field.name for field in fields(Counts))
 
 
-def outcome(case: Case) -> str:
+def outcome(case: transitions.Case) -> str:
     """The outcome of a revealed directive."""
     decision = case.last("assess").get("decision")
     match case.state:
@@ -74,7 +73,7 @@ def outcome(case: Case) -> str:
     return "in_process"
 
 
-def decided_ms(case: Case) -> int | None:
+def decided_ms(case: transitions.Case) -> int | None:
     """The ledger's time of the first decision: assessed, refused or forged."""
     for step in case.history:
         if step.action in ("assess", "refuse") or step.public.get("result") == "forged":
@@ -82,7 +81,7 @@ def decided_ms(case: Case) -> int | None:
     return None
 
 
-def hours_to_decision(case: Case) -> int | None:
+def hours_to_decision(case: transitions.Case) -> int | None:
     """Whole hours from the receipt to the decision; None before it."""
     at = decided_ms(case)
     if at is None:
@@ -90,7 +89,7 @@ def hours_to_decision(case: Case) -> int | None:
     return max(0, at - int(directives.facts(case)["received_ms"])) // _HOUR_MS
 
 
-def count(cases: list[Case], as_of_ms: int) -> Counts:
+def count(cases: list[transitions.Case], as_of_ms: int) -> Counts:
     """The counts of these directives at the ledger's time `as_of_ms`."""
     counts = Counts()
     hours = []

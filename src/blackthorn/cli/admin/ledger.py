@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Exit, Option, Typer
 
-from blackthorn.cli import terminal
-from blackthorn.cli.options import JsonOption, ServerDirectory
+from blackthorn.cli import options, terminal
 from blackthorn.errors import UserError, VerificationError
 
 ledger = Typer(help="The server's ledger: the public log of its users' keys.", no_args_is_help=True)
@@ -19,7 +18,7 @@ def register(app: Typer) -> None:
 
 
 @ledger.command("init")
-def init(directory: ServerDirectory) -> None:
+def init(directory: options.ServerDirectory) -> None:
     """Make ledger.keys, policy.txt and the embedded witness in a folder of an earlier version."""
     import os
 
@@ -30,7 +29,7 @@ def init(directory: ServerDirectory) -> None:
 
 
 @ledger.command("status")
-def status(directory: ServerDirectory, json: JsonOption = False) -> None:
+def status(directory: options.ServerDirectory, json: options.JsonOption = False) -> None:
     """Tell size, users, the last epoch, when each witness cosigned it, and what is wrong.
 
     It reads the folder, whether the server runs or not. Exits with 1 when something is wrong.
@@ -70,7 +69,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 @ledger.command("policy")
-def policy(directory: ServerDirectory) -> None:
+def policy(directory: options.ServerDirectory) -> None:
     """Print the trust policy that devices pin: the log, its witnesses, and how many must cosign."""
     import sys
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option, Typer
 from typer.core import TyperGroup
 
-from blackthorn.cli import terminal
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
+from blackthorn.cli import options, terminal
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line
@@ -49,14 +48,14 @@ def family() -> None:
 
 
 @export.command(_MAKE)
-@on_device
+@options.on_device
 def make(
     folder: Annotated[Path, Argument(metavar="FOLDER", help="A new folder.")],
-    at: DeviceOptions,
+    at: options.DeviceOptions,
     passphrase_file: Annotated[
         Path | None, Option(help="A file whose first line is the passphrase for the exported keys.")
     ] = None,
-    json: JsonOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Write all your data into FOLDER, in standard formats. `make` may be omitted.
 
@@ -69,7 +68,7 @@ def make(
     from blackthorn.programs.device.export.export import run_export
 
     secret = _passphrase(passphrase_file)
-    device = program(at)
+    device = options.program(at)
     with ProgressBar() as bar:
         summary = run_export(device, folder, secret, bar.show)
     report_export(device)
@@ -122,7 +121,7 @@ def _passphrase(file: Path | None) -> "Secret":
 
 
 @export.command()
-def verify(folder: FolderArgument, json: JsonOption = False) -> None:
+def verify(folder: FolderArgument, json: options.JsonOption = False) -> None:
     """Check that an export is complete, unchanged and signed; needs no device and no server.
 
     Exits with 4 and names each file that was changed, added or removed. --json prints {"ok",

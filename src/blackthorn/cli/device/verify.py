@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from blackthorn.cli import chains, terminal, times
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
+from blackthorn.cli import chains, options, terminal, times
 from blackthorn.errors import UserError
 from blackthorn.identity import fingerprint
 from blackthorn.mail.render.text import safe_line
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 
-@on_device
+@options.on_device
 def verify(
     address: Annotated[str, Argument(metavar="ADDRESS", help="The other person's address.")],
-    at: DeviceOptions,
+    at: options.DeviceOptions,
     scan: Annotated[
         str | None, Option(metavar="TEXT", help="The text of the other person's QR code.")
     ] = None,
@@ -30,7 +29,7 @@ def verify(
     confirm: Annotated[
         bool, Option("--confirm", help="Confirm that you compared in person and both match.")
     ] = False,
-    json: JsonOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Show sixty digits and a QR code to compare identities with another person.
 
@@ -41,8 +40,8 @@ def verify(
     from blackthorn.device.transparency import verified
     from blackthorn.programs.device.home import wall_ms
 
-    (whose,) = parse_addresses([address])
-    device = program(at)
+    (whose,) = options.parse_addresses([address])
+    device = options.program(at)
     mine, theirs = _chains(device, whose)
     same: bool | None = None
     if scan is not None:

@@ -11,9 +11,8 @@ from blackthorn.cli.officer import decide, fields, generate, options, show
 from blackthorn.cli.officer.generate import Invocation
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.errors import UserError
-from blackthorn.governance import exits
+from blackthorn.governance import exits, inputs
 from blackthorn.governance.exit_requests import FORMS, STAGES, closure_fields, listed_users
-from blackthorn.governance.inputs import parse_country
 from blackthorn.programs.device import officer
 from blackthorn.programs.event_loop import run
 
@@ -25,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _plan(call: Invocation) -> None:
-    form, code, path = FORMS["plan"], parse_country(call.values["name"]), call.values["list"]
+    form, code, path = FORMS["plan"], inputs.parse_country(call.values["name"]), call.values["list"]
     entered = call.entered(form)
     users = listed_users(fields.read_file(path), str(path)) if path is not None else None
     device, decisions = call.open()
@@ -40,14 +39,14 @@ def _plan(call: Invocation) -> None:
 def _change(action: str, call: Invocation) -> None:
     entered = call.entered(FORMS[action])
     device, decisions = call.open()
-    case = officer.exit_of(decisions, parse_country(call.values["name"]))
+    case = officer.exit_of(decisions, inputs.parse_country(call.values["name"]))
     request = FORMS[action].request(decide.context(device, decisions, case), entered)
     decide.decide(device, decisions, request, call.output)
 
 
 def _step(name: str, call: Invocation) -> None:
     device, decisions = call.open()
-    case = officer.exit_of(decisions, parse_country(call.values["name"]))
+    case = officer.exit_of(decisions, inputs.parse_country(call.values["name"]))
     action = STAGES[name].action(case)
     measured = _closure(call, device, case.id[2:4], action) if name == "close" else {}
     request = FORMS[action].request(decide.context(device, decisions, case, measured), {})
@@ -71,7 +70,7 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
 @on_device
 def status(name: options.MarketArgument, at: DeviceOptions, json: JsonOption = False) -> None:
     """Show a market's exit: dates, all steps, and the pending decision."""
-    code = parse_country(name)
+    code = inputs.parse_country(name)
     _, decisions = options.open_decisions(at)
     case, following = decisions.cases.exit_of(code), decisions.cases.next_exit(code)
     if case is None and following not in decisions.waiting:

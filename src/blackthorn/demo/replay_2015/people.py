@@ -9,9 +9,8 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Final
 
+from blackthorn.crypto import openpgp_seal, secret
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
-from blackthorn.crypto.openpgp_seal import parse_certificate
-from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import envelope
 from blackthorn.device.core.envelope import EnvelopeKey
 from blackthorn.device.core.keys import info_of
@@ -59,7 +58,7 @@ class Person:
 
     @property
     def signing(self) -> SigningKeys:
-        return SigningKeys(Secret(self.seeds[0]), Secret(self.seeds[1]))
+        return SigningKeys(secret.Secret(self.seeds[0]), secret.Secret(self.seeds[1]))
 
 
 def make_people(task: PeopleTask) -> list[Person]:
@@ -98,7 +97,7 @@ class _Draft:
         )
 
     def made(self, task: PeopleTask) -> Person:
-        certificate = parse_certificate(self.keys.certificate)
+        certificate = openpgp_seal.parse_certificate(self.keys.certificate)
         mails = [
             seal_mail(
                 plain_mail(self.address, f"Letter {number + 1}", task.now_ms),
@@ -177,7 +176,7 @@ def _converse(drafts: list[_Draft], task: PeopleTask) -> None:
 
 def _key(group: Group) -> EnvelopeKey:
     exported = group.export(envelope.EXPORT_LABEL, b"", envelope.KEY_BYTES)
-    return EnvelopeKey((group.group_id, group.epoch), Secret(exported))
+    return EnvelopeKey((group.group_id, group.epoch), secret.Secret(exported))
 
 
 def open_parcels(group: bytes, parcels: list[bytes], now_ms: int) -> list[tuple[bytes, str, str]]:

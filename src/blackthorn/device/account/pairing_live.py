@@ -7,9 +7,8 @@ from typing import Final, Protocol
 
 from blackthorn.device.account import state_transfer
 from blackthorn.device.account.pairing import Frames, Random, Side, Stage, why_ended
+from blackthorn.device.core import statement_codec, unit_of_work
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.core.statement_codec import decode_device
-from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import SecurityError, UserError, VerificationError
@@ -34,8 +33,8 @@ class EnrolledDevice(Protocol):
 
     @property
     def keys(self) -> DeviceKeys: ...
-    def unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]: ...
-    def enqueue(self, now_ms: int, make: Callable[[UnitOfWork], int]) -> int: ...
+    def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]: ...
+    def enqueue(self, now_ms: int, make: Callable[[unit_of_work.UnitOfWork], int]) -> int: ...
 
 
 class LivePairing(Side):
@@ -126,7 +125,7 @@ class LivePairing(Side):
             case exchange.AwaitReveal():
                 self.meet(self._step.open(relay))
                 self._step = None
-                self.new = decode_device(self.partner.device)
+                self.new = statement_codec.decode_device(self.partner.device)
                 self.stage = Stage.COMPARING
                 return []
             case None if self.compared is not None:
@@ -221,7 +220,7 @@ class LivePairing(Side):
             return self.fail(UserError("the server refused the statement: try again"))
         return self._draft(now_ms)
 
-    def _begin_handover(self, current: UnitOfWork) -> Frames:
+    def _begin_handover(self, current: unit_of_work.UnitOfWork) -> Frames:
         found = state_transfer.items(current)
         self.remaining = self.total = len(found)
         self._batches = state_transfer.batches(found)

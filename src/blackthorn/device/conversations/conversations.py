@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.conversations import key_packages, limits
-from blackthorn.device.core import group_metadata
+from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
-from blackthorn.device.core.history import add_event
 from blackthorn.device.core.members import (
     Identity,
     addresses,
@@ -349,4 +348,4 @@ def _tell_change(
 
 def tell(unit: UnitOfWork, conversation: Conversation, sender: str, text: str) -> None:
     occasion = conversation.group.epoch.to_bytes(8, "big")
-    add_event(unit, conversation.record, occasion, sender, text)
+    history.add_event(unit, conversation.record, occasion, sender, text)

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn.crypto.aead import AES_256_GCM, OpenError
-from blackthorn.crypto.secret import Secret
+from blackthorn.crypto import aead, secret
 from blackthorn.errors import DecodeError
 
 GROUP: Final = 0x01
@@ -41,7 +40,7 @@ class EnvelopeKey:
     """The envelope key of one epoch; `owner` is (group id, epoch)."""
 
     owner: tuple[bytes, int]
-    key: Secret
+    key: secret.Secret
 
     def _tag(self, nonce: bytes) -> bytes:
         return hmac.digest(self.key.expose()[:32], nonce, "sha256")[:TAG_BYTES]
@@ -50,7 +49,7 @@ class EnvelopeKey:
         """Seal an MLS message into a group parcel, 41 bytes longer."""
         nonce = random(NONCE_BYTES)
         header = bytes([GROUP]) + nonce + self._tag(nonce)
-        return header + AES_256_GCM.seal(self.key.expose()[32:], nonce, message, header)
+        return header + aead.AES_256_GCM.seal(self.key.expose()[32:], nonce, message, header)
 
     def matches(self, parcel: bytes) -> bool:
         tag = parcel[1 + NONCE_BYTES : _HEADER_BYTES]
@@ -62,8 +61,8 @@ class EnvelopeKey:
         nonce = header[1 : 1 + NONCE_BYTES]
         try:
             sealed = parcel[_HEADER_BYTES:]
-            return AES_256_GCM.open(self.key.expose()[32:], nonce, sealed, header)
-        except OpenError:
+            return aead.AES_256_GCM.open(self.key.expose()[32:], nonce, sealed, header)
+        except aead.OpenError:
             raise EnvelopeError("the envelope was altered") from None
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from blackthorn.device.conversations import conversations
-from blackthorn.device.core.group_metadata import GROUP
-from blackthorn.device.core.members import addresses, identify
+from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.errors import UserError
@@ -25,7 +24,7 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
 
     @property
     def target(self) -> bytes:
-        return operation.name_of(GROUP, self.name)
+        return operation.name_of(group_metadata.GROUP, self.name)
 
     def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
         """Alarms block additions, never removals."""
@@ -42,12 +41,12 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         users, claim = self.claims(unit), prepared.claim_of(row)
         missing = claim.missing(users)
         if missing:
-            return operation.ClaimRequest(missing, known=addresses(group.members))
+            return operation.ClaimRequest(missing, known=members.addresses(group.members))
         present = set(conversations.other_devices(unit, group))
         packages = conversations.verify_claimed(unit, claim.packages, users)
         if absent := conversations.without_package(packages, users):
             return operation.claim_again(unit, row, claim, absent)
-        added = [p for p in packages if identify(p.credential).device not in present]
+        added = [p for p in packages if members.identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:
             if self.add and not row.problem:  # else another's change came first, to the same end
@@ -70,7 +69,7 @@ def enqueue(
     conversation = conversations.group_named(unit, name)
     if unit.me.address in (*add, *remove):
         raise UserError("you cannot add or remove yourself")
-    present = addresses(conversation.group.members)
+    present = members.addresses(conversation.group.members)
     for address in remove:
         if address not in present:
             raise UserError(f"{address} is not in the group")

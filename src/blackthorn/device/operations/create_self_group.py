@@ -1,8 +1,7 @@
 """Create the group of the user's own devices."""
 
 from blackthorn.device.conversations import conversations, self_group
-from blackthorn.device.core.group_metadata import SELF, GroupMetadata
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core import group_metadata, unit_of_work
 from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -13,13 +12,13 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
     @property
     def target(self) -> bytes:
         """Shared state waits behind the group's creation."""
-        return operation.name_of(SELF, "")
+        return operation.name_of(group_metadata.SELF, "")
 
-    def claims(self, unit: UnitOfWork) -> list[str]:
+    def claims(self, unit: unit_of_work.UnitOfWork) -> list[str]:
         return [unit.me.address]
 
     def prepare(
-        self, unit: UnitOfWork, row: OutboxRecord
+        self, unit: unit_of_work.UnitOfWork, row: OutboxRecord
     ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         """Create the group, unless another device has created it."""
         if self_group.present(unit) is not None:
@@ -30,7 +29,7 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
         packages = conversations.verify_claimed(unit, claim.packages, users)
         if not packages:
             return operation.NothingToDo()
-        metadata = GroupMetadata(SELF, "", unit.now_ms)
+        metadata = group_metadata.GroupMetadata(group_metadata.SELF, "", unit.now_ms)
         return postings.creation(unit, row, self, metadata, "", packages)
 
     def failure_text(self) -> operation.FailureText:

@@ -1,8 +1,7 @@
 """Bring a conversation's devices in line with the identity chains."""
 
 from blackthorn.device.conversations import conversations
-from blackthorn.device.core.members import addresses, identify
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core import members, unit_of_work
 from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -18,11 +17,11 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
     def target(self) -> bytes:
         return operation.name_of(self.kind, self.name)
 
-    def claims(self, unit: UnitOfWork) -> list[str]:
+    def claims(self, unit: unit_of_work.UnitOfWork) -> list[str]:
         return [unit.me.address]
 
     def prepare(
-        self, unit: UnitOfWork, row: OutboxRecord
+        self, unit: unit_of_work.UnitOfWork, row: OutboxRecord
     ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         record = unit.records.conversations.get(self.conversation)
         if record is None or record.standing != conversations.ACTIVE:
@@ -33,9 +32,9 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         missing = conversations.missing_devices(unit, group)
         users, claim = self.claims(unit), prepared.claim_of(row)
         if missing and claim.missing(users):
-            return operation.ClaimRequest(users, missing, addresses(group.members))
+            return operation.ClaimRequest(users, missing, members.addresses(group.members))
         packages = conversations.verify_claimed(unit, claim.packages, users)
-        added = [p for p in packages if identify(p.credential).device in missing]
+        added = [p for p in packages if members.identify(p.credential).device in missing]
         if not added and not gone:
             return operation.NothingToDo()
         commit = postings.commit(unit, row, self, conversation, added, gone, "commit")

@@ -12,9 +12,8 @@ from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import ledger_ms, logged_of
 from blackthorn.device.transparency import own_chain
 from blackthorn.errors import VerificationError
-from blackthorn.identity.bodies import DeviceInfo
+from blackthorn.identity import bodies, statements
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
-from blackthorn.identity.statements import Cancel, Reset, decode
 from blackthorn.ids import DeviceId
 from blackthorn.ports.device_store import Settings
 
@@ -41,7 +40,7 @@ def put_waiting(settings: Settings, statement: bytes, now_ms: int) -> None:
 def stored(unit: UnitOfWork, statement: bytes) -> None:
     """Record that the server stored a statement of this device."""
     put_waiting(unit.records.settings, statement, unit.now_ms)
-    stated = decode(statement).statement
+    stated = statements.decode(statement).statement
     own_chain.stated(unit, stated.hash, stated.seq)
 
 
@@ -73,12 +72,12 @@ def _behind(
     unit: UnitOfWork, chain: VerifiedChain | None, waiting: UnpublishedStatement
 ) -> VerifiedChain | None:
     """The chain extended by the statement; None when it is known or does not fit."""
-    statement = decode(waiting.statement).statement
+    statement = statements.decode(waiting.statement).statement
     if chain is not None and statement.seq <= chain.seq:
         return None
     record = unit.records.directory.chain(unit.me.address)
     logged = logged_of(record) if record is not None and record.present else {}
-    if isinstance(statement.body, Reset | Cancel):
+    if isinstance(statement.body, statements.Reset | statements.Cancel):
         logged[statement.seq] = max(waiting.stored_ms, *logged.values(), 0)
     now_ms = ledger_ms(unit.records.directory.newest())
     terms = unit.chains.terms(max(now_ms, chain.now_ms if chain else 0), logged)
@@ -90,7 +89,7 @@ def _behind(
         return None
 
 
-def live(unit: UnitOfWork) -> DeviceInfo | None:
+def live(unit: UnitOfWork) -> bodies.DeviceInfo | None:
     """This device in its user's chain, if it is live."""
     chain = own(unit)
     return chain.device(unit.me.device) if chain is not None else None

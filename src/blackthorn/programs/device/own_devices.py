@@ -9,8 +9,7 @@ from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import PendingReset, VerifiedChain
 from blackthorn.identity.statements import AddDevice, DeviceInfo, Genesis, Reset, Rotate, decode
-from blackthorn.programs.device.activation import until
-from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device import activation, home
 from blackthorn.programs.device.program import DeviceProgram
 
 FINISH_SECONDS: Final = 60.0
@@ -33,7 +32,7 @@ class OwnDevice:
 
 def list_devices(program: DeviceProgram) -> list[OwnDevice]:
     """Live devices, former ones, and the device of a pending reset."""
-    with program.device.unit(wall_ms()) as unit:
+    with program.device.unit(home.wall_ms()) as unit:
         chain, own_id = local_chain.own(unit), unit.me.device
     if chain is None:
         return []
@@ -62,7 +61,7 @@ def _since(chain: VerifiedChain) -> dict[bytes, int]:
 
 def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
     """The live device of that name or id prefix. Raises UserError."""
-    with program.device.unit(wall_ms()) as unit:
+    with program.device.unit(home.wall_ms()) as unit:
         devices = change_chain.known_chain(unit).devices
     found = [info for info in devices if info.name == wanted]
     if not found and len(wanted) >= MIN_ID_CHARACTERS:
@@ -76,7 +75,7 @@ def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
 
 
 def pending_reset(program: DeviceProgram) -> PendingReset | None:
-    with program.device.unit(wall_ms()) as unit:
+    with program.device.unit(home.wall_ms()) as unit:
         chain = local_chain.own(unit)
     return chain.pending if chain is not None else None
 
@@ -87,9 +86,9 @@ async def finish_changes(program: DeviceProgram) -> list[str]:
 
     def done() -> bool:
         nonlocal remaining
-        with program.device.unit(wall_ms()) as unit:
+        with program.device.unit(home.wall_ms()) as unit:
             remaining = reconciler.remaining(unit)
         return not remaining
 
-    await until(program, FINISH_SECONDS, done)
+    await activation.until(program, FINISH_SECONDS, done)
     return remaining

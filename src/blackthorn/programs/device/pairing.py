@@ -19,16 +19,15 @@ from blackthorn.identity import keys, statements
 from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
-from blackthorn.programs.device.activation import check_unfinished, remember, unpinned
+from blackthorn.programs.device import activation, prompt
 from blackthorn.programs.device.home import Home, Opened, opened, random, wall_ms
 from blackthorn.programs.device.program import TICK_SECONDS, DeviceProgram
-from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
 
 AWAY = "no device was paired in time: run blackthorn device add again"
 
 
-class Dialogue(Prompt, Protocol):
+class Dialogue(prompt.Prompt, Protocol):
     """User interface of a pairing; each method may be called more than once.
 
     On the live device `joined` reports the new device that proved the code, `compared` that the
@@ -121,7 +120,7 @@ class _NewHome:
             self.method, self.secret = self.home.new_secret()
             return
         self.vault = self.home.unlock()
-        check_unfinished(self.vault, self.home)
+        activation.check_unfinished(self.vault, self.home)
         with self.vault.transaction() as records:
             self.signing = device_keys.begin(records.settings, random)
             self.name = device_keys.own_name(records.settings, self.name)
@@ -154,7 +153,7 @@ async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Opened:
     """
     new = _NewHome(home, wanted.name)
     new.begin()
-    async with unpinned(wanted.host, wanted.port) as connection:
+    async with activation.unpinned(wanted.host, wanted.port) as connection:
         pairing = NewPairing(new.signing, new.name, new.keep, random)
         connection.send(*pairing.join(wanted.code, connection.fingerprint))
         try:
@@ -167,7 +166,7 @@ async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Opened:
         with new.vault.transaction() as records:
             server = f"{wanted.host}:{wanted.port}"
             given = pairing.handover
-            remember(records, server, connection.fingerprint, given.pin, given.domain)
+            activation.remember(records, server, connection.fingerprint, given.pin, given.domain)
         return opened(new.vault)
 
 

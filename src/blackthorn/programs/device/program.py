@@ -11,9 +11,8 @@ from blackthorn.device.engine import Device
 from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import ProtocolError, UnavailableError, UserError
+from blackthorn.link import codes, hello
 from blackthorn.link import frames as f
-from blackthorn.link.codes import Code
-from blackthorn.link.hello import sign_hello
 from blackthorn.ports.randomness import Randomness
 from blackthorn.programs.device.home import Home, Opened, ReceiverLock, random, wall_ms
 
@@ -83,7 +82,7 @@ class DeviceProgram:
         server = self.opened.server
         connection = await connect(server.host, server.port, server.pin)
         try:
-            connection.send(sign_hello(self.opened.keys.identity, connection.binding))
+            connection.send(hello.sign_hello(self.opened.keys.identity, connection.binding))
             ready = await self._next(connection)
             if not isinstance(ready, f.Ready):
                 raise ProtocolError("the server did not answer the hello as it should")
@@ -100,11 +99,11 @@ class DeviceProgram:
         try:
             return await connection.receive()
         except LinkClosedError as error:
-            if error.code in (Code.HELLO_REFUSED, Code.REMOVED):
+            if error.code in (codes.Code.HELLO_REFUSED, codes.Code.REMOVED):
                 raise UserError(
                     "the server does not know this device (any more): ask the administrator"
                 ) from None
-            if error.code == Code.MARKET_LEFT:
+            if error.code == codes.Code.MARKET_LEFT:
                 raise UserError(str(error)) from None
             raise
 
