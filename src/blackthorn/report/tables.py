@@ -19,26 +19,9 @@ DIRECTIVES_SCHEMA: Final = "blackthorn-transparency-directives/1"
 _STATED: Final = ("schema", "period", "ledger_size")
 COUNTS_COLUMNS: Final = (*_STATED, "country", "kind", *counting.NUMBERS)
 DIRECTIVES_COLUMNS: Final = (
-    *_STATED,
-    "id",
-    "country",
-    "kind",
-    "authority",
-    "process",
-    "basis",
-    "received",
-    "state",
-    "outcome",
-    "reason",
-    "court",
-    "accounts_named",
-    "accounts_with_data",
-    "categories_asked",
-    "categories_approved",
-    "hours_to_decision",
-    "gag_until",
-    "corrections",
-    "ledger_entry",
+    *(*_STATED, "id", "country", "kind", "authority", "process", "basis", "received", "state"),
+    *("outcome", "reason", "court", "accounts_named", "accounts_with_data", "categories_asked"),
+    *("categories_approved", "hours_to_decision", "gag_until", "corrections", "ledger_entry"),
 )
 
 

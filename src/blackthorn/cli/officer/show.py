@@ -17,26 +17,16 @@ from blackthorn.governance import cases, directives, exits, officers, statements
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.mail.render.text import safe_line
 
-_COLOURS: Final = {
-    "received": "yellow",
-    "verified": "cyan",
-    "assessed": "cyan",
-    "approved": "cyan",
-    "contested": "magenta",
-    "produced": "green",
-    "delivered": "green",
-    "refused": "bold",
-    "forged": "red",
-    "announced": "yellow",
-    "draining": "yellow",
-    "read-only": "yellow",
-    "stopped": "red",
-    "retrieval": "red",
-    "preparing": "red",
-    "destroying": "bold red",
-    "closed": "bold",
-    "rescinded": "green",
+_STATES: Final = {
+    "yellow": ("received", "announced", "draining", "read-only"),
+    "cyan": ("verified", "assessed", "approved"),
+    "magenta": ("contested",),
+    "green": ("produced", "delivered", "rescinded"),
+    "red": ("forged", "stopped", "retrieval", "preparing"),
+    "bold red": ("destroying",),
+    "bold": ("refused", "closed"),
 }
+_COLOURS: Final = {state: colour for colour, states in _STATES.items() for state in states}
 
 
 def say(text: str, *, to_err: bool = False) -> None:

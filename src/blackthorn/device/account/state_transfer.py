@@ -122,22 +122,27 @@ def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
 
 def take(unit: UnitOfWork, batch: Batch) -> None:
     """Store a batch. Raises AlteredError for an invalid item; the unit of work is then undone."""
-    takers = {
-        CHAIN: _take_chain,
-        WAITING: _take_waiting,
-        MAIL_KEY: _take_mail_key,
-        COMPARED: _take_compared,
-        CONTACT: _take_chain,
-        HISTORY: _take_line,
-    }
-    taker = takers.get(batch.kind)
-    if taker is None:
-        return  # an item of a later version
     try:
         for data in batch.items:
-            taker(unit, data)
+            _take(unit, batch.kind, data)
     except _BAD_ITEM as error:
         raise AlteredError(f"the other device sent invalid state: {error}") from None
+
+
+def _take(unit: UnitOfWork, kind: str, data: bytes) -> None:
+    """Store one item; kinds of later versions are ignored."""
+    if kind in (CHAIN, CONTACT):
+        _take_chain(unit, data)
+    elif kind == WAITING:
+        local_chain.put_waiting(unit.records.settings, data, unit.now_ms)
+    elif kind == MAIL_KEY:
+        key = msgspec.msgpack.decode(data, type=device_store.MailKeyRecord)
+        keys.keep(unit.records, secret.Secret(key.secret), key.certificate, key.since_ms)
+    elif kind == COMPARED:
+        mark = msgspec.msgpack.decode(data, type=tuple[str, bytes, int])
+        verified.put(unit, *mark)
+    elif kind == HISTORY:
+        _take_line(unit, data)
 
 
 def _take_chain(unit: UnitOfWork, data: bytes) -> None:
@@ -147,20 +152,6 @@ def _take_chain(unit: UnitOfWork, data: bytes) -> None:
     if known is None or not known.present or known.seq <= record.seq:
         unit.records.directory.put_chain(record)
         unit.chains.of(record.address)
-
-
-def _take_waiting(unit: UnitOfWork, data: bytes) -> None:
-    local_chain.put_waiting(unit.records.settings, data, unit.now_ms)
-
-
-def _take_mail_key(unit: UnitOfWork, data: bytes) -> None:
-    record = msgspec.msgpack.decode(data, type=device_store.MailKeyRecord)
-    keys.keep(unit.records, secret.Secret(record.secret), record.certificate, record.since_ms)
-
-
-def _take_compared(unit: UnitOfWork, data: bytes) -> None:
-    address, identity, at_ms = msgspec.msgpack.decode(data, type=tuple[str, bytes, int])
-    verified.put(unit, address, identity, at_ms)
 
 
 def _take_line(unit: UnitOfWork, data: bytes) -> None:

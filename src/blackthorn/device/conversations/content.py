@@ -45,13 +45,17 @@ def encode(content: TextContent) -> bytes:
     return cbor2.dumps([content.salt, None, b"", None, None, extensions, part], canonical=True)
 
 
-def decode(data: bytes) -> TextContent:
-    """The text message in `data`. Raises ContentError."""
+def load(data: bytes) -> Any:
+    """The CBOR value of a message. Raises ContentError."""
     if len(data) > limits.MAX_CONTENT_BYTES:
         raise ContentError("the content is too large")
     refusal = ContentError("the content is not CBOR")
-    value = cbor.load(data, limits.MAX_CONTENT_DEPTH, refusal)
-    match value:
+    return cbor.load(data, limits.MAX_CONTENT_DEPTH, refusal)
+
+
+def decode(data: bytes) -> TextContent:
+    """The text message in `data`. Raises ContentError."""
+    match load(data):
         case [bytes(salt), _, bytes(), _, _, dict(extensions), [*part]] if len(salt) == SALT_BYTES:
             sent = _count(extensions.get(SENT))
             return TextContent(salt, _text(part), sent, _count(extensions.get(COUNT)))

@@ -8,7 +8,7 @@ is written in.
 """
 
 import hashlib
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import cbor2
 import msgspec
@@ -109,7 +109,7 @@ def encode(shared: Snapshot, salt: bytes, sent_ms: int) -> bytes:
 
 def decode(data: bytes) -> Snapshot:
     """The snapshot in a message's content. Raises ContentError."""
-    match _load(data):
+    match content.load(data):
         case [bytes(), _, bytes(), _, _, dict(), [int(), str(), 1, str(kind), bytes(body)]]:
             if kind == KIND:
                 try:
@@ -117,17 +117,6 @@ def decode(data: bytes) -> Snapshot:
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     raise content.ContentError("a snapshot has another form") from None
     raise content.ContentError("one's own devices say nothing else than snapshots")
-
-
-def _load(data: bytes) -> Any:
-    if len(data) > conversations_limits.MAX_CONTENT_BYTES:
-        raise content.ContentError("the content is too large")
-    try:
-        return cbor2.loads(
-            data, max_depth=conversations_limits.MAX_CONTENT_DEPTH, semantic_decoders={}
-        )
-    except Exception:
-        raise content.ContentError("the content is not CBOR") from None
 
 
 def take(unit: UnitOfWork, conversation: Conversation, body: bytes) -> None:

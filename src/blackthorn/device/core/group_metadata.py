@@ -4,7 +4,7 @@ A private extension that only members see; it is bound into every epoch's keys.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cbor2
 
@@ -12,6 +12,7 @@ from blackthorn.device import limits
 from blackthorn.errors import DecodeError
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.extension import Extension, Extensions, find
+from blackthorn.wire import cbor
 
 DIRECT: Final = "direct"
 GROUP: Final = "group"
@@ -44,17 +45,11 @@ def read_group_metadata(extensions: Extensions | list[Extension]) -> GroupMetada
     data = find(extensions, APPLICATION_EXTENSION)
     if data is None or len(data) > _MAX_BYTES:
         raise GroupMetadataError("the group does not say what conversation it is")
-    match _load(data):
+    refusal = GroupMetadataError("the group's description is of an unknown form")
+    match cbor.load(data, 2, refusal):
         case [1, 0 | 1 | 2 as kind, int(created_ms), str(name)] if _fits(kind, created_ms, name):
             return GroupMetadata(_KINDS[kind], name, created_ms)
-    raise GroupMetadataError("the group's description is of an unknown form")
-
-
-def _load(data: bytes) -> Any:
-    try:
-        return cbor2.loads(data, max_depth=2, allow_indefinite=False, semantic_decoders={})
-    except Exception:
-        return None
+    raise refusal
 
 
 def _fits(kind: int, created_ms: int, name: str) -> bool:
