@@ -18,7 +18,7 @@ from blackthorn.identity.statements import decode as decode_statement
 from blackthorn.ids import Address, Fingerprint, device_id
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
-from blackthorn.link.activation.exchange import NO_HEAD, Channel, DeviceKeys, Enrolment, Owner
+from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
 from blackthorn.ports.enrolment import FindCode, PurgeCodes
 from blackthorn.ports.enterprise import Standing
@@ -453,8 +453,8 @@ def test_the_owner_is_told_as_he_stood_before_the_code_was_used(world):
     activate_as(world, world.renewed(), lambda owner: owners.append(owner) or mine)
     chain = world.chain()
     assert owners == [
-        Owner(ALICE, 0, NO_HEAD),
-        Owner(ALICE, 0, NO_HEAD),
+        Owner(ALICE, 0, bytes(32)),
+        Owner(ALICE, 0, bytes(32)),
         Owner(ALICE, 2, chain.head),
     ]
 
