@@ -101,14 +101,14 @@ def _load(target: str) -> dict[str, bytes]:
         split_name(path.name)
         return {path.name: _read_file(path)}
     with errors.system_error(UserError, f"{path} cannot be read"):
-        known = [each for each in sorted(path.iterdir()) if _is_report(each.name)]
+        known = [file for file in sorted(path.iterdir()) if _is_report(file.name)]
     if not known:
         raise UserError(f"{path} has no file of a report")
     if len(known) > limits.MAX_REPORT_FILES:
         raise errors.LimitError(
             f"{path} holds more than {limits.MAX_REPORT_FILES} files of reports"
         )
-    return {each.name: _read_file(each) for each in known}
+    return {file.name: _read_file(file) for file in known}
 
 
 def _is_report(name: str) -> bool:

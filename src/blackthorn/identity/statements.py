@@ -84,7 +84,7 @@ class SignedStatement:
 
     def encode(self) -> bytes:
         """The wire and stored form, 3.6 kB to 17 kB."""
-        signatures = [[signer, each.ed25519, each.ml_dsa] for signer, each in self.signatures]
+        signatures = [[signer, pair.ed25519, pair.ml_dsa] for signer, pair in self.signatures]
         return cbor2.dumps([_value(self.statement), signatures], canonical=True)
 
 

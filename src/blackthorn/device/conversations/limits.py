@@ -27,7 +27,7 @@ KEY_PACKAGE_STOCK_LOW = 50
 """Unclaimed key packages below which a device publishes more."""
 
 KEY_PACKAGE_LIFETIME_SECONDS = 28 * 24 * 3600
-"""A one-time key package: whoever copies a device's keys can join by an older one no longer."""
+"""A one-time key package: a thief of device keys cannot join by an older one."""
 
 LAST_RESORT_LIFETIME_SECONDS = 398 * 24 * 3600
 """A last-resort key package: a device that is away for a year can still be written to."""

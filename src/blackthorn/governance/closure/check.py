@@ -93,7 +93,7 @@ def _decode(value: dict[str, Any]) -> ClosureStatement:
         prepared_ms=_count(value["prepared_ms"]),
         destroyed_ms=_count(destroyed["destroyed_ms"]),
         backups_end_ms=_count(value["backups_end_ms"]),
-        tried={market: _hash(each) for market, each in value["tried_keys"].items()},
+        tried={market: _hash(key) for market, key in value["tried_keys"].items()},
         samples=tuple(_base64(sample["wrapped"]) for sample in value["samples"]),
         register=value["register"],
     )

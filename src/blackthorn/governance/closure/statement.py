@@ -69,7 +69,7 @@ class ClosureStatement:
             ],
             "prepared_ms": self.prepared_ms,
             "backups_end_ms": self.backups_end_ms,
-            "tried_keys": {market: each.hex() for market, each in self.tried.items()},
+            "tried_keys": {market: key.hex() for market, key in self.tried.items()},
             "samples": [_sample(sample) for sample in self.samples],
             "register": self.register,
         }

@@ -250,7 +250,7 @@ def create_key_package(
         random=random,
         now=now,
         lifetime_seconds=lifetime_seconds,
-        extension_types=(*extension_types, *(each.type for each in extensions)),  # RFC 9420, 10
+        extension_types=(*extension_types, *(item.type for item in extensions)),  # RFC 9420, 10
         credential_types=credential_types,
     )
     init_private, init_public = suite.hpke.generate_key_pair(random)

@@ -97,6 +97,6 @@ class Welcome:
 def read_welcome(reader: Reader) -> Welcome:
     return Welcome(
         reader.u16(),
-        tuple(reader.vector(lambda each: (each.opaque(), read_sealed(each)))),
+        tuple(reader.vector(lambda r: (r.opaque(), read_sealed(r)))),
         reader.opaque(),
     )

@@ -53,10 +53,10 @@ def _read_state(reader: Reader) -> State:
     private = Secret(reader.opaque())
     epoch = _read_epoch(reader)
     past = reader.vector(_read_past)
-    waiting = reader.vector(lambda each: _read_queued(each, version))
+    waiting = reader.vector(lambda r: _read_queued(r, version))
     proposals = {queued.reference or b"": queued for queued in waiting}
-    keys = dict(reader.vector(lambda each: (each.opaque(), Secret(each.opaque()))))
-    pending = reader.optional(lambda each: _read_staged(each, epoch, version))
+    keys = dict(reader.vector(lambda r: (r.opaque(), Secret(r.opaque()))))
+    pending = reader.optional(lambda r: _read_staged(r, epoch, version))
     reinit = _read_reinit(reader) if version > 1 else None
     return State(private, epoch, past, proposals, keys, pending, removed, reinit)
 
@@ -88,7 +88,7 @@ def _read_epoch(reader: Reader) -> Epoch:
         interim_transcript_hash=reader.opaque(),
         confirmation_tag=reader.opaque(),
         own_index=reader.u32(),
-        private_keys=dict(reader.vector(lambda each: (each.u32(), Secret(each.opaque())))),
+        private_keys=dict(reader.vector(lambda r: (r.u32(), Secret(r.opaque())))),
         secret_tree=_read_secret_tree(reader, chosen),
     )
 
@@ -129,14 +129,14 @@ def _encode_ratchet(ratchet: Ratchet) -> bytes:
 
 def _read_secret_tree(reader: Reader, chosen: CipherSuite) -> SecretTree:
     leaf_count = reader.u32()
-    secrets = dict(reader.vector(lambda each: (each.u32(), each.opaque())))
-    ratchets = dict(reader.vector(lambda each: ((each.u32(), each.u8()), _read_ratchet(each))))
+    secrets = dict(reader.vector(lambda r: (r.u32(), r.opaque())))
+    ratchets = dict(reader.vector(lambda r: ((r.u32(), r.u8()), _read_ratchet(r))))
     return SecretTree(chosen, leaf_count, secrets, ratchets)
 
 
 def _read_ratchet(reader: Reader) -> Ratchet:
     generation, secret = reader.u32(), reader.opaque()
-    skipped = dict(reader.vector(lambda each: (each.u32(), (each.opaque(), each.opaque()))))
+    skipped = dict(reader.vector(lambda r: (r.u32(), (r.opaque(), r.opaque()))))
     return Ratchet(secret, generation, skipped)
 
 
