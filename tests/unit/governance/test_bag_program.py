@@ -84,12 +84,12 @@ def test_what_is_no_whole_bag_is_not_finished(path) -> None:
     with pytest.raises((StorageError, VerificationError)):
         finish(CASE, path, ORIGIN, SEED, proof)
     path.write_bytes(bytes(1024))
-    with pytest.raises(StorageError, match="no package"):
+    with pytest.raises(StorageError, match="not a complete package"):
         finish(CASE, path, ORIGIN, SEED, proof)
 
 
 def test_a_file_that_is_there_is_kept(made) -> None:
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         produce(CASE, MemoryRows(), made)
     assert made.read_bytes() == whole()
 
@@ -124,7 +124,7 @@ def test_sealed_to_the_authority_it_opens_with_its_key_alone(made) -> None:
     with pytest.raises(Exception, match="decrypt"):
         pysequoia.decrypt(data, decryptor=decryptor(other))
     assert sealed.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         seal_package(made, certificate, now=0)
 
 
@@ -181,7 +181,7 @@ def test_the_command_says_what_was_pinned(made, policy) -> None:
     assert result.exit_code == 0
     assert "register key: unpinned" in result.output
     assert "policy: the enclosed one" in result.output
-    assert "agrees with itself" in result.output
+    assert "package is consistent" in result.output
 
 
 def test_the_command_fails_with_the_rule(made) -> None:
