@@ -26,7 +26,7 @@ def register(app: Typer) -> None:
 def activate(
     code: Annotated[
         list[str] | None,
-        Argument(metavar="[CODE-OR-URL]", help="The activation code, or its URL. Default: ask."),
+        Argument(metavar="CODE-OR-URL", help="The activation code, or its URL. Default: ask."),
     ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     server: options.ServerOption = None,
@@ -65,7 +65,7 @@ def activate(
 def send(
     words: Annotated[
         list[str],
-        Argument(metavar="ADDRESS... TEXT|-", help="To whom, then the text, or - to read it."),
+        Argument(metavar="ADDRESS... TEXT", help="To whom, then the text, or - to read it."),
     ],
     at: options.DeviceOptions,
     json: options.JsonOption = False,

@@ -53,7 +53,7 @@ def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
 def link(
     code: Annotated[
         list[str] | None,
-        Argument(metavar="[CODE-OR-URL]", help="What `blackthorn device add` shows. Default: ask."),
+        Argument(metavar="CODE-OR-URL", help="What `blackthorn device add` shows. Default: ask."),
     ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     server: options.ServerOption = None,

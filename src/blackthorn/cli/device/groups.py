@@ -32,7 +32,7 @@ def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption
 @on_device
 def send(
     name: Name,
-    text: Annotated[str, Argument(metavar="TEXT|-", help="The text, or - to read it.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="The text, or - to read it.")],
     at: DeviceOptions,
     json: JsonOption = False,
 ) -> None:

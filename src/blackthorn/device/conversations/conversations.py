@@ -232,7 +232,9 @@ def group_named(unit: UnitOfWork, name: str) -> Conversation:
         raise UserError(f"no such group: {name} (see blackthorn group list)")
     if len(active) > 1:
         ids = ", ".join(record.id.hex()[:8] for record in active)
-        raise UserError(f"several groups have that name; use the id of one instead: {ids}")
+        raise UserError(
+            f"several groups have that name; use an id from blackthorn group list: {ids}"
+        )
     return unit.open(active[0].id)
 
 

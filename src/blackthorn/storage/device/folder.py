@@ -14,8 +14,8 @@ from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.files import atomic
 
 _LOST = (
-    "put it back, or leave this folder: blackthorn device link, or blackthorn recovery use, makes "
-    "you another device in a new --home"
+    "put it back, or set up another device in a new --home (blackthorn device link, or blackthorn "
+    "recovery use)"
 )
 
 
