@@ -88,7 +88,9 @@ def test_who_is_no_officer_signs_nothing(world):
     world.founded()
     world.both("ann", "bob", "role", "dismiss", address("kim"))
     world.run("ann", "role", "appoint", address("kim"), "--role", "legal", "--yes")
-    assert "no officer" in world.run("kim", "role", "sign", "officers", "--yes", error=UserError)
+    assert "not an officer" in world.run(
+        "kim", "role", "sign", "officers", "--yes", error=UserError
+    )
     world.run("lea", "role", "sign", "officers", "--yes", error=UserError)
 
 

@@ -103,7 +103,7 @@ class Demo:
         self.alice, self.bob, self.carol = people
 
     def direct(self) -> None:
-        """Direct messages both ways; Bob follows his inbox in a separate process."""
+        """Direct messages both ways; Bob's inbox is followed in a separate process."""
         follower = self.deployment.follow(self.bob)
         for words in ("Lunch?", "At noon?"):
             self.letters.send(self.alice, [self.bob], self._text(words))
@@ -112,7 +112,7 @@ class Demo:
             self.letters.keep(self.bob, list(follower.lines))
             return self.letters.missing(self.bob) == 0
 
-        wait_until(arrived, DELIVERY_SECONDS, "Bob, who follows his inbox, was not told")
+        wait_until(arrived, DELIVERY_SECONDS, "Bob's follower did not print the messages")
         follower.stop()
         self.letters.send(self.bob, [self.alice], self._text("Noon it is."))
         self.letters.send(self.carol, [self.alice], self._text("May I come?"))

@@ -146,7 +146,7 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> exchange
     try:
         return step.open(challenge)
     except ServerUnprovenError as error:
-        advice = "Check the words first; a code bears five tries"
+        advice = "Check the words first: a code allows five attempts"
         raise ServerUnprovenError(f"{str(error).rstrip('.')}. {advice}") from None
 
 

@@ -112,7 +112,9 @@ def check_private(waiting: PendingDecision) -> None:
     statement = waiting.signed.statement
     move = find(cases.transitions_of(statement.case), statement.action)
     if move.private and not waiting.kept:
-        raise UserError("the private part of what waits was not shown to you: it is not signed")
+        raise UserError(
+            "the private part of the pending decision was not shown to you: nothing was signed"
+        )
     values.check_fields(waiting.private, move.private, f"the private part of a {statement.action}")
 
 
@@ -125,7 +127,7 @@ def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: State
     for officer in known.values():
         if officer.keys == keys:
             return officer.id
-    raise UserError("you are no officer who signs with this device: see blackthorn role list")
+    raise UserError("you are not an officer with this device: see blackthorn role list")
 
 
 def sign(
