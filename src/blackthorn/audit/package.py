@@ -3,21 +3,24 @@
 No name becomes a path: tar files are streamed, folders listed without following links.
 """
 
+import gzip
 import os
 import stat
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from blackthorn.errors import UserError, VerificationError, system_error
+from blackthorn.governance import limits
 from blackthorn.governance.package.check import VerifiedPackage, check
-from blackthorn.governance.package.gunzip import MAGIC, gunzip
 from blackthorn.governance.package.tar import TarEntry, read_tar
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.wire.note import VerifierKey, parse_vkey
 from blackthorn.wire.units import KIB, MIB
 
 _PIECE: Final = 256 * KIB
+_MOST: Final = limits.MAX_PACKAGE_BYTES + 2 * KIB * limits.MAX_PACKAGE_FILES
 
 
 def check_package(target: Path, register: str | None, policy: Path | None) -> VerifiedPackage:
@@ -31,8 +34,26 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ve
         if target.is_dir():
             return check(_folder(target), key, given)
         with target.open("rb") as file:
-            read = gunzip(file.read) if file.peek(2)[:2] == MAGIC else file.read
+            read = gunzip(file) if file.peek(2)[:2] == b"\x1f\x8b" else file.read
             return check(read_tar(read), key, given)
+
+
+def gunzip(file: BinaryIO) -> Callable[[int], bytes]:
+    """`read` of what a gzip file holds, up to the bound of a package. Raises P1, P5, OSError."""
+    unpacked, given = gzip.GzipFile(fileobj=file), 0
+
+    def read(size: int) -> bytes:
+        nonlocal given
+        try:
+            piece = unpacked.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise VerificationError("P1", "the compressed package is damaged") from None
+        given += len(piece)
+        if given > _MOST:
+            raise VerificationError("P5", "the package is larger than one may be")
+        return piece
+
+    return read
 
 
 def read_register(text: str) -> VerifierKey:
