@@ -37,7 +37,7 @@ class PreparedPosting(Struct, frozen=True):
         return dict(zip(names, self.fanouts, strict=True))
 
 
-class KeyPackageClaim(Struct, frozen=True):
+class KeyPackageClaim(Struct, frozen=True, omit_defaults=True):
     """Claimed key packages, and the users for whom the server answered."""
 
     packages: list[ClaimedKeyPackage]
