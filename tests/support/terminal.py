@@ -32,10 +32,14 @@ class TerminalCommand:
 
     def answer(self, prompt: str, line: str) -> None:
         """Wait for the prompt behind all that was answered, and type the line."""
-        while prompt not in self.shown[self._read :]:
-            assert self._more(), f"it never asked {prompt!r}: {self.shown!r}"
+        self.wait(prompt)
         self._read = self.shown.index(prompt, self._read) + len(prompt)
         os.write(self._master, line.encode() + b"\n")
+
+    def wait(self, text: str) -> None:
+        """Wait for the text behind all that was answered."""
+        while text not in self.shown[self._read :]:
+            assert self._more(), f"it never printed {text!r}: {self.shown!r}"
 
     def end(self) -> int:
         """Wait for the end of the command; its exit code. A question would time out."""
