@@ -20,7 +20,7 @@ from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.market_keys import wrapping
+from tests.support.market_keys import wrapping
 from tests.support.stepped import SteppedWriter
 
 

@@ -30,7 +30,7 @@ from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stores.markets import compact
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.market_keys import wrapping
+from tests.support.market_keys import wrapping
 
 EXIT = "X-PK-1"
 STATES = {0: "preparing", 1: "destroying", 2: "closed"}

@@ -25,7 +25,7 @@ from blackthorn.server.accounts.users import UserAdministration
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import host_store
 from tests.faults.real_device import activate
-from tests.ledger_world import DOMAIN, Model
+from tests.support.ledger_world import DOMAIN, Model
 
 DAY_SECONDS = 86_400
 

@@ -26,7 +26,7 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.market_keys import wrapping
+from tests.support.market_keys import wrapping
 
 PATIENCE = 10.0
 """Seconds after which a test says that something never happened."""

@@ -16,7 +16,7 @@ from blackthorn.identity.statements import Genesis, Statement, make
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code
 from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment
-from tests.ledger_world import Model
+from tests.support.ledger_world import Model
 
 ADDRESS = "alice@acme.example"
 

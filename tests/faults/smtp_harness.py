@@ -32,7 +32,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.market_keys import add_people, wrapping
+from tests.support.market_keys import add_people, wrapping
 from tests.support.stored import StoredMail
 
 DOMAIN = "acme.example"

@@ -18,8 +18,8 @@ from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine, host_store
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import commit_group
-from tests.market_keys import add_people, wrapping
 from tests.support.databases import memory_database
+from tests.support.market_keys import add_people, wrapping
 
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:

@@ -14,8 +14,8 @@ from blackthorn.ports.cases import StoreDecision
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import Engine
 from tests.faults.server_process import ServerProcess, initialise, run
-from tests.governance_world import World
-from tests.market_keys import wrapping
+from tests.support.governance_world import World
+from tests.support.market_keys import wrapping
 
 
 def fetch(url: str) -> bytes:

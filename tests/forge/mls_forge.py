@@ -30,7 +30,7 @@ from blackthorn.mls.tree.leaf_node import LeafNode
 from blackthorn.mls.tree.tree_hash import root_hash
 from blackthorn.mls.tree.update_path import UpdatePath
 from blackthorn.wire.tls import opaque, u32
-from tests.mls_people import Person, believe
+from tests.support.mls_people import Person, believe
 
 
 def refused(

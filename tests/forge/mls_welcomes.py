@@ -20,7 +20,7 @@ from blackthorn.mls.schedule import key_schedule, transcript
 from blackthorn.mls.schedule.psk import PskId
 from blackthorn.mls.tree.ratchet_tree import RatchetTree
 from blackthorn.mls.tree.tree_hash import root_hash
-from tests.mls_people import NOW, Person, believe, group_of, verified
+from tests.support.mls_people import NOW, Person, believe, group_of, verified
 
 
 @dataclass

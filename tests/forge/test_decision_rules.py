@@ -24,7 +24,7 @@ from blackthorn.governance.statements import (
     seal_private,
 )
 from blackthorn.identity.keys import Signature, SigningKeys
-from tests.governance_world import World
+from tests.support.governance_world import World
 from tests.unit.governance.walks import DAY, directive, directive_fields, leaving
 
 SALT = bytes(32)

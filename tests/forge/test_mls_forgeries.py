@@ -38,7 +38,7 @@ from blackthorn.mls.group.committing import sign_content
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from blackthorn.wire.tls import u32
-from tests.mls_people import NOW, Person, add, agree, believe, group_of, verified
+from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, verified
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256])
 

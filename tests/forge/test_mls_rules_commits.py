@@ -37,7 +37,7 @@ from tests.forge.mls_forge import (
     refused,
     send_commit,
 )
-from tests.mls_people import NOW, Person, agree, believe, group_of, people
+from tests.support.mls_people import NOW, Person, agree, believe, group_of, people
 
 NONCE = bytes(32)
 

@@ -14,7 +14,7 @@ from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque, u8, u16, u32, u64, vector
 from tests.forge.mls_forge import handshake, key_package_of, refused
-from tests.mls_people import Person, believe, group_of, verified
+from tests.support.mls_people import Person, believe, group_of, verified
 
 
 class UnknownCredential:

@@ -11,7 +11,7 @@ from blackthorn.mls.framing.proposals import Remove, encode_proposal
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque
 from tests.forge.mls_forge import flipped, handshake, plaintext_of, refused, sealed
-from tests.mls_people import NOW, Person, believe, group_of
+from tests.support.mls_people import NOW, Person, believe, group_of
 
 
 def parsed(message: bytes) -> PrivateMessage:

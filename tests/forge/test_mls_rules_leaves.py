@@ -34,7 +34,7 @@ from tests.forge.mls_forge import (
     refused,
     send_commit,
 )
-from tests.mls_people import NOW, Person, believe, group_of, people
+from tests.support.mls_people import NOW, Person, believe, group_of, people
 
 CERTIFIED = X509Credential((b"a certificate",))
 

@@ -40,7 +40,7 @@ from blackthorn.mls.schedule.psk import ExternalPskId, ResumptionPskId
 from blackthorn.wire.tls import vector
 from tests.forge.mls_forge import doubt, flipped, key_package_of, leaf_of, public, refused
 from tests.forge.mls_welcomes import Forge, sound_welcome
-from tests.mls_people import NOW, Person, add, believe, people
+from tests.support.mls_people import NOW, Person, add, believe, people
 
 OPEN = Policy(
     join=lambda join: None,

@@ -19,7 +19,7 @@ from blackthorn.mls.tree.ratchet_tree import ParentNode
 from blackthorn.wire.tls import u16, vector
 from tests.forge.mls_forge import doubt, flipped, key_package_of
 from tests.forge.mls_welcomes import Forge, sound_welcome
-from tests.mls_people import Person, believe
+from tests.support.mls_people import Person, believe
 
 Spoil = Callable[[Forge], None]
 

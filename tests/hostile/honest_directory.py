@@ -27,8 +27,8 @@ from blackthorn.link import frames as f
 from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.ledger.lookups import Lookups
-from tests.ledger_world import LedgerWorld
 from tests.support.databases import memory_vault
+from tests.support.ledger_world import LedgerWorld
 
 NAMES = ("alice", "bob", "carol", "dave")
 STEPS = 8

@@ -21,7 +21,7 @@ from blackthorn.identity.statements import (
 from tests.hostile.attacks import attack
 from tests.hostile.evil_server import EvilServer
 from tests.hostile.harness import conclude
-from tests.ledger_world import DELAY_MS
+from tests.support.ledger_world import DELAY_MS
 
 DELAY_SECONDS = DELAY_MS / 1000
 

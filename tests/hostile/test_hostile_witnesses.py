@@ -15,7 +15,7 @@ from tests.hostile.evil_server import EvilServer, changed
 from tests.hostile.harness import conclude, verified
 from tests.hostile.test_hostile_ledger import different
 from tests.hostile.witnesses import RealWitness, Tiles, use
-from tests.ledger_world import LedgerWorld
+from tests.support.ledger_world import LedgerWorld
 
 WRONG_MAPS = {
     "a version that was left out": "D26",

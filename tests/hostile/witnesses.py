@@ -18,7 +18,7 @@ from blackthorn.tlog.tiles import Tile, format_bundle, parse_path, tile_hashes
 from blackthorn.tlog.witness import AddCheckpoint, format_add_checkpoint
 from blackthorn.wire.note import parse_vkey
 from tests.hostile.evil_server import EvilServer
-from tests.ledger_world import LedgerWorld
+from tests.support.ledger_world import LedgerWorld
 
 
 class Tiles:

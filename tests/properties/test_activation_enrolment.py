@@ -33,8 +33,8 @@ from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores import enrolment as enrolment_store
 from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked
-from tests.ledger_world import LedgerWorld, Model, certified
 from tests.support import runs
+from tests.support.ledger_world import LedgerWorld, Model, certified
 
 SERVER = Fingerprint(b"\x11" * 32)
 ALICE = Address("alice@acme.example")

@@ -12,8 +12,8 @@ from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError, WrongEpoch
 from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from tests.mls_people import NOW, Person, agree, believe, verified
 from tests.support import runs
+from tests.support.mls_people import NOW, Person, agree, believe, verified
 
 OPEN = Policy(join=lambda join: None)
 

@@ -37,8 +37,8 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.ledger.lookups import Lookups
-from tests.ledger_world import LedgerWorld
 from tests.support.databases import memory_vault
+from tests.support.ledger_world import LedgerWorld
 
 
 class Wire:

@@ -25,8 +25,8 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.engine import Engine
-from tests.market_keys import wrapping
 from tests.support.databases import memory_database
+from tests.support.market_keys import wrapping
 from tests.support.stepped import SteppedReader, SteppedWriter
 
 

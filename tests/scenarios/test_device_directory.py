@@ -17,8 +17,8 @@ from blackthorn.identity.statements import RevokeDevice, SetRecovery, make
 from blackthorn.link import frames as f
 from blackthorn.wire import limits
 from tests.hostile.evil_server import EvilServer, Fork, changed
-from tests.ledger_world import certified
 from tests.scenarios.device_world import World
+from tests.support.ledger_world import certified
 
 HOUR = 3600
 

@@ -7,7 +7,7 @@ import pytest
 from blackthorn.cli.officer import fields
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.governance import directives, inputs, limits
-from tests.office_world import OfficeWorld, address
+from tests.support.office_world import OfficeWorld, address
 
 ANN, BOB = address("ann"), address("bob")
 

@@ -10,8 +10,8 @@ from blackthorn.directory.records import encode_record
 from blackthorn.errors import SecurityError, VerificationError
 from blackthorn.identity.statements import Cancel, SetRecovery
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
-from tests.ledger_world import DELAY_MS, LedgerWorld
 from tests.support import runs
+from tests.support.ledger_world import DELAY_MS, LedgerWorld
 
 COLUMNS = {
     "ledger_entry": ("place", "entry"),

@@ -9,7 +9,7 @@ import pytest
 from blackthorn.errors import UserError
 from blackthorn.governance import exit_requests
 from blackthorn.governance.inputs import DAY_MS
-from tests.office_world import OfficeWorld, address
+from tests.support.office_world import OfficeWorld, address
 
 FACTS = {
     "receipts": "11" * 32,

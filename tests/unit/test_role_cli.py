@@ -11,7 +11,7 @@ from blackthorn.errors import SecurityError, UnavailableError, UserError, Verifi
 from blackthorn.governance import statements
 from blackthorn.governance.statements import Signed
 from blackthorn.link import frames as f
-from tests.office_world import OfficeWorld, address
+from tests.support.office_world import OfficeWorld, address
 
 BOB = address("bob")
 

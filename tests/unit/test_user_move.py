@@ -21,7 +21,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.markets import market_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
-from tests.governance_world import DAY_MS, World
+from tests.support.governance_world import DAY_MS, World
 from tests.support.stepped import SteppedWriter
 from tests.support.stored import StoredMail
 

@@ -15,8 +15,8 @@ from blackthorn.ports.store import Command, Query, Result
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.wrapping import Wrapping
-from tests.market_keys import MemoryKeys
 from tests.support.databases import memory_database
+from tests.support.market_keys import MemoryKeys
 from tests.support.memory_store.engine import MemoryEngine
 from tests.support.memory_store.state import Device, User
 from tests.support.stepped import SteppedWriter

@@ -9,7 +9,7 @@ from blackthorn.errors import SecurityError, StorageError, VerificationError
 from blackthorn.governance import statements
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.link.frames.decisions import Decision
-from tests.governance_world import World
+from tests.support.governance_world import World
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 from blackthorn.governance import directives, exits
 from blackthorn.governance.transitions import Case, Transition
-from tests.governance_world import DAY_MS, World
+from tests.support.governance_world import DAY_MS, World
 
 DAY = DAY_MS
 

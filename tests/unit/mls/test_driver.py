@@ -16,8 +16,8 @@ from blackthorn.mls.driver.lines import answer, serve
 from blackthorn.mls.driver.world import World
 from blackthorn.mls.framing.key_package import create_key_package
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
-from tests.mls_people import NOW
 from tests.support import runs
+from tests.support.mls_people import NOW
 
 SEED = 20_261_123
 FEATURES = {"propose", "export", "members", "group_info", "external_join", "psk", "discard"}

@@ -32,7 +32,7 @@ from blackthorn.mls.framing.framing import encode_message
 from blackthorn.mls.framing.key_package import LABEL, KeyPackage, KeyPackagePrivate
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.tree.leaf_node import Capabilities
-from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
+from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
 
 # --- X.509 --------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from blackthorn.mls.errors import (
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from tests.mls_people import NOW, Person, add, agree, believe, group_of, people
+from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256, SUITE_XWING_AES128, 2, 4])
 

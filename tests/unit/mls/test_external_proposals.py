@@ -42,7 +42,7 @@ from blackthorn.mls.group.committing import CommitRequest, make_commit, sign_con
 from blackthorn.mls.group.group import Group, ProposalReceived
 from blackthorn.mls.schedule.psk import ExternalPskId, KnownPsks
 from blackthorn.wire.tls import vector
-from tests.mls_people import NOW, Person, add, agree, believe, people, verified
+from tests.support.mls_people import NOW, Person, add, agree, believe, people, verified
 
 
 class Listener:

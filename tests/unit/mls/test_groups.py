@@ -23,7 +23,7 @@ from blackthorn.mls.framing.padding import padded_size, size_class
 from blackthorn.mls.group.group import Application, Group, ProposalReceived
 from blackthorn.mls.group.joining import welcome_references
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
+from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256, SUITE_XWING_AES128, 2, 4])
 

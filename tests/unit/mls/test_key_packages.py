@@ -25,7 +25,7 @@ from blackthorn.mls.framing.key_package import (
 )
 from blackthorn.mls.suites import DEFAULT_SUITE, SUITE_1, SUITE_XWING_AES128, suite
 from blackthorn.mls.tree.leaf_node import Lifetime
-from tests.mls_people import NOW, Person, verified
+from tests.support.mls_people import NOW, Person, verified
 
 
 @pytest.fixture

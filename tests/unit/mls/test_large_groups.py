@@ -3,7 +3,7 @@
 from blackthorn.link import limits
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_XWING_AES256
-from tests.mls_people import NOW, Person, agree, believe, people, verified
+from tests.support.mls_people import NOW, Person, agree, believe, people, verified
 
 
 def commit(person: Person, *others: Person, remove: tuple[int, ...] = ()) -> bytes:

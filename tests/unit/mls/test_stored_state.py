@@ -12,7 +12,7 @@ from blackthorn.mls.group.group import Application, Group
 from blackthorn.mls.schedule.secret_tree import APPLICATION, HANDSHAKE, KeyNonce, SecretTree
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from blackthorn.mls.tree import treemath
-from tests.mls_people import NOW, Person, agree, believe, group_of
+from tests.support.mls_people import NOW, Person, agree, believe, group_of
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256])
 

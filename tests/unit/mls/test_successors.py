@@ -22,7 +22,7 @@ from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.group.succession import branched
 from blackthorn.mls.successors import Identity, branch, reinitialise
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
-from tests.mls_people import NOW, Person, agree, believe, group_of, people, verified
+from tests.support.mls_people import NOW, Person, agree, believe, group_of, people, verified
 
 NAME = Extension(APPLICATION_EXTENSION, b"the new group")
 UPWARDS = ReInit(b"new", 1, SUITE_XWING_AES256, (NAME,))

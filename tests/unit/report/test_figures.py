@@ -9,8 +9,8 @@ from blackthorn.governance import warrant_canary
 from blackthorn.report.counting import NUMBERS, OUTCOMES
 from blackthorn.report.figures import Figures, compute, periods
 from blackthorn.report.period import parse_period
-from tests.governance_world import DAY_MS, JULY_2015_MS, World
 from tests.support import runs
+from tests.support.governance_world import DAY_MS, JULY_2015_MS, World
 
 SECOND_HALF = parse_period("2015H2")
 

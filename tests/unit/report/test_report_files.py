@@ -21,7 +21,7 @@ from blackthorn.report.files import make, split_name
 from blackthorn.report.page import content_security
 from blackthorn.report.period import parse_period
 from blackthorn.report.tables import COUNTS_COLUMNS, DIRECTIVES_COLUMNS
-from tests.governance_world import DAY_MS, World
+from tests.support.governance_world import DAY_MS, World
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -17,7 +17,7 @@ from blackthorn.errors import StorageError
 from blackthorn.report.files import make
 from blackthorn.report.period import parse_period
 from blackthorn.tlog.tiles import Tile
-from tests.governance_world import DAY_MS, World
+from tests.support.governance_world import DAY_MS, World
 
 
 class Tiles:

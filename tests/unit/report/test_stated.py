@@ -11,7 +11,7 @@ from blackthorn.report.differences import MOST, differences
 from blackthorn.report.files import ENDINGS, FEED, make_one
 from blackthorn.report.period import parse_period
 from blackthorn.report.stated import read
-from tests.governance_world import World
+from tests.support.governance_world import World
 
 KINDS = (*ENDINGS, FEED)
 

@@ -24,8 +24,8 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.wrapping import Wrapping
-from tests.governance_world import World
-from tests.market_keys import add_people
+from tests.support.governance_world import World
+from tests.support.market_keys import add_people
 from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.governance.walks import leaving

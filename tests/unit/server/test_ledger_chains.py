@@ -26,8 +26,8 @@ from blackthorn.ports.enrolment import Enrolled, OrphanStep, PurgeOrphans
 from blackthorn.ports.enterprise import Standing
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.wire import limits as wire_limits
-from tests.ledger_world import DELAY_MS, LedgerWorld, Model, certified
 from tests.support.certificates import unsealable
+from tests.support.ledger_world import DELAY_MS, LedgerWorld, Model, certified
 
 HOUR_MS = 3_600_000
 

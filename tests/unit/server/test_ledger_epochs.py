@@ -22,7 +22,7 @@ from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.verify import verify_consistency
 from blackthorn.wire.note import parse_vkey
-from tests.ledger_world import DELAY_MS, LedgerWorld, Model
+from tests.support.ledger_world import DELAY_MS, LedgerWorld, Model
 
 RELEASE = encode_record(entries.RELEASE, {"name": "x", "version": "1", "digest": bytes(32)})
 

@@ -10,8 +10,8 @@ from blackthorn.errors import ConfigError, StorageError, VerificationError
 from blackthorn.identity.statements import AddDevice, SetRecovery
 from blackthorn.ports.ledger import KeepEvidence
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
-from tests.ledger_world import DELAY_MS, LedgerWorld
 from tests.support.databases import memory_database
+from tests.support.ledger_world import DELAY_MS, LedgerWorld
 
 
 def grown(seed: int, witnesses: int = 0) -> LedgerWorld:

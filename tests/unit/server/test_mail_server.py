@@ -25,9 +25,9 @@ from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.storage.sqlite.engine import Engine
-from tests.market_keys import add_people, wrapping
 from tests.support.certificates import unsealable
 from tests.support.databases import memory_database
+from tests.support.market_keys import add_people, wrapping
 from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import answered
 

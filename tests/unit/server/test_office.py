@@ -11,7 +11,7 @@ from blackthorn.governance.transitions import Case
 from blackthorn.ports.cases import PendingDecision
 from blackthorn.server.governance.access import Access, DecisionPage
 from blackthorn.storage.sqlite.stores.cases import open_founding
-from tests.office_people import OfficePeople
+from tests.support.office_people import OfficePeople
 from tests.support.stored import answered
 
 DAY = 24 * 3_600_000

@@ -13,7 +13,7 @@ from blackthorn.server.accounts import limits, recovery
 from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.handlers.session import Session
-from tests.ledger_world import LedgerWorld
+from tests.support.ledger_world import LedgerWorld
 
 REFUSED = f.Bye(Code.RECOVERY_REFUSED, Code.RECOVERY_REFUSED.meaning)
 

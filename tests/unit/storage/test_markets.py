@@ -32,7 +32,7 @@ from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.units import MIB
-from tests.market_keys import MemoryKeys, add_people
+from tests.support.market_keys import MemoryKeys, add_people
 from tests.support.stored import StoredMail
 
 SEED = 20151230

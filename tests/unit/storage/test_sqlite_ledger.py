@@ -9,7 +9,7 @@ from blackthorn.ports.ledger import Change, NewDevice, StoredStatement
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
-from tests.market_keys import wrapping
+from tests.support.market_keys import wrapping
 from tests.support.stored import StoredEnterprise
 
 ALICE = Address("alice@acme.example")

@@ -6,8 +6,8 @@ from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from tests.market_keys import add_people, wrapping
 from tests.support.databases import memory_database
+from tests.support.market_keys import add_people, wrapping
 from tests.support.stepped import SteppedWriter
 from tests.support.stored import StoredMail
 

@@ -73,8 +73,8 @@ from blackthorn.tlog.policy import (
 )
 from blackthorn.tlog.verify import verify_checkpoint
 from blackthorn.wire.note import parse_vkey
-from tests.market_keys import wrapping
 from tests.support.databases import memory_database
+from tests.support.market_keys import wrapping
 from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredEnterprise
 

@@ -18,8 +18,8 @@ from blackthorn.ids import Address
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.stores.cases import open_founding
-from tests.ledger_world import LedgerWorld, Model
-from tests.market_keys import wrapping
+from tests.support.ledger_world import LedgerWorld, Model
+from tests.support.market_keys import wrapping
 from tests.support.stepped import SteppedReader
 
 ROLES = {
