@@ -1,12 +1,21 @@
 """Every bound has a reason, stands once in its folder's file, and is used."""
 
 import re
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import ROOT, named
 from tools.limits_table import SOURCE, limit_files, limits_of, shown
+
+
+@cache
+def words() -> Counter[str]:
+    """How often each word stands in the source."""
+    texts = (file.read_text(encoding="utf-8") for file in SOURCE.rglob("*.py"))
+    return Counter(word for text in texts for word in re.findall(r"\w+", text))
 
 
 @pytest.mark.parametrize("path", limit_files(), ids=named)
@@ -21,8 +30,7 @@ def test_every_limit_has_a_reason(path: Path) -> None:
 def test_every_limit_is_named_once_and_used(path: Path) -> None:
     names = [limit.name for limit in limits_of(path)]
     assert len(names) == len(set(names)), f"{named(path)} names a bound twice"
-    uses = "\n".join(file.read_text(encoding="utf-8") for file in sorted(SOURCE.rglob("*.py")))
-    unused = [name for name in names if len(re.findall(rf"\b{name}\b", uses)) < 2]
+    unused = [name for name in names if words()[name] < 2]
     assert not unused, f"{named(path)}: nothing uses {', '.join(unused)}"
 
 

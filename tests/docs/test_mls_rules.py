@@ -14,8 +14,10 @@ def test_numbers_name_one_rule_each() -> None:
 
 
 def test_no_rule_without_its_check() -> None:
-    assert [rule for rule in Rule if not mls_rules.checked_in()[rule]] == []
+    checked = mls_rules.checked_in()
+    assert [rule for rule in Rule if not checked[rule]] == []
 
 
 def test_no_rule_without_its_forged_message() -> None:
-    assert [rule for rule in Rule if not mls_rules.forged_in()[rule]] == []
+    forged = mls_rules.forged_in()
+    assert [rule for rule in Rule if not forged[rule]] == []
