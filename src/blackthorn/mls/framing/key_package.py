@@ -239,7 +239,7 @@ def create_key_package(
 ) -> tuple[bytes, KeyPackagePrivate]:
     """A new key package: its MLSMessage, and the private part to keep.
 
-    `now` is in Unix seconds; the lifetime begins an hour earlier, for peers with late clocks.
+    `now` is in Unix seconds; the lifetime begins a day earlier, for peers with late clocks.
     `extension_types` and `credential_types` are those that the application also supports.
     """
     extensions = (Extension(codepoints.LAST_RESORT, b""),) if last_resort else ()
