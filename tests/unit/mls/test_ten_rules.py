@@ -201,8 +201,8 @@ def test_rule_8_not_before_lies_a_day_back() -> None:
         NOW - 24 * 3600, NOW + mls_limits.MLS_LIFETIME_SECONDS
     )
     message, _ = alice.key_package()
-    parse_key_package(message, now=NOW - 3600, validate=believe)
-    for now in (NOW - 3601, NOW + mls_limits.MLS_LIFETIME_SECONDS + 1):
+    parse_key_package(message, now=NOW - 24 * 3600, validate=believe)
+    for now in (NOW - 24 * 3600 - 1, NOW + mls_limits.MLS_LIFETIME_SECONDS + 1):
         with pytest.raises(InvalidLeaf):
             parse_key_package(message, now=now, validate=believe)
 
