@@ -72,4 +72,4 @@ def test_a_witness_under_the_same_roof_is_said_to_be_none():
     away = replace(policy, witnesses=(replace(witness, url="https://witness.example/"),))
     assert status.witnesses(away) == "witness0.example"
     nobody = status.witnesses(replace(policy, groups=(), quorum=NO_QUORUM))
-    assert nobody.startswith("none: whoever runs the server can show")
+    assert nobody.startswith("none: the server's operator can show")
