@@ -180,7 +180,7 @@ def test_a_clock_that_reads_earlier_is_refused(folder: Path, log: Log) -> None:
     log.grow(1)
     with WitnessProcess(folder) as witness:
         answer = witness.add(log.request(5))
-    assert answer.status_code == 503 and "before its last cosignature" in answer.text
+    assert answer.status_code == 503 and "behind its last cosignature" in answer.text
     assert status(folder)["logs"][0]["size"] == 5
 
 
