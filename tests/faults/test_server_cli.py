@@ -281,9 +281,9 @@ def test_a_refused_activation_is_logged_without_address_or_code(directory):
         log = [json.loads(line) for line in server.lines]
     warnings = [line for line in log if line["level"] == "warning" and "refused" in line]
     assert [each["event"] for each in warnings] == [
-        "activation tried before without proof",
-        "activation code on its last try",
-        "activation code burnt",
+        "activation_not_proven_before",
+        "activation_code_at_last_try",
+        "activation_code_burnt",
     ]
     assert all(set(each) == {"event", "level", "timestamp", "refused"} for each in warnings)
     assert nameplate not in "".join(each["event"] for each in warnings)

@@ -216,7 +216,7 @@ def test_a_device_brings_one_or_two_statements_and_no_other_number(code, known, 
         first, device = exchange.begin(code, CHANNEL, random)
         second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
         keys = msgspec.structs.replace(keys_of(), statements=statements)
-        with pytest.raises(DecodeError, match="not a device.s keys"):
+        with pytest.raises(DecodeError, match="not a device's keys"):
             server.verify(device.open(second).prove(keys, IDENTITY)[0])
 
 

@@ -251,9 +251,9 @@ def test_five_wrong_tries_burn_the_code_across_restarts(world):
     burnt = activate(world, world.code)
     assert isinstance(burnt, Bye) and "burnt" in burnt.text
     assert world.enterprise.user(ALICE).devices == ()
-    few = ["activation tried before without proof", "activation refused"] * 3
-    burning = ["activation code on its last try", "activation code burnt"]
-    assert world.warnings == ["activation refused", *few, *burning, "activation code burnt"]
+    few = ["activation_not_proven_before", "activation_refused"] * 3
+    burning = ["activation_code_at_last_try", "activation_code_burnt"]
+    assert world.warnings == ["activation_refused", *few, *burning, "activation_code_burnt"]
     (listed,) = world.listed()
     assert (listed.code, listed.code_expires_ms) == ("burnt", None)
 
@@ -278,8 +278,8 @@ def test_a_guesser_who_hangs_up_has_used_a_try(world):
     for _ in range(limits.ACTIVATION_TRIES):
         world.connect().begin(wrong(world.code))
     assert world.warnings[-2:] == [
-        "activation tried before without proof",
-        "activation code on its last try",
+        "activation_not_proven_before",
+        "activation_code_at_last_try",
     ]
     assert "burnt" in activate(world, world.code).text
 

@@ -41,10 +41,10 @@ BURNT = "this activation code was tried too often and is burnt: ask for a new on
 
 USED = "another device has used this code"
 
-REFUSED = "activation refused"
-UNPROVEN = "activation tried before without proof"
-LAST_TRY = "activation code on its last try"
-CODE_BURNT = "activation code burnt"
+REFUSED = "activation_refused"
+UNPROVEN = "activation_not_proven_before"
+LAST_TRY = "activation_code_at_last_try"
+CODE_BURNT = "activation_code_burnt"
 
 
 def why_refused(code: OpenCode | None, now_ms: int) -> str | None:

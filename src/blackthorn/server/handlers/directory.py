@@ -4,6 +4,7 @@ A per-device rate limiter charges each query; only the device that overspent wai
 """
 
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -162,7 +163,7 @@ def _chain_part(frame: f.FetchChain, part: ChainPart) -> tuple[f.AnyFrame, int]:
         frame.address,
         part.size,
         list(part.statements),
-        [f.Receipt(*receipt) for receipt in part.receipts],
+        [f.Receipt(*astuple(receipt)) for receipt in part.receipts],
         part.certificate,
         part.more,
     )

@@ -7,7 +7,6 @@ an edge limits a device.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from blackthorn.crypto import vrf
 from blackthorn.directory import lookup
@@ -39,29 +38,13 @@ class LookedUp:
     work: int
 
 
-class Receipt(NamedTuple):
-    """Proof of when a reset or cancel was logged: its leaf's entry, its epoch's head."""
-
-    seq: int
-    version: int
-    value: bytes
-    opening: bytes
-    vrf_proof: bytes
-    mutation: bytes
-    place: int
-    proof: list[bytes]
-    head: bytes
-    head_place: int
-    head_proof: list[bytes]
-
-
 @dataclass(frozen=True, slots=True)
 class ChainPart:
     """Statements of a published chain; `more` follow. `size` is the published log's."""
 
     size: int
     statements: Sequence[bytes] = ()
-    receipts: Sequence[Receipt] = ()
+    receipts: Sequence[lookup.Receipt] = ()
     certificate: bytes = b""
     more: bool = False
     work: int = 1
@@ -161,9 +144,9 @@ class Lookups:
         certificate = found.certificate or b""
         return ChainPart(size, found.statements, receipts, certificate, found.more, work)
 
-    def _receipt(self, label: Label, logged: ports.LoggedStatement, size: int) -> Receipt:
+    def _receipt(self, label: Label, logged: ports.LoggedStatement, size: int) -> lookup.Receipt:
         log, leaf, head = self._ledger.log, logged.leaf, logged.end - 1
-        return Receipt(
+        return lookup.Receipt(
             logged.seq,
             leaf.version,
             value_of(leaf).encode(),
@@ -171,10 +154,10 @@ class Lookups:
             label.vrf_proof,
             logged.mutation,
             leaf.place,
-            log.inclusion_proof(leaf.place, size),
+            tuple(log.inclusion_proof(leaf.place, size)),
             logged.head,
             head,
-            log.inclusion_proof(head, size),
+            tuple(log.inclusion_proof(head, size)),
         )
 
     def consistency(self, old: int, new: int) -> list[bytes] | None:
