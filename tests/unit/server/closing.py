@@ -129,7 +129,12 @@ class Market:
                     "PK" if user <= 5 else "DE",
                     wrapped,
                 )
-            self.sql("INSERT INTO key_package VALUES (?, ?, 0, x'00')", user, user)
+            self.sql(
+                "INSERT INTO key_package (id, device, last_resort, package)"
+                " VALUES (?, ?, 0, x'00')",
+                user,
+                user,
+            )
             self.sql(
                 "INSERT INTO activations (nameplate, user, password, public_key, expires_ms, tries)"
                 " VALUES (?, ?, x'00', x'00', 0, 0)",
