@@ -44,3 +44,13 @@ def pick(usual: Value, long: Value) -> Value:
 def many(usual: int) -> int:
     """How often something random is done; in a long run ten times as often."""
     return pick(usual, 10 * usual)
+
+
+def moments(count: int, usual: int, of: str) -> list[int]:
+    """At which of the moments 1 to `count` something strikes: all in a long run, else `usual` many.
+
+    They are seeded, and others for another text `of`.
+    """
+    everyone = range(1, count + 1)
+    chance = random.Random(f"{Run.seed} {of}")
+    return list(everyone) if Run.long else sorted(chance.sample(everyone, min(usual, count)))

@@ -1,7 +1,8 @@
 """The audit's judgement: which finding breaks which rule, and when the audit is blind."""
 
 import json
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,24 @@ PUBLIC = mint("address", "public")
 SECRETS = [mint(kind, kind) for kind in KINDS if kind != "public"]
 
 
+HOLD = "import sys; held = sys.stdin.readline(); print('held', flush=True); sys.stdin.read()"
+
+
 def audited(folder: Path, *markers: Marker) -> Audit:
-    """An audit of `folder` and this very process, whose memory does hold the markers."""
+    """An audit of `folder` and of a small process, whose memory does hold the markers."""
     audit = Audit([folder])
-    audit.search(os.getpid(), markers)
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", HOLD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(" ".join(each for one in markers for each in one.spellings) + "\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "held\n"
+        audit.search(process.pid, markers)
+        process.kill()
     return audit
 
 
