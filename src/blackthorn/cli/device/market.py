@@ -5,15 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from blackthorn.cli import terminal
-from blackthorn.cli.options import (
-    DeviceOptions,
-    JsonOption,
-    on_device,
-    parse_addresses,
-    program,
-    require_reached,
-)
+from blackthorn.cli import options, terminal
 from blackthorn.errors import UnavailableError, UserError, system_error
 from blackthorn.mail.render.text import safe_text
 from blackthorn.programs.device import market_exit
@@ -26,15 +18,15 @@ def add_to(market: Typer) -> None:
     market.command("receipt")(receipt)
 
 
-@on_device
-def notice(at: DeviceOptions, json: JsonOption = False) -> None:
+@options.on_device
+def notice(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Show the notices of your market's exit, and report to the server that you have read them.
 
     Exit code 6: the server was not reached, and only stored notices are shown.
     """
     from blackthorn.cli.device import exit_notices
 
-    device, unreached, reported = program(at), "", False
+    device, unreached, reported = options.program(at), "", False
     try:
         reported = not run(market_exit.report(device, "read"))
     except UnavailableError as error:
@@ -46,19 +38,19 @@ def notice(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.say("There is no notice: the service in your market is not ending.")
     for kept in () if json else found:
         terminal.say(f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}")
-    require_reached(unreached)
+    options.require_reached(unreached)
     if reported:
         market_exit.set_read(device)
 
 
-@on_device
+@options.on_device
 def forward(
     address: Annotated[
         str | None, Argument(metavar="ADDRESS", help="Your new mail address, elsewhere.")
     ] = None,
     none: Annotated[bool, Option("--none", help="Remove the address.")] = False,
     *,
-    at: DeviceOptions,
+    at: options.DeviceOptions,
 ) -> None:
     """Set the new address that senders are told once the service in your market has ended.
 
@@ -67,21 +59,21 @@ def forward(
     """
     if (address is None) != none:
         raise UserError("give your new address, or --none to remove it")
-    value = str(parse_addresses([address])[0]) if address is not None else ""
-    if refusal := run(market_exit.report(program(at), "forward", value)):
+    value = str(options.parse_addresses([address])[0]) if address is not None else ""
+    if refusal := run(market_exit.report(options.program(at), "forward", value)):
         raise UserError(refusal)
     terminal.say(f"Senders will be told {value or 'no address'}.")
 
 
-@on_device
+@options.on_device
 def receipt(
     out: Annotated[Path, Option("--out", metavar="FILE", help="A new file.")],
-    at: DeviceOptions,
+    at: options.DeviceOptions,
 ) -> None:
     """Fetch your receipt of the closure, which locates your entry in its published tree."""
     from blackthorn.storage.files import atomic
 
-    data = run(market_exit.fetch_receipt(program(at)))
+    data = run(market_exit.fetch_receipt(options.program(at)))
     with system_error(UserError, f"{out} cannot be written"):
         atomic.write_new(out, data)
     terminal.say(f"Your receipt is in {out}. Keep it.")

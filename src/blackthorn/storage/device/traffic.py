@@ -5,15 +5,7 @@ from dataclasses import astuple, replace
 
 import msgspec
 
-from blackthorn.ports.device_store import (
-    ALL_LINES,
-    HistoryQuery,
-    HistoryRecord,
-    OutboxRecord,
-    OutcomeRecord,
-    Place,
-    UndecryptableRecord,
-)
+from blackthorn.ports import device_store
 from blackthorn.storage.device.records import Row, Table
 
 _HISTORY = (
@@ -22,8 +14,8 @@ _HISTORY = (
 )
 
 
-def _line(row: Row) -> HistoryRecord:
-    return replace(HistoryRecord(*row), shown=bool(row[10]))
+def _line(row: Row) -> device_store.HistoryRecord:
+    return replace(device_store.HistoryRecord(*row), shown=bool(row[10]))
 
 
 _COUNT = "SELECT count(*) FROM history"
@@ -33,7 +25,7 @@ _SELECTED = (
 )
 
 
-def _bound(query: HistoryQuery) -> tuple[bool, str | None]:
+def _bound(query: device_store.HistoryQuery) -> tuple[bool, str | None]:
     if query.places is None:
         return query.received, None
     keys = [place.conversation.hex().upper() + place.name for place in query.places]
@@ -43,7 +35,7 @@ def _bound(query: HistoryQuery) -> tuple[bool, str | None]:
 class History(Table):
     """`ports.device_store.History`."""
 
-    def add(self, record: HistoryRecord) -> int:
+    def add(self, record: device_store.HistoryRecord) -> int:
         """Returns its number. A given number is kept: below 0 is before all others."""
         row = self._one(
             "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
@@ -76,27 +68,29 @@ class History(Table):
             "UPDATE history SET shown = 1 WHERE number = ?", [(number,) for number in numbers]
         )
 
-    def unshown(self, limit: int) -> list[HistoryRecord]:
+    def unshown(self, limit: int) -> list[device_store.HistoryRecord]:
         """Oldest first."""
         sql = _HISTORY + " WHERE shown = 0 ORDER BY number LIMIT ?"
         return [_line(row) for row in self._run(sql, (limit,))]
 
-    def latest(self, limit: int, query: HistoryQuery = ALL_LINES) -> list[HistoryRecord]:
+    def latest(
+        self, limit: int, query: device_store.HistoryQuery = device_store.ALL_LINES
+    ) -> list[device_store.HistoryRecord]:
         """The newest lines that the query selects, oldest first; all for a `limit` of -1."""
         sql = _HISTORY + _SELECTED + " ORDER BY number DESC LIMIT ?3"
         return [_line(row) for row in reversed(self._run(sql, (*_bound(query), limit)))]
 
-    def count(self, query: HistoryQuery) -> int:
+    def count(self, query: device_store.HistoryQuery) -> int:
         row = self._one(_COUNT + _SELECTED, _bound(query))
         return int(row[0]) if row else 0
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[device_store.Place]:
         """All conversations, of which there are lines or not."""
         rows = self._run(
             "SELECT id, kind, name FROM conversation UNION"
             " SELECT conversation, kind, name FROM history"
         )
-        return [Place(*row) for row in rows]
+        return [device_store.Place(*row) for row in rows]
 
 
 _OUTBOX = (
@@ -114,19 +108,19 @@ class Outbox(Table):
         )
         return int(row[0]) if row else 0
 
-    def get(self, number: int) -> OutboxRecord | None:
+    def get(self, number: int) -> device_store.OutboxRecord | None:
         row = self._one(_OUTBOX + " WHERE number = ?", (number,))
-        return OutboxRecord(*row) if row else None
+        return device_store.OutboxRecord(*row) if row else None
 
-    def by_posting(self, posting: bytes) -> OutboxRecord | None:
+    def by_posting(self, posting: bytes) -> device_store.OutboxRecord | None:
         row = self._one(_OUTBOX + " WHERE posting = ?", (posting,))
-        return OutboxRecord(*row) if row else None
+        return device_store.OutboxRecord(*row) if row else None
 
-    def all(self) -> list[OutboxRecord]:
+    def all(self) -> list[device_store.OutboxRecord]:
         """Oldest first."""
-        return [OutboxRecord(*row) for row in self._run(_OUTBOX + " ORDER BY number")]
+        return [device_store.OutboxRecord(*row) for row in self._run(_OUTBOX + " ORDER BY number")]
 
-    def update(self, record: OutboxRecord) -> None:
+    def update(self, record: device_store.OutboxRecord) -> None:
         """Replace all but number and time."""
         self._run(
             "UPDATE outbox SET target = ?2, intent = ?4, posting = ?5, packages = ?6,"
@@ -134,7 +128,7 @@ class Outbox(Table):
             astuple(record),
         )
 
-    def finish(self, outcome: OutcomeRecord, keep: int) -> None:
+    def finish(self, outcome: device_store.OutcomeRecord, keep: int) -> None:
         """Delete one and store its outcome, of which the `keep` newest stay."""
         self._run("DELETE FROM outbox WHERE number = ?", (outcome.number,))
         self._run(
@@ -144,12 +138,12 @@ class Outbox(Table):
         newest = self._connection.last_insert_rowid()
         self._run("DELETE FROM outcome WHERE place <= ?", (newest - keep,))
 
-    def outcome(self, number: int) -> OutcomeRecord | None:
+    def outcome(self, number: int) -> device_store.OutcomeRecord | None:
         """The outcome of one, or None when it waits or was deleted."""
         row = self._one(
             "SELECT number, message, error, at_ms FROM outcome WHERE number = ?", (number,)
         )
-        return OutcomeRecord(*row) if row else None
+        return device_store.OutcomeRecord(*row) if row else None
 
     def forget_outcomes_before(self, time_ms: int) -> None:
         self._run("DELETE FROM outcome WHERE at_ms < ?", (time_ms,))
@@ -172,7 +166,7 @@ class Parcels(Table):
         """Forget digests older than any repetition."""
         self._run("DELETE FROM seen_parcel WHERE at_ms < ?", (time_ms,))
 
-    def set_aside(self, record: UndecryptableRecord) -> None:
+    def set_aside(self, record: device_store.UndecryptableRecord) -> None:
         """Mark undecryptable; the time of the first attempt stays."""
         self._run(
             "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms) VALUES (?, ?, ?, ?)"
@@ -180,12 +174,12 @@ class Parcels(Table):
             (record.digest, record.seq, record.reason, record.since_ms),
         )
 
-    def all_undecryptable(self) -> list[UndecryptableRecord]:
+    def all_undecryptable(self) -> list[device_store.UndecryptableRecord]:
         """Oldest first."""
         rows = self._run(
             "SELECT digest, seq, reason, since_ms FROM set_aside_parcel ORDER BY since_ms, seq"
         )
-        return [UndecryptableRecord(*row) for row in rows]
+        return [device_store.UndecryptableRecord(*row) for row in rows]
 
     def forget_undecryptable_before(self, time_ms: int) -> None:
         self._run("DELETE FROM set_aside_parcel WHERE since_ms < ?", (time_ms,))

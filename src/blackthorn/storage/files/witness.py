@@ -12,14 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Final
 
+from blackthorn import errors
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import (
-    BlackthornError,
-    DamageError,
-    UserError,
-    VerificationError,
-    system_error,
-)
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.anchor import Anchor
 from blackthorn.storage.files.folder import Folder, new_folder
@@ -49,12 +43,12 @@ class WitnessFolder(Folder):
         """The key. Raises UserError without such a folder, DamageError for a damaged key."""
         if not self.key.is_file():
             hint = f"`blackthorn witness init {self.path} --name …` makes one"
-            raise UserError(f"there is no witness in {self.path}: {hint}")
+            raise errors.UserError(f"there is no witness in {self.path}: {hint}")
         try:
             text = self.key.read_bytes()[:_MAX_KEY_BYTES].decode()
             return parse_key(text.removesuffix("\n"))
-        except (OSError, UnicodeDecodeError, VerificationError) as error:
-            raise DamageError(f"{self.key} cannot be used: {error}") from None
+        except (OSError, UnicodeDecodeError, errors.VerificationError) as error:
+            raise errors.DamageError(f"{self.key} cannot be used: {error}") from None
 
     def open_store(self) -> WitnessStore:
         """Raises StorageError."""
@@ -72,14 +66,14 @@ def parse_key(text: str) -> Cosigner:
     """The key of that text. Raises VerificationError (N rules)."""
     parts = text.removeprefix(f"{_FORM}+").split("+", 2)
     if len(parts) != 3 or not text.startswith(_FORM):
-        raise VerificationError("N10", "this is not a private key of a witness")
+        raise errors.VerificationError("N10", "this is not a private key of a witness")
     name, key_id, encoded = parts
     data = decode_base64(encoded)
     if len(data) != 33 or data[0] != COSIGNATURE_V1:
-        raise VerificationError("N12", "this is not an Ed25519 key of a witness")
+        raise errors.VerificationError("N12", "this is not an Ed25519 key of a witness")
     cosigner = Cosigner(name, Secret(data[1:]))
     if cosigner.vkey.key_id.hex() != key_id:
-        raise VerificationError("N11", "the key id belongs to another key")
+        raise errors.VerificationError("N11", "the key id belongs to another key")
     return cosigner
 
 
@@ -87,20 +81,20 @@ def initialise(path: Path, name: str, random: Callable[[int], bytes]) -> Verifie
     """Create a witness's folder and key; returns the public key. Raises UserError."""
     try:
         check_name(name)
-    except VerificationError as error:
-        raise UserError(f"--name {name!r}: {error}") from None
+    except errors.VerificationError as error:
+        raise errors.UserError(f"--name {name!r}: {error}") from None
     seed = Secret(random(32))
     try:
         with (
-            system_error(UserError, f"{path} cannot be made"),
+            errors.system_error(errors.UserError, f"{path} cannot be made"),
             new_folder(path, _KEY) as stage,
         ):
             fresh = WitnessFolder(stage)
             WitnessStore.create(fresh.database).close()
             Anchor.create(fresh.anchor)
             atomic.write_new(fresh.key, f"{format_key(name, seed)}\n".encode())
-    except UserError:
+    except errors.UserError:
         raise
-    except BlackthornError as error:
-        raise UserError(f"{path} cannot be made: {error}") from None
+    except errors.BlackthornError as error:
+        raise errors.UserError(f"{path} cannot be made: {error}") from None
     return Cosigner(name, seed).vkey

@@ -11,13 +11,8 @@ from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import StoreChange
 from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.stores import key_packages
+from blackthorn.storage.sqlite.stores import devices, key_packages
 from blackthorn.storage.sqlite.stores.chains import is_stored, store_change
-from blackthorn.storage.sqlite.stores.devices import (
-    delete_parcels,
-    insert_device,
-    remove_all_devices,
-)
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _CODE = (
@@ -88,8 +83,8 @@ def _activate(connection: Connection, command: port.EnrolDevice, repeated: bool)
     removed: tuple[DeviceId, ...] = ()
     if used_by is None:
         if command.seq == 1:
-            removed = remove_all_devices(connection, user, device.id)
-        insert_device(connection, user, device, command.now_ms)
+            removed = devices.remove_all_devices(connection, user, device.id)
+        devices.insert_device(connection, user, device, command.now_ms)
         used_seq = command.seq
     number = connection.execute("SELECT number FROM devices WHERE id = ?", (device.id,)).get
     if number is None:
@@ -119,7 +114,7 @@ def _purge_orphans(transaction: Transaction, command: port.PurgeOrphans) -> port
             return port.OrphanStep(removed, None)
         device, known = row
         if not known:
-            removed += delete_parcels(connection, device, command.parcels - removed)
+            removed += devices.delete_parcels(connection, device, command.parcels - removed)
             if removed >= command.parcels:  # the mailbox may hold more
                 return port.OrphanStep(removed, after)
         after = device
