@@ -144,10 +144,7 @@ class _Log:
                 self.log.append(entry)
 
     def _check_roots(
-        self,
-        epochs: list[EpochRow],
-        verified: VerifiedCheckpoint,
-        failure: SecurityError | None,
+        self, epochs: list[EpochRow], verified: VerifiedCheckpoint, failure: SecurityError | None
     ) -> None:
         """The entries give the signed roots; else find from which epoch they differ."""
         signed = verified.checkpoint

@@ -33,13 +33,9 @@ COMMANDS: Final = {
     "send": LazyCommand(_DEVICE, "Send a text to one or several people, to each separately."),
     "inbox": LazyCommand(_DEVICE, "Receive and print messages; `history` shows your own too."),
     "history": LazyCommand(_DEVICE, "Print the stored messages of both sides, without connecting."),
-    "status": LazyCommand(
-        _DEVICE,
-        "Sync with the server and show the device status.",
-    ),
+    "status": LazyCommand(_DEVICE, "Sync with the server and show the device status."),
     "verify": LazyCommand(
-        _DEVICE,
-        "Show sixty digits and a QR code to compare identities with another person.",
+        _DEVICE, "Show sixty digits and a QR code to compare identities with another person."
     ),
     "report": LazyCommand(
         _AUDIT, "Make the transparency report of a period from the public ledger alone."

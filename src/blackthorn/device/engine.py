@@ -100,9 +100,7 @@ class Device:
         return frames + self.tick(now_ms)
 
     def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
-        """Process one frame of the server; the frames to send. Raises StorageError: nothing was
-        stored.
-        """
+        """Process a frame of the server; the frames to send. StorageError: nothing was stored."""
         match frame:
             case f.MailArrived():
                 self.mail_waits = True

@@ -246,11 +246,7 @@ def _invite(
     try:
         store = host_store(database)
         administration = UserAdministration(
-            store,
-            settings.enterprise.domain,
-            server.fingerprint(),
-            secrets.token_bytes,
-            option,
+            store, settings.enterprise.domain, server.fingerprint(), secrets.token_bytes, option
         )
         now_ms = time.time_ns() // 1_000_000
         if added is None:

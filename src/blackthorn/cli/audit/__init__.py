@@ -1,3 +1,5 @@
-"""Commands of auditors: plaintext search, ledger, evidence, report, closure. Anyone can run
-them.
+"""Commands of auditors, which anyone can run: plaintext search, ledger, evidence, package, report.
+
+They print what `audit` finds and map it to an exit code. Never here: a check of its own, or
+anything that needs an account or a secret.
 """

@@ -121,8 +121,7 @@ def ledger(
         Path | None, Option(help="The trust policy to hold it to; without one, the log's own.")
     ] = None,
     evidence: Annotated[
-        Path | None,
-        Option(help="A folder for each log's checkpoint and for evidence of errors."),
+        Path | None, Option(help="A folder for each log's checkpoint and for evidence of errors.")
     ] = None,
     cosign: Annotated[
         Path | None,

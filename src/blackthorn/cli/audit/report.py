@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 def report(
     source: Annotated[
-        str,
-        Option("--from", metavar="URL|DIR", envvar="BLACKTHORN_DIR", help=options.LEDGER_HELP),
+        str, Option("--from", metavar="URL|DIR", envvar="BLACKTHORN_DIR", help=options.LEDGER_HELP)
     ],
     period: Annotated[
         str | None,

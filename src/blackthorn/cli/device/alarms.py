@@ -11,8 +11,7 @@ from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_de
 from blackthorn.errors import DiskError, UserError
 
 alarms = Typer(
-    help="Violations by the server or by others, with evidence.",
-    invoke_without_command=True,
+    help="Violations by the server or by others, with evidence.", invoke_without_command=True
 )
 
 NumberArgument = Annotated[int, Argument(metavar="NUMBER", help="The alarm's number.")]

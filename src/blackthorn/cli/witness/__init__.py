@@ -1,1 +1,4 @@
-"""Commands of witness operators: create its folder, add logs, serve, show its status."""
+"""Commands of witness operators: create a witness's folder, add logs, serve.
+
+`programs/witness` does the work. Never here: the decision to sign.
+"""

@@ -206,9 +206,7 @@ class LivePairing(Side):
         return []
 
     def _look(self, now_ms: int) -> Frames:
-        """Start the transfer once the statement is stored; draft again if the chain has moved
-        on.
-        """
+        """Start the transfer once the statement is stored; draft again if the chain grew."""
         with self._device.unit(now_ms) as current:
             if current.records.outbox.get(self._row) is not None:
                 return []

@@ -71,9 +71,7 @@ class _HeadSighting(Struct, frozen=True):
 
 
 def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
-    """Enqueue due operations; the numbers of their rows. `eager`: do not leave them to other
-    devices.
-    """
+    """Enqueue due operations; their row numbers. `eager`: leave none to other devices."""
     verified.settle(unit)
     chain = local_chain.own(unit)
     device = chain.device(unit.me.device) if chain is not None else None

@@ -106,9 +106,7 @@ def batches(found: Sequence[Item]) -> list[Batch]:
 
 
 def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
-    """Store the trust anchors. Raises VerificationError, AlteredError when they are
-    inconsistent.
-    """
+    """Store the trust anchors. Raises VerificationError, AlteredError: inconsistent."""
     anchors.pin(unit.records.settings, handover.config, handover.policy)
     if handover.accepted:
         try:

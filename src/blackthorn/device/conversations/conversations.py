@@ -16,12 +16,7 @@ from typing import Final
 from blackthorn.device.conversations import key_packages, limits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
-from blackthorn.device.core.members import (
-    Identity,
-    addresses,
-    identify,
-    identities,
-)
+from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import InputError, UserError

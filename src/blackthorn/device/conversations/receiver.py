@@ -27,9 +27,7 @@ ASIDE_DURABLE_MS: Final = 5_000
 
 
 class Receiver:
-    """Receives parcels. `retract` undoes this device's own Commit when another was accepted
-    first.
-    """
+    """Receives parcels. `retract` undoes this device's own Commit after a lost race."""
 
     def __init__(
         self,

@@ -60,9 +60,7 @@ class Chains:
         return found
 
     def live(self, address: str) -> frozenset[bytes] | None:
-        """The ids of a user's live devices without building the chain, or None for an unknown
-        user.
-        """
+        """Ids of a user's live devices, without building the chain; None: unknown user."""
         known = self._asked.get(address)
         if known is not None:
             return frozenset(device.id for device in known.devices)

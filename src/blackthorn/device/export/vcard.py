@@ -14,9 +14,7 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\
 
 @dataclass(frozen=True, slots=True)
 class ExportContact:
-    """A contact. `verified`: the user compared identities in person. `certificate`: binary or
-    empty.
-    """
+    """A contact. `verified`: compared in person. `certificate`: binary or empty."""
 
     address: str
     verified: bool = False

@@ -137,9 +137,7 @@ class Operation(Struct, frozen=True):
         return unit.records.outbox.add(self.target, encode(self), unit.now_ms)
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
-        """The next step, stored with the row. Raises UserError, MLSError: the operation is given
-        up.
-        """
+        """The next step, stored with the row. Raises UserError, MLSError: give it up."""
         raise NotImplementedError
 
     def accepted(self, unit: UnitOfWork) -> None:

@@ -77,9 +77,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
         return self._seal(unit, row, conversation, welcome)
 
     def _conversation(self, unit: UnitOfWork) -> Conversation | None:
-        """The group, or the direct conversation that the text was sealed for before, if still
-        usable.
-        """
+        """The group, or the direct conversation of the earlier sealing, if still usable."""
         if self.kind == GROUP:
             if not self.group:
                 raise base.HopelessError("the group was not made")

@@ -289,9 +289,7 @@ class DirectoryClient:
             self._own_looked_at(unit, fetch.answer, fetch.found)
 
     def _overtaken(self, address: str, error: OvertakenError) -> None:
-        """An epoch came between answer and chain: look the user up again, a bounded number of
-        times.
-        """
+        """An epoch came between answer and chain: look up again, a bounded number of times."""
         self._tries[address] = self._tries.get(address, 0) + 1
         if self._tries[address] <= transparency_limits.MAX_CHAIN_TRIES:
             self._wanted.add(address)
@@ -358,9 +356,7 @@ class DirectoryClient:
         return None
 
     def why_not(self, unit: UnitOfWork, addresses: Iterable[str]) -> str:
-        """The reason why these users cannot be used; empty while none is known or an answer is
-        open.
-        """
+        """Why these users cannot be used; empty while unknown or an answer is open."""
         if self._lookup is not None:
             return ""
         asked = list(addresses)

@@ -158,9 +158,7 @@ def _disputes(records: Records) -> dict[str, int]:
 
 
 def to_prove(records: Records, own: CheckpointRecord) -> PeerCheckpoint | None:
-    """The oldest pending checkpoint that is smaller than `own`, so that a proof can be asked
-    for.
-    """
+    """The oldest pending checkpoint smaller than `own`, so that a proof can be asked for."""
     return next((peer for peer in pending(records) if peer.size < own.size), None)
 
 

@@ -1,1 +1,4 @@
-"""Safe text of a hostile mail: header fields, best text part, attachments. Never raises."""
+"""Safe text of a hostile mail: header fields, the best text part, names of attachments.
+
+Never raises, fetches nothing. Never here: sealed bytes, files.
+"""

@@ -13,11 +13,7 @@ from blackthorn.mls.driver.request import Request, RequestError
 from blackthorn.mls.driver.world import ANY_LIFETIME, ClientGroup, World, believe
 from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.errors import InvalidWelcome
-from blackthorn.mls.framing.key_package import (
-    VerifiedKeyPackage,
-    create_key_package,
-    parse_key_package,
-)
+from blackthorn.mls.framing import key_package
 from blackthorn.mls.group.group import Application, Group, ProposalReceived
 from blackthorn.mls.group.joining import welcome_references
 from blackthorn.mls.group.processing import read_private_message
@@ -56,7 +52,7 @@ def _new_client(world: World, request: Request) -> Reply:
 
 def _key_package(world: World, request: Request) -> Reply:
     client = world.client(request.text("client"))
-    message, private = create_key_package(
+    message, private = key_package.create_key_package(
         client.suite,
         client.credential,
         client.signature_private,
@@ -179,10 +175,7 @@ def _process(world: World, request: Request) -> Reply:
     held, message = _held(world, request), request.octets("message")
     group = held.group
     outcome = group.process(
-        message,
-        validate=believe,
-        external_psks=held.psks,
-        policy=held.client.policy,
+        message, validate=believe, external_psks=held.psks, policy=held.client.policy
     )
     if isinstance(outcome, Application):
         return {"kind": "application", "plaintext": outcome.content.hex()}
@@ -265,12 +258,14 @@ def _held(world: World, request: Request) -> ClientGroup:
     return world.held(request.text("group"))
 
 
-def _packages(world: World, request: Request) -> list[VerifiedKeyPackage]:
+def _packages(world: World, request: Request) -> list[key_package.VerifiedKeyPackage]:
     messages = request.octets_list("key_packages")
     if not messages:
         raise RequestError("key_packages is empty")
     return [
-        parse_key_package(data, now=world.now(), validate=believe, max_lifetime=ANY_LIFETIME)
+        key_package.parse_key_package(
+            data, now=world.now(), validate=believe, max_lifetime=ANY_LIFETIME
+        )
         for data in messages
     ]
 
@@ -293,7 +288,7 @@ def _commit(
     world: World,
     held: ClientGroup,
     *,
-    add: Sequence[VerifiedKeyPackage] = (),
+    add: Sequence[key_package.VerifiedKeyPackage] = (),
     remove: Sequence[int] = (),
     psk_ids: Sequence[bytes] = (),
 ) -> Reply:

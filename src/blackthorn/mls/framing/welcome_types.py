@@ -96,7 +96,5 @@ class Welcome:
 
 def read_welcome(reader: Reader) -> Welcome:
     return Welcome(
-        reader.u16(),
-        tuple(reader.vector(lambda r: (r.opaque(), read_sealed(r)))),
-        reader.opaque(),
+        reader.u16(), tuple(reader.vector(lambda r: (r.opaque(), read_sealed(r)))), reader.opaque()
     )

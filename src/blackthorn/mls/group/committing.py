@@ -6,15 +6,9 @@ from dataclasses import dataclass, replace
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import MEMBER, PRIVATE_MESSAGE, RATCHET_TREE
 from blackthorn.mls.credential import CredentialValidator
-from blackthorn.mls.epoch import next_epoch
+from blackthorn.mls.epoch import next_epoch, proposal_list
 from blackthorn.mls.epoch.epoch import Epoch, Member
 from blackthorn.mls.epoch.next_epoch import DerivedEpoch
-from blackthorn.mls.epoch.proposal_list import (
-    AppliedProposals,
-    ProposalList,
-    QueuedProposal,
-    in_order,
-)
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, Extensions
@@ -74,7 +68,9 @@ def make_commit(
 ) -> NewCommit:
     """A Commit with a path. Raises `MLSError`."""
     epoch, suite = state.epoch, state.epoch.suite
-    proposals = ProposalList(epoch, epoch.own_index, now, validate, max_lifetime, request.follows)
+    proposals = proposal_list.ProposalList(
+        epoch, epoch.own_index, now, validate, max_lifetime, request.follows
+    )
     chosen, applied = _choose(state, request, proposals, known_psks)
     psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
     group_id, private = epoch.context.group_id, state.signature_private
@@ -112,7 +108,7 @@ def sign_content(
 def describe(
     epoch: Epoch,
     committer: Member,
-    applied: AppliedProposals,
+    applied: proposal_list.AppliedProposals,
     new: Epoch | None,
     *,
     joins: bool = False,
@@ -135,15 +131,17 @@ def describe(
 
 
 def _choose(
-    state: State, request: CommitRequest, empty: ProposalList, known_psks: KnownPsks
-) -> tuple[list[QueuedProposal], AppliedProposals]:
+    state: State, request: CommitRequest, empty: proposal_list.ProposalList, known_psks: KnownPsks
+) -> tuple[list[proposal_list.QueuedProposal], proposal_list.AppliedProposals]:
     """The requested proposals, and the queued ones that fit with them."""
     own = list(_requested(state.epoch, request))
 
-    def gather(waiting: Iterable[QueuedProposal]) -> tuple[list[QueuedProposal], AppliedProposals]:
+    def gather(
+        waiting: Iterable[proposal_list.QueuedProposal],
+    ) -> tuple[list[proposal_list.QueuedProposal], proposal_list.AppliedProposals]:
         proposals = empty.fresh()
         chosen = []
-        for queued in in_order([*own, *waiting]):
+        for queued in proposal_list.in_order([*own, *waiting]):
             try:
                 if isinstance(queued.proposal, PreSharedKey):
                     state.psk(queued.proposal.psk_id, known_psks)
@@ -163,26 +161,26 @@ def _choose(
         return gather(())
 
 
-def _requested(epoch: Epoch, request: CommitRequest) -> Iterable[QueuedProposal]:
+def _requested(epoch: Epoch, request: CommitRequest) -> Iterable[proposal_list.QueuedProposal]:
     sender = framing.Sender(MEMBER, epoch.own_index)
     if request.extensions is not None:
-        yield QueuedProposal(GroupContextExtensions(request.extensions), sender)
+        yield proposal_list.QueuedProposal(GroupContextExtensions(request.extensions), sender)
     for index in request.remove:
-        yield QueuedProposal(Remove(index), sender)
+        yield proposal_list.QueuedProposal(Remove(index), sender)
     for verified in request.add:
-        yield QueuedProposal(Add(verified.package), sender, verified=verified)
+        yield proposal_list.QueuedProposal(Add(verified.package), sender, verified=verified)
     for psk_id in request.psks:
-        yield QueuedProposal(PreSharedKey(psk_id), sender)
+        yield proposal_list.QueuedProposal(PreSharedKey(psk_id), sender)
     if request.follows is not None:
-        yield QueuedProposal(PreSharedKey(request.follows), sender)
+        yield proposal_list.QueuedProposal(PreSharedKey(request.follows), sender)
     if request.reinit is not None:
-        yield QueuedProposal(request.reinit, sender)
+        yield proposal_list.QueuedProposal(request.reinit, sender)
 
 
 def _welcome(
     state: State,
     request: CommitRequest,
-    applied: AppliedProposals,
+    applied: proposal_list.AppliedProposals,
     path: NewPath,
     derived: DerivedEpoch,
     new: Epoch,

@@ -136,9 +136,7 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
 
 
 async def read(program: DeviceProgram, uid: int) -> ReadMail:
-    """Fetch and open one mail. Raises UserError, UnavailableError, SecurityError when it was
-    altered.
-    """
+    """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
     async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
         fetcher = MailFetcher(program, connection)
         sealed = await fetcher.sealed(uid)

@@ -49,9 +49,7 @@ async def _fetch(device: DeviceProgram) -> tuple[list[f.Decision], f.Decisions]:
 
 
 async def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str]:
-    """Submit a decision; the approvers still missing, in words. Raises UserError when it is
-    refused.
-    """
+    """Submit a decision; the missing approvers in words. Raises UserError: refused."""
     async with requests.connect(device) as ask:
         frame = f.SubmitDecision(2, signed.encode(), kept)
         answer: f.DecisionTaken = await ask(frame, f.DecisionTaken)

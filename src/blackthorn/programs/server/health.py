@@ -55,9 +55,7 @@ class Health:
             **self.ledger.gauges(),
         }
         return ops.Operations(
-            self._problems,
-            self._warnings,
-            lambda: metrics.exposition(self.counters, gauges),
+            self._problems, self._warnings, lambda: metrics.exposition(self.counters, gauges)
         )
 
     def disk_is_short(self) -> bool:

@@ -20,9 +20,7 @@ _MARKER: Final = ".blackthorn-export-unfinished"
 
 
 class FolderSink:
-    """`export.ExportSink` on a disk. Leaving the block renames the folder, or removes it on an
-    error.
-    """
+    """`export.ExportSink` on disk. The block's end renames the folder; an error removes it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -86,6 +86,7 @@ SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 COUNTED: Final[dict[tuple[str, str], str]] = {
     ("key_package", "device"): "says whose packages are counted; the device's id says it instead",
     ("key_package", "last_resort"): "counted apart",
+    ("key_package", "not_after"): "the lifetime of what is counted",
 }
 """Columns used for counts only."""
 
