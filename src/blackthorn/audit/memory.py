@@ -27,10 +27,7 @@ class AuditMemory:
     path: Path
 
     def compare(self, audited: LedgerAudit) -> None:
-        """Compare with the last audit, then remember this one.
-
-        Raises SecurityError, which names the file of evidence.
-        """
+        """Compare with the last audit and remember this one. Raises SecurityError."""
         place = self._place(audited.checkpoint.origin)
         before = self._read(place)
         if before is not None:

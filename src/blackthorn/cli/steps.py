@@ -11,10 +11,7 @@ from blackthorn.demo.deployment import StepFailedError
 
 
 class StepBar:
-    """`demo.deployment.Steps`: a bar at a terminal, plain lines when piped.
-
-    `current` is the running step.
-    """
+    """`demo.deployment.Steps`: a bar at a terminal, plain lines when piped."""
 
     def __init__(self, console: Console, total: int) -> None:
         self.current = ""

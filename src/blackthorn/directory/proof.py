@@ -50,10 +50,7 @@ class MapProof:
     end: RequestedLeaf | OtherLeaf | Vacant
 
     def root(self, index: bytes, commitment: bytes = b"") -> bytes:
-        """The root of the map with this path of `index`.
-
-        `commitment` is that of a found leaf. Raises `VerificationError` (D7).
-        """
+        """The map's root by this path of `index`. Raises `VerificationError` (D7)."""
         match self.end:
             case RequestedLeaf():
                 digest = leaf_hash(index, commitment)

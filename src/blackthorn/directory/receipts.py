@@ -1,7 +1,4 @@
-"""Checks of the server's receipts for single log entries: their time and inclusion.
-
-As in `directory.checks`.
-"""
+"""Checks of the server's receipts for single log entries: time and inclusion."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -80,10 +80,7 @@ def replay(chain: UnverifiedChain, terms: Terms) -> VerifiedChain:
 
 
 def extend(verified: VerifiedChain, more: Sequence[bytes], terms: Terms) -> VerifiedChain:
-    """Verify more statements, or none as of another time, as `replay` would.
-
-    Raises `VerificationError`.
-    """
+    """Verify more statements, or the time alone, as `replay`. Raises `VerificationError`."""
     for seq, moment in verified._state.logged.items():
         if terms.logged.get(seq, moment) != moment:
             raise VerificationError("I33", f"statement {seq} was logged at another time")

@@ -9,10 +9,7 @@ from blackthorn.link.frames import Fanout
 
 
 def fanout_id(devices: Collection[DeviceId]) -> FanoutId:
-    """The first 16 bytes of SHA-256 of the sorted, joined 16-byte device ids.
-
-    It commits to the list.
-    """
+    """The first 16 bytes of SHA-256 of the sorted, joined 16-byte device ids."""
     return FanoutId(hashlib.sha256(b"".join(sorted(devices))).digest()[:16])
 
 

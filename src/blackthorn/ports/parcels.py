@@ -139,10 +139,7 @@ class FirstSeq(Query[int]):
 
 
 class MailboxTallies(Query[TallyPage]):
-    """Tallies of the devices, the first one's from behind seq `after`.
-
-    It ends after `limit` parcels.
-    """
+    """Tallies of the devices, of the first from behind seq `after`, of `limit` parcels."""
 
     devices: Sequence[int]
     after: int = 0

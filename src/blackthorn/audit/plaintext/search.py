@@ -148,10 +148,7 @@ class Searcher:
                 self.search_file(link, f"{label}: open file {target}")
 
     def search_memory(self, pid: int, name: str) -> None:
-        """Search all readable memory of a process.
-
-        Raises ProcessGoneError, or UnavailableError without permission.
-        """
+        """Search a process's readable memory. Raises ProcessGoneError, UnavailableError."""
         with _readable(pid), Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
             for start, end in _regions(pid):
                 chunks = _region_chunks(memory.fileno(), start, end)

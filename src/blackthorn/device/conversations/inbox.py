@@ -26,10 +26,7 @@ Retract = Callable[[UnitOfWork, Conversation], None]
 
 
 def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
-    """Open and store one parcel; whether it may be acknowledged.
-
-    False: it is recorded as undecryptable.
-    """
+    """Open and store one parcel; False: it is recorded as undecryptable."""
     parcels, digest = unit.records.parcels, envelope.digest(parcel)
     if parcels.seen(digest):
         return True

@@ -37,10 +37,7 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """Sizes of the sealed mails, by recipient, whose bytes follow.
-
-    Or the refusal as code, status, text.
-    """
+    """Sizes of the sealed mails that follow, by recipient; or code, status, text."""
 
     sizes: list[int]
     refusal: tuple[int, str, str] | None = None

@@ -36,10 +36,7 @@ RECIPIENTS: Final[dict[Refusal, tuple[int, str]]] = {
 
 
 def refusal(error: Exception) -> MailRefusedError:
-    """The reply to an error.
-
-    A programming error goes to the event loop's handler, which logs and counts it.
-    """
+    """The reply to an error; the event loop's handler logs and counts a defect."""
     if isinstance(error, MailRefusedError):
         return error
     if isinstance(error, RecipientRefusedError):

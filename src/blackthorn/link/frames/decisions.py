@@ -55,10 +55,7 @@ class SubmitDecision(Exchange, tag=92, frozen=True):
 
 
 class DecisionTaken(Exchange, tag=93, frozen=True):
-    """Server to device: durable, or refused.
-
-    `lacks` are the missing approvers, in words.
-    """
+    """Server to device: durable, or refused; `lacks`: missing approvers, in words."""
 
     refusal: Refusal
     lacks: Annotated[list[str], Meta(max_length=limits.MAX_APPROVALS)]

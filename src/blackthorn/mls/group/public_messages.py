@@ -39,10 +39,7 @@ def open_member_message(
 def open_external_commit(
     epoch: Epoch, message: PublicMessage
 ) -> tuple[AuthenticatedContent, Commit]:
-    """An external Commit, verified with its path's leaf (12.4.3.2).
-
-    Raises `MalformedMessage`, `InvalidSignature`.
-    """
+    """An external Commit, verified with its path's leaf (12.4.3.2). Raises `MLSError`."""
     commit = message.authenticated.content.body
     if not isinstance(commit, Commit):
         raise errors.MalformedMessage("a new member joins by a Commit only", Rule.OUTSIDER_CONTENT)

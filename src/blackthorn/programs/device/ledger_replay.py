@@ -14,10 +14,7 @@ LATE: Final = "the server did not send the whole log in time"
 
 
 async def replay(program: DeviceProgram, progress: Callable[[int, int], None]) -> ReplayResult:
-    """Replay from the last replay's end. `progress` gets replayed and all entries.
-
-    Raises UnavailableError.
-    """
+    """Replay from the last end; `progress` gets done and all. Raises UnavailableError."""
     replayer = program.device.replayer
     replayer.wanted = True
     timeout = server_timeout(REPLAY_SECONDS, LATE)

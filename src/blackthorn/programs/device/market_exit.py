@@ -24,10 +24,7 @@ def set_read(program: DeviceProgram) -> None:
 
 
 async def report(program: DeviceProgram, action: str, value: str = "") -> str:
-    """Report an action ("read", "exported", "forward"); the refusal, or "" when it is stored.
-
-    Raises UnavailableError.
-    """
+    """Report an action ("read", "exported", "forward"); the refusal, or ""."""
     async with requests.connect(program) as request:
         answer: f.ExitTold = await request(f.TellExit(1, action, value), f.ExitTold)
     return answer.refusal

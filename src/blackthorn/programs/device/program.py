@@ -151,10 +151,7 @@ class DeviceProgram:
         return waiting - self.device.blocked
 
     async def fetch(self) -> bool:
-        """Receive and send everything; False when another process does so.
-
-        Raises UnavailableError.
-        """
+        """Receive and send all; False: another process does. Raises UnavailableError."""
         async with server_timeout(FINISH_SECONDS), self.link(receive=True) as connection:
             if not self.lock.take():
                 return False

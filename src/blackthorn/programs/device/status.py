@@ -37,10 +37,7 @@ class LedgerStatus:
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """The vault's notices, alarms and failures, and counts of the rest.
-
-    `undecryptable` counts parcels by reason.
-    """
+    """The vault's notices, alarms and failures, and counts of the rest."""
 
     notices: list[Notice]
     alarms: list[AlarmRecord]

@@ -30,10 +30,7 @@ _LAST: Final = "verify.py"
 
 @contextmanager
 def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[build.ProductionRows]:
-    """The rows of the database as of now, read-only, without the market's layer (`wrapping`).
-
-    Raises StorageError.
-    """
+    """The database's rows as of now, unwrapped, read-only. Raises StorageError."""
     try:
         connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:

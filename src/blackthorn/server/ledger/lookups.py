@@ -74,10 +74,7 @@ class Lookups:
         return published
 
     def look_up(self, addresses: Sequence[str], have: int, done: Done[LookedUp]) -> None:
-        """The map's values of these users, for a device that knows the log up to `have`.
-
-        Raises UnavailableError.
-        """
+        """Map values of these users, for a device that has `have`. Raises UnavailableError."""
         published = self._published()
         asked = tuple(Address(address) for address in dict.fromkeys(addresses))
 

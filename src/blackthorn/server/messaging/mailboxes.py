@@ -1,7 +1,4 @@
-"""Mailboxes in memory, each loaded when its device is first needed.
-
-Its parcels are counted in pages, off the event loop.
-"""
+"""Mailboxes in memory, each loaded page by page when its device is first needed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -36,10 +36,7 @@ _REFUSALS: Final = {
 
 
 class _Pending:
-    """A posting to store; `parcels` are (parcel, its list).
-
-    With `refusal` it is refused unless it repeats a stored Commit.
-    """
+    """A posting to store. `refusal`: refused unless it repeats a stored Commit."""
 
     __slots__ = ("connection", "id", "ordered", "parcels", "refusal", "size")
 

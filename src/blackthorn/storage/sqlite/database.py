@@ -48,10 +48,7 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> "Database":
-        """Open or create the file, and migrate it.
-
-        Raises StorageError when it cannot be opened or is damaged.
-        """
+        """Open or create the file, and migrate it. Raises StorageError."""
         try:
             writing = connect(str(path))
             writing.execute(_PRAGMAS).fetchall()  # else it stops at the first that answers

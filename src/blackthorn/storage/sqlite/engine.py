@@ -75,10 +75,7 @@ def execute(transaction: Transaction, command: Any) -> Any:
 
 
 class Engine:
-    """Commands over a database's writing connection, queries over its `asking` one.
-
-    Each is used by one thread at a time.
-    """
+    """Commands over a database's writing connection, queries over its `asking` one."""
 
     def __init__(self, database: Database, wrapping: Wrapping) -> None:
         self._writing: Final = Transaction(database.writing, wrapping)

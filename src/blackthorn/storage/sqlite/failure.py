@@ -49,10 +49,7 @@ def failure_of(error: BaseException) -> BlackthornError:
 
 @contextmanager
 def immediate(connection: apsw.Connection) -> Iterator[None]:
-    """One transaction with the write lock from its start, rolled back when its block raises.
-
-    Raises StorageError.
-    """
+    """One transaction that begins with the write lock. Raises StorageError."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -1,7 +1,4 @@
-"""Key packages in SQLite (`ports.key_packages`).
-
-A one-time package is deleted durably by the transaction that hands it out.
-"""
+"""Key packages in SQLite (`ports.key_packages`): handed out and deleted at once."""
 
 from typing import Final
 

@@ -1,7 +1,4 @@
-"""Users and activation codes in SQLite (`ports.users`).
-
-Used by commands in their own process while the server runs.
-"""
+"""Users and activation codes in SQLite (`ports.users`), also beside a running server."""
 
 from typing import Final, Literal
 
