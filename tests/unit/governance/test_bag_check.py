@@ -20,7 +20,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.package import build as bag
 from blackthorn.governance.package import layout
-from blackthorn.governance.package.check import VerifiedPackage, check
+from blackthorn.governance.package.check import VerifiedPackage, check, summarise
 from blackthorn.governance.package.rules import RULES
 from blackthorn.governance.package.tar import END, read_tar
 from blackthorn.wire import note as notes
@@ -515,3 +515,18 @@ def test_the_specification_says_the_rules_and_names_the_files() -> None:
     assert [each for each in text.splitlines() if re.match(r"\| P\d", each)] == rows
     for name in (*layout.TAGGED, *layout.PROOF, layout.TAG_MANIFEST, *layout.CATEGORIES):
         assert name in text
+
+
+@pytest.mark.parametrize("name", ["D-000002", "./D-000002"])
+def test_P2_a_file_named_as_the_folder_hides_nothing(files, name: str) -> None:
+    refuses("P2", check_tar, entry(name, b"hidden") + whole())
+    refuses("P2", check_tar, tar_of(files)[: -len(END)] + entry(name, b"hidden") + END)
+
+
+def test_an_officer_signs_for_no_file_or_extension_that_others_left_in_a_package(files) -> None:
+    """What a Finder or a packing program may add would hide what no rule has looked at."""
+    assert summarise(read_tar(reader(whole()), repacked=False)).finished
+    refuses("P8", summarise, found({**files, "data/._mail": b"hidden"}))
+    refuses("P11", summarise, found({**files, "._README.txt": b"hidden"}))
+    data = repacked(format=tarfile.PAX_FORMAT, pax_headers={"comment": "hidden"})
+    refuses("P3", lambda: summarise(read_tar(reader(data), repacked=False)))

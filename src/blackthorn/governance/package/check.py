@@ -84,7 +84,7 @@ def check(
     Without `register` or `policy` the enclosed ones are used, which proves only consistency. Raises
     `VerificationError` with the first broken rule.
     """
-    package = _read(files)
+    package = _read(files, repacked=True)
     _check_manifests(package)
     provenance = _check_provenance(package)
     directive = provenance["directive"]
@@ -141,7 +141,7 @@ class PackageSummary:
 
 
 def summarise(files: Iterable[TarEntry]) -> PackageSummary:
-    """What an officer signs for: P1 to P14 hold. Raises the first broken rule."""
+    """What an officer signs for: P1 to P14 hold, as built. Raises the first broken rule."""
     package = _read(files)
     _check_manifests(package)
     provenance = _check_provenance(package)
@@ -170,10 +170,10 @@ def check_name(name: str) -> None:
         raise VerificationError("P2", f"{name[:80]!r}… is a name that is too long")
 
 
-def _read(files: Iterable[TarEntry]) -> _Contents:
+def _read(files: Iterable[TarEntry], *, repacked: bool = False) -> _Contents:
     package, seen, total = _Contents(), set[str](), 0
     for entry in files:
-        if not entry.name.strip("/"):
+        if entry.name == "/":
             continue
         check_name(entry.name)
         if entry.name.casefold() in seen:
@@ -187,7 +187,7 @@ def _read(files: Iterable[TarEntry]) -> _Contents:
         bound = limits.MAX_PACKAGE_TAG_BYTES if entry.name in _KEPT else limits.MAX_PACKAGE_BYTES
         if total > limits.MAX_PACKAGE_BYTES or entry.size > bound:
             raise VerificationError("P5", f"{entry.name!r} is larger than a package may be")
-        if not layout.is_finders(entry.name):
+        if not (repacked and layout.is_finders(entry.name)):
             _read_file(package, entry)
     return package
 

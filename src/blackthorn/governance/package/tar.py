@@ -51,11 +51,11 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
-def read_tar(read: Callable[[int], bytes]) -> Iterator[TarEntry]:
+def read_tar(read: Callable[[int], bytes], *, repacked: bool = True) -> Iterator[TarEntry]:
     """Each file below the one top folder, in order; a folder's name ends in a slash.
 
     Read a file before requesting the next; the rest of it is skipped. `read` returns at most the
-    requested bytes, b"" at the end. Raises `VerificationError` (P1, P2, P3, P5).
+    requested bytes, b"" at the end. Not `repacked`: no extensions. Raises P1, P2, P3, P5.
     """
     files, first = 0, None
     said: dict[bytes, bytes] = {}
@@ -65,8 +65,8 @@ def read_tar(read: Callable[[int], bytes]) -> Iterator[TarEntry]:
             raise VerificationError("P5", "the package has too many entries")
         info = _info(block)
         if info.type not in (*_FILES, tarfile.DIRTYPE):
-            if said:
-                raise VerificationError("P3", "two extensions of the tar format for one file")
+            if said or not repacked:
+                raise VerificationError("P3", "an extension of the tar format where none may be")
             said = _extension(info, _extension_bytes(read, info))
             continue
         _extend(info, said)
