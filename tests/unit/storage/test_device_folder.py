@@ -12,7 +12,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.keys import NotActivatedError
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.table import operation_of
-from blackthorn.errors import BlackthornError, DamageError, DiskError
+from blackthorn.errors import BlackthornError, ConflictError, DamageError, DiskError
 from blackthorn.programs.device import activation
 from blackthorn.programs.device.home import Home, opened
 from blackthorn.storage.device import folder as folder_module
@@ -91,6 +91,25 @@ def test_making_a_device_that_is_interrupted_can_be_done_again(
         records.settings.put("name", b"value")
     vault.close()
     opens(place, OLD).close()
+    assert {path.name for path in place.path.iterdir()} == {"device.db", "unlock.json"}
+
+
+def test_two_processes_that_make_a_device_at_once_make_one_whole_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, write = DeviceFolder(tmp_path / "device"), unlock.write_private
+
+    def written(path: Path, data: bytes) -> None:
+        monkeypatch.undo()
+        write(path, data)
+        with pytest.raises(ConflictError):
+            DeviceFolder(place.path).create("key-file", NEW)
+
+    monkeypatch.setattr(unlock, "write_private", written)
+    place.create("key-file", OLD).close()
+    opens(place, OLD).close()
+    with pytest.raises(ConflictError, match="holds a device already"):
+        place.create("key-file", NEW)
     assert {path.name for path in place.path.iterdir()} == {"device.db", "unlock.json"}
 
 

@@ -12,6 +12,7 @@ from blackthorn.errors import ConflictError, DamageError, DiskError, system_erro
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.files import atomic
+from blackthorn.storage.files.folder import FolderLock
 
 _LOST = (
     "put it back, or set up another device in a new --home (blackthorn device link, or blackthorn "
@@ -32,10 +33,11 @@ class DeviceFolder:
 
     def exists(self) -> bool:
         """Whether a device was begun here. Raises DamageError when one of the files is lost."""
+        if self._fresh.exists():
+            with system_error(DiskError, f"{self.path} cannot be used"), FolderLock(self.path):
+                if self.lock.exists() and not self.database.exists():  # its making was interrupted
+                    atomic.rename(self._fresh, self.database)
         database, lock = self.database.exists(), self.lock.exists()
-        if lock and not database and self._fresh.exists():
-            self._rename()  # its making was interrupted
-            return True
         if database != lock:
             there, lost = (self.database, self.lock) if database else (self.lock, self.database)
             raise DamageError(f"{there} is there, but {lost.name} is missing: {_LOST}")
@@ -47,20 +49,17 @@ class DeviceFolder:
         with system_error(DiskError, f"{self.path} cannot be made"):
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            for name in ("", "-wal", "-shm", "-journal"):
-                self._fresh.with_name(self._fresh.name + name).unlink(missing_ok=True)
-        Vault.open(self._fresh, key, create=True).close()
-        unlock.write_private(self.lock, unlock.lock_for(method, given, key))
-        self._rename()
+            with FolderLock(self.path):
+                if self.database.exists() or self.lock.exists():
+                    raise ConflictError(f"{self.path} holds a device already")
+                for name in ("", "-wal", "-shm", "-journal"):
+                    self._fresh.with_name(self._fresh.name + name).unlink(missing_ok=True)
+                Vault.open(self._fresh, key, create=True).close()
+                unlock.write_private(self.lock, unlock.lock_for(method, given, key))
+                atomic.rename(self._fresh, self.database)
         return Vault.open(self.database, key, create=False)
 
     def change(self, method: str, key: Secret, new: Secret) -> None:
         """Let `new` unlock the database `key`: the side file is the old one or the new one."""
         with system_error(DiskError, f"{self.lock} cannot be written"):
             atomic.replace(self.lock, unlock.lock_for(method, new, key))
-
-    def _rename(self) -> None:
-        if self.database.exists():
-            raise ConflictError(f"{self.database} exists already")
-        with system_error(DiskError, f"{self.database} cannot be made"):
-            atomic.rename(self._fresh, self.database)

@@ -42,12 +42,6 @@ class VaultRecords:
         return records.savepoint(self._connection)
 
 
-def make_private(path: Path) -> None:
-    """Create a missing file with mode 0600, which WAL and index take over."""
-    with system_error(DiskError, f"{path} cannot be made"):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
 class Vault:
     """`ports.device_store.DeviceStore` over one database. Close it when done."""
 
@@ -64,7 +58,8 @@ class Vault:
         flags = apsw.SQLITE_OPEN_READWRITE
         if create:
             flags |= apsw.SQLITE_OPEN_CREATE
-            make_private(path)
+            with system_error(DiskError, f"{path} cannot be made"):  # WAL and index take its mode
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         try:
             connection = apsw.Connection(str(path), flags=flags)
             connection.pragma("cipher", "chacha20")
