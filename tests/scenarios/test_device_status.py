@@ -66,7 +66,7 @@ def test_a_witness_under_the_same_roof_is_said_to_be_none():
     world = World(914, "alice", witnesses=1)
     (alice,) = world.people
     policy = policy_of(alice)
-    own = "one under the server's own roof; none elsewhere is needed"
+    own = "one embedded in the server; no independent one is required"
     assert status.witnesses(policy) == own
     (witness,) = policy.witnesses
     away = replace(policy, witnesses=(replace(witness, url="https://witness.example/"),))

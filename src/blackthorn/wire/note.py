@@ -172,7 +172,7 @@ def parse_vkey(text: str) -> VerifierKey:
         raise VerificationError("N10", "a vkey is too long")
     match = _VKEY.fullmatch(text)
     if match is None:
-        raise VerificationError("N10", "a vkey is not: name, plus, eight hex digits, plus, key")
+        raise VerificationError("N10", "a vkey is NAME+ID+KEY, with an id of eight hex digits")
     name, key_id, encoded = match.groups()
     data = decode_base64(encoded)
     if len(data) < 2:

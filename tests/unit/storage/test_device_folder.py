@@ -63,7 +63,7 @@ def test_an_emptied_database_is_refused_and_stays(stored: DeviceFolder) -> None:
 
 def test_a_folder_without_both_is_where_a_device_can_be_begun(tmp_path: Path) -> None:
     assert not DeviceFolder(tmp_path).exists()
-    with pytest.raises(NotActivatedError, match="run blackthorn activate first"):
+    with pytest.raises(NotActivatedError, match="`blackthorn activate` makes one"):
         Home(tmp_path, None).open()
 
 

@@ -57,7 +57,7 @@ def _print(found: dict[str, Any]) -> None:
         terminal.say(f"resets that wait for their delay: {found['pending_resets']}")
     table = Table("witness", "cosigned the newest", "address", box=None)
     for each in found["witnesses"]:
-        address = "under this roof" if each["embedded"] else each["url"] or "-"
+        address = "embedded" if each["embedded"] else each["url"] or "-"
         table.add_row(each["name"], each["cosigned"] or "no", address)
     terminal.out.print(table)
     for remark in {each["remark"] for each in found["witnesses"] if each["remark"]}:
@@ -91,7 +91,9 @@ def add_witness(
 ) -> None:
     """Add a witness to policy.txt; the server asks it after its next start.
 
-    Devices keep the policy that they pinned until their owner accepts the new one.
+    Devices keep the policy that they pinned until their owner accepts the new one. Ask for that
+    only when `blackthorn ledger status` shows that the new witness has cosigned; a device that
+    accepts it before raises an alarm.
     """
     from blackthorn.programs.server import witness_policy
     from blackthorn.storage.files.ledger import LedgerFiles

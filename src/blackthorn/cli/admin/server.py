@@ -185,6 +185,9 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
         ]
         terminal.print_json(rows)
         return
+    if not listed:
+        terminal.say("No users yet: `blackthorn user add ADDRESS` adds one.")
+        return
     from rich.table import Table
 
     table = Table("address", "PIN", "market", "devices", "code", box=None)
@@ -215,7 +218,7 @@ def name_postmaster(directory: ServerDirectory, address: Address) -> None:
     from blackthorn.programs.server.folder import set_postmaster
 
     set_postmaster(directory, address, os.environ)
-    terminal.say(f"{address} gets the mail to postmaster and abuse; restart the server.")
+    terminal.say(f"{address}, once active, gets mail to postmaster and abuse; restart the server.")
 
 
 def _invite(

@@ -157,7 +157,7 @@ def print_result(result: "Result") -> None:
         "users": result.users,
         "epochs": result.epochs,
         "changes of keys": result.changes,
-        "resets": "not told by a log" if result.resets is None else result.resets,
+        "resets": "unknown from the log alone" if result.resets is None else result.resets,
         "configuration changes": result.configurations - 1,
         "records": result.records,
         "last epoch": result.published,

@@ -78,7 +78,7 @@ def print_report(value: dict[str, Any]) -> None:
         table = Table()
         table.add_column(title, no_wrap=True)
         for heading in columns.values():
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=" " not in heading)
         for row, counts in rows.items():
             table.add_row(row, *(str(counts[name]) for name in columns))
         terminal.out.print(table)

@@ -120,7 +120,8 @@ def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
         counts = {"failed": len(failed)}
         counts |= {name: len(shown[name]) for name in ("alarms", "market_notices")}
         for name, value in (shown | counts).items():
-            terminal.say(f"{name.replace('_', ' '):22}{value}")
+            told = ("no", "yes")[value] if isinstance(value, bool) else value
+            terminal.say(f"{name.replace('_', ' '):22}{told}")
         for failure in failed:
             terminal.say(f"  {failure_line(failure)}")
     with device.opened.vault.transaction() as records:

@@ -43,7 +43,7 @@ def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
         show_code(render(code), url)
     added = run(pairing.add(device, code, TerminalDialogue(json=json)))
     if not json:
-        terminal.say(f"{added.name} was added. It comes into your conversations.")
+        terminal.say(f"{added.name} was added. It is joining your conversations.")
     remaining = _finish_changes(device, quiet=json)
     if json:
         terminal.print_json({"added": added.name, "id": added.id.hex(), "left": remaining})
@@ -221,5 +221,5 @@ def _finish_changes(device: program.DeviceProgram, *, quiet: bool) -> list[str]:
     if remaining:
         terminal.say(f"Still to be done, by your next commands: {', '.join(remaining)}.")
     else:
-        terminal.say("Everything is done.")
+        terminal.say("Done.")
     return remaining

@@ -12,13 +12,14 @@ from blackthorn.mail.render.text import safe_line
 
 groups = Typer(help="Conversations of several people under a name.", no_args_is_help=True)
 
+New = Annotated[str, Argument(metavar="NAME", help="The group's name.")]
 Name = Annotated[str, Argument(metavar="NAME", help="The group's name, or its id.")]
 Addresses = Annotated[list[str], Argument(metavar="ADDRESS...", help="The people's addresses.")]
 
 
 @groups.command("create")
 @on_device
-def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
+def create(name: New, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
     """Create a group with these people."""
     from blackthorn.device.operations import create_group
 
@@ -95,7 +96,7 @@ def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.say("No groups.")
     for document in documents:
         members = ", ".join(document["members"])
-        gone = " (you were removed)" if document["standing"] != "active" else ""
+        gone = " (you were removed; members until then)" if document["standing"] != "active" else ""
         terminal.say(
             f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{gone}: {members}"
         )

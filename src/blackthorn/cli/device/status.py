@@ -78,6 +78,6 @@ def witnesses(policy: Policy) -> str:
         return "none: the server's operator can show different ledgers to different people"
     own = device_status.own_witnesses(policy)
     shown = [witness.key.name for witness in policy.witnesses if witness.name not in own]
-    shown += ["one under the server's own roof"] if own else []
-    warning = "; none elsewhere is needed" if policy.satisfied_by(own) else ""
+    shown += ["one embedded in the server"] if own else []
+    warning = "; no independent one is required" if policy.satisfied_by(own) else ""
     return f"{', '.join(shown)}{warning}"

@@ -97,7 +97,7 @@ def _result(
     if output.json:
         terminal.print_json(document)
     elif output.dry_run:
-        wanted = f" After your approval it would lack: {'; '.join(missing)}." if missing else ""
+        wanted = f" After your approval it waits for: {'; '.join(missing)}." if missing else ""
         show.say(f"Only shown: nothing was signed.{wanted}")
     elif taken:
         show.say(f"{statement.case}: {statement.action} is decided.")

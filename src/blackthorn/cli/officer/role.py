@@ -55,8 +55,9 @@ def open_(
 
 _FOUND = """Found the officers: you and the other person become the first two owners.
 
-Both must have been named on the server's host. The other person then runs the same with your
-address. Compare your identities in person before (blackthorn verify): these keys decide.
+Both must have been named on the server's host. The other person then runs
+`blackthorn role sign officers`. Compare your identities in person before, by
+`blackthorn verify`: these keys decide.
 """
 
 

@@ -34,6 +34,7 @@ def init(
 
     key = initialise(directory, name, secrets.token_bytes)
     terminal.say(f"{key}")
+    terminal.note(f"Next: blackthorn witness add-log {directory} VKEY|FILE (of the log)")
 
 
 @witness.command("add-log")

@@ -116,7 +116,8 @@ class Home:
     def _lock(self) -> unlock.Lock:
         if not self.exists():
             raise NotActivatedError(
-                f"there is no device in {self.folder}: run blackthorn activate first"
+                f"there is no device in {self.folder}: `blackthorn activate` makes one, or for "
+                "another device of yours `blackthorn device link`"
             )
         return unlock.read(self._files.lock)
 
@@ -153,8 +154,8 @@ def opened(vault: Vault) -> Opened:
         user_pin = records.settings.get("user-pin")
     if keys is None or not server or not pin:
         raise NotActivatedError(
-            "this device's activation was begun and not finished: run blackthorn activate "
-            "again with the same code"
+            "this device's activation was begun and not finished: run `blackthorn activate` again "
+            "with the same code, or `blackthorn device link` with a new one"
         )
     host, _, port = server.decode().rpartition(":")
     address = ServerAddress(host, int(port), Fingerprint(pin))

@@ -85,7 +85,7 @@ class MailFetcher:
             if not isinstance(chunk, f.MailChunk) or chunk.total > MAX_SEALED_BYTES:
                 raise errors.ProtocolError("the server did not give the mail as it should")
             if not chunk.total:
-                raise errors.UserError(f"there is no mail {uid}")
+                raise errors.UserError(f"there is no mail {uid}: see `blackthorn mail list`")
             data += chunk.data
             if len(data) >= chunk.total:
                 return bytes(data)

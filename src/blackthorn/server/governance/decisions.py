@@ -33,7 +33,7 @@ from blackthorn.server.governance.replay import replay_with_ledger
 Check = Callable[[Checked, dict[str, Any], store.Done[None]], None]
 """Checks a decision and its private part; `done` gets None or the refusal."""
 
-ONLY_OFFICERS: Final = "only officers see decisions: ask an owner for a role"
+ONLY_OFFICERS: Final = "only officers see decisions: ask an owner, or see `blackthorn role open`"
 
 AHEAD_MS: Final = 10 * 60_000
 """Permitted lead of an approver's clock over the server's."""

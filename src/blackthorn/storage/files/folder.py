@@ -77,7 +77,7 @@ def new_folder(path: Path, last: str) -> Iterator[Path]:
         if {each.name for each in path.iterdir()} == {_STAGE}:
             shutil.rmtree(stage)
         if any(path.iterdir()):
-            raise UserError(f"{path} is not empty: nothing was changed")
+            raise UserError(f"{path} is not empty: nothing was changed; name a new folder")
         path.chmod(0o700)
         stage.mkdir(mode=0o700)
         try:
