@@ -322,7 +322,7 @@ def test_a_ledger_that_publishes_nothing_gets_no_new_contacts():
     alice, bob, carol, *_ = world.people
     alice.write(bob, "hello")
     world.settle()
-    world.fork(alice).ledger.ledger._stop()
+    world.fork(alice).ledger.ledger._epochs.stopped = True
     world.wait(601, times=8)
     world.check(alice)
     alice.write(bob, world.secret("to a known one"))
@@ -342,7 +342,7 @@ def test_a_ledger_that_others_see_grow_is_withheld():
     alice, bob, *_ = world.people
     alice.write(bob, "hello")
     world.settle()
-    world.fork(alice).ledger.ledger._stop()
+    world.fork(alice).ledger.ledger._epochs.stopped = True
     different(world, world.ledger, "more")
     world.check(bob)
     bob.write(alice, world.secret())

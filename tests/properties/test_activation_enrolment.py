@@ -560,7 +560,7 @@ def test_a_stopped_ledger_admits_nobody(world):
 
 
 def test_a_defect_is_told_as_one_and_not_as_a_refusal_of_the_code(world, monkeypatch):
-    monkeypatch.setattr(enrolment_store, "insert_device", None)
+    monkeypatch.setattr(enrolment_store.devices, "insert_device", None)
     assert activate(world, world.code).code == "internal"
     assert world.warnings == [] and world.counters.activations_refused == 0
     monkeypatch.undo()

@@ -145,7 +145,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Program:
     program = Program(said())
     monkeypatch.setattr(market_exit, "report", program.report)
     monkeypatch.setattr("blackthorn.programs.device.home.wall_ms", lambda: STOP - 12 * DAY)
-    monkeypatch.setattr("blackthorn.cli.device.market.program", lambda at: program)
+    monkeypatch.setattr("blackthorn.cli.options.program", lambda at: program)
     return program
 
 

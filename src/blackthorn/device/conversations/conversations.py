@@ -16,7 +16,13 @@ from typing import Final
 from blackthorn.device.conversations import key_packages, limits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
-from blackthorn.device.core.members import Identity, addresses, identify, identities
+from blackthorn.device.core.members import (
+    Identity,
+    UnknownDeviceError,
+    addresses,
+    identify,
+    identities,
+)
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import InputError, UserError
@@ -24,7 +30,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import ClaimedKeyPackage
 from blackthorn.mls import suites
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidWelcome, MLSError
+from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidLeaf, InvalidWelcome
 from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
@@ -32,6 +38,7 @@ from blackthorn.mls.framing.key_package import (
 )
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.group.joining import welcome_references
+from blackthorn.mls.rules import Rule
 from blackthorn.ports.device_store import ConversationRecord
 
 GROUP_ID_BYTES: Final = 32
@@ -42,19 +49,27 @@ STALE: Final = "stale"
 
 
 def verify_claimed(
-    unit: UnitOfWork, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
+    unit: UnitOfWork,
+    claimed: Iterable[ClaimedKeyPackage],
+    asked: Collection[str],
+    expired: set[str] | None = None,
 ) -> list[VerifiedKeyPackage]:
     """The verified key packages of a claim.
 
-    Devices that the ledger does not show, and packages that break a rule or have expired, are left
-    out: one bad package ends no operation. Raises MLSError when the server returns a package of
-    another user or a weaker suite.
+    Devices that the ledger does not show are left out, and expired packages, whose owners are added
+    to `expired`. Raises MLSError for a package of another user or key, or of a weaker suite.
     """
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
     for claim in claimed:
         try:
             package = parse_key_package(claim.package, now=unit.now, validate=unit.validate)
-        except MLSError:  # UnknownDeviceError among it
+        except UnknownDeviceError:
+            continue
+        except InvalidLeaf as error:
+            if error.rule is not Rule.LIFETIME_NOW:
+                raise
+            if expired is not None:
+                expired.add(claim.address)
             continue
         identity = identify(package.credential)
         if (identity.address, identity.device) != (claim.address, claim.device):

@@ -43,9 +43,10 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         if missing:
             return operation.ClaimRequest(missing, known=members.addresses(group.members))
         present = set(conversations.other_devices(unit, group))
-        packages = conversations.verify_claimed(unit, claim.packages, users)
+        expired: set[str] = set()
+        packages = conversations.verify_claimed(unit, claim.packages, users, expired)
         if absent := conversations.without_package(packages, users):
-            return operation.claim_again(unit, row, claim, absent)
+            return operation.claim_again(unit, row, claim, absent, expired)
         added = [p for p in packages if members.identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:

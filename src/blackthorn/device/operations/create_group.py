@@ -36,9 +36,10 @@ class CreateGroup(operation.Operation, frozen=True, tag="create"):
         missing = claim.missing(users)
         if missing:
             return operation.ClaimRequest(missing)
-        packages = conversations.verify_claimed(unit, claim.packages, users)
+        expired: set[str] = set()
+        packages = conversations.verify_claimed(unit, claim.packages, users, expired)
         if absent := conversations.without_package(packages, self.addresses):
-            return operation.claim_again(unit, row, claim, absent)
+            return operation.claim_again(unit, row, claim, absent, expired)
         metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
         return postings.creation(unit, row, self, metadata, self.name, packages)
 

@@ -25,4 +25,4 @@ OUTBOX_HANDOVER_SECONDS = 10
 """After this time the receiving process also sends other processes' rows."""
 
 MAX_CLAIM_TRIES = 3
-"""Times that key packages are claimed again for a user whose packages cannot be used."""
+"""Times that key packages are claimed again for a user whose packages had expired."""

@@ -44,10 +44,14 @@ class ClaimRequest:
 
 
 def claim_again(
-    unit: UnitOfWork, row: OutboxRecord, claim: KeyPackageClaim, absent: list[str]
+    unit: UnitOfWork,
+    row: OutboxRecord,
+    claim: KeyPackageClaim,
+    absent: list[str],
+    expired: set[str],
 ) -> ClaimRequest:
-    """Claim anew for users without a usable key package. Raises HopelessError in the end."""
-    if claim.tries >= limits.MAX_CLAIM_TRIES:
+    """Claim anew for users whose packages had `expired`. Raises HopelessError for others."""
+    if not expired.issuperset(absent) or claim.tries >= limits.MAX_CLAIM_TRIES:
         text = f"no key package of {', '.join(absent)} can be used"
         raise HopelessError(f"{text}: ask them to connect, then send it again")
     unit.records.outbox.update(replace(row, packages=encode(claim.again(absent))))

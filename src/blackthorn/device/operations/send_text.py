@@ -69,9 +69,10 @@ class SendText(base.Operation, frozen=True, tag="text"):
         missing = claim.missing(users)
         if missing:
             return base.ClaimRequest(missing)
-        packages = conversations.verify_claimed(unit, claim.packages, users)
+        expired: set[str] = set()
+        packages = conversations.verify_claimed(unit, claim.packages, users, expired)
         if absent := conversations.without_package(packages, [self.name]):
-            return base.claim_again(unit, row, claim, absent)
+            return base.claim_again(unit, row, claim, absent, expired)
         metadata = GroupMetadata(DIRECT, "", unit.now_ms)
         conversation, welcome = conversations.create(unit, metadata, self.name, packages)
         return self._seal(unit, row, conversation, welcome)
