@@ -1,6 +1,6 @@
 """docs/attacks.md: each attack, what stops or shows it, how soon, and which test tries it.
 
-The attacks stand in `tests/hostile/attacks.py`; the trials are read from the sources of the tests
+The attacks stand in `tests/support/attacks.py`; the trials are read from the sources of the tests
 beside it, without running them.
 """
 
@@ -8,7 +8,7 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-from tests.hostile.attacks import ATTACKS, Attack, Trial
+from tests.support.attacks import ATTACKS, Attack, Trial
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = ROOT / "tests" / "hostile"

@@ -1,7 +1,7 @@
 """docs/attacks.md explains every attack, and what it names exists."""
 
 from tests.docs.pages import ROOT
-from tests.hostile.attacks import ATTACKS
+from tests.support.attacks import ATTACKS
 from tools import attack_table
 
 

@@ -17,9 +17,9 @@ from blackthorn.link.frames import Drained, Ready, Resume
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.accounts import limits
 from blackthorn.storage.files.server import ServerFolder
-from tests.faults.real_device import ADDRESS, activate, begun, new_device
-from tests.faults.server_process import ServerProcess, add_user, initialise, run
-from tests.forge.activation import prove_unasked
+from tests.support.activation_forge import prove_unasked
+from tests.support.real_device import ADDRESS, activate, begun, new_device
+from tests.support.server_process import ServerProcess, add_user, initialise, run
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server_process import run
-from tests.unit.governance.closures import closed
+from tests.support.closures import closed
+from tests.support.server_process import run
 
 
 @pytest.fixture(scope="module")

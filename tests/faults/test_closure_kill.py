@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.server.closing import KEPT, MAILS, Market
+from tests.support.closing import KEPT, MAILS, Market
 
 SEED = 20151230
 LONGEST_SECONDS = 0.2
@@ -33,7 +33,7 @@ def test_a_closure_that_is_killed_again_and_again_comes_to_its_one_end(tmp_path:
 
 def _run(folder: Path, seconds: float) -> int | None:
     """Its exit code, None when it was killed; the time counts from its beginning."""
-    command = [sys.executable, "-m", "tests.faults.closure_process", str(folder)]
+    command = [sys.executable, "-m", "tests.support.closure_process", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"begun\n"
     try:

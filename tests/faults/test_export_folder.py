@@ -22,7 +22,7 @@ from blackthorn.errors import SecurityError, StorageError, UserError
 from blackthorn.programs.device.export.check import require_whole, verify_export
 from blackthorn.programs.device.export.folder import FolderSink
 from tests.support import runs
-from tests.unit.device.export_world import Person, mail, ordinary
+from tests.support.export_world import Person, mail, ordinary
 
 slow = settings(
     max_examples=runs.many(80),
@@ -263,7 +263,7 @@ import resource, sys, time
 from pathlib import Path
 from blackthorn.cli import terminal
 from tests.faults.test_export_folder import export_into
-from tests.unit.device.export_world import Person, mail
+from tests.support.export_world import Person, mail
 
 class Slow(Person):
     def mails(self):

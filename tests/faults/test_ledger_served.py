@@ -29,11 +29,11 @@ from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.tiles import tiles_between
 from blackthorn.wire.note import VerifierKey, parse_vkey
-from tests.faults.forked_server import ForkedServer
-from tests.faults.ledger_people import People
-from tests.faults.server_process import ServerProcess, initialise, run
-from tests.faults.witness_process import WitnessProcess, make_witness, status
 from tests.support import runs
+from tests.support.forked_server import ForkedServer
+from tests.support.ledger_people import People
+from tests.support.server_process import ServerProcess, initialise, run
+from tests.support.witness_process import WitnessProcess, make_witness, status
 
 USERS = 5
 

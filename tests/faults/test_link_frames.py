@@ -11,8 +11,8 @@ from picows import WSMsgType
 from blackthorn.link import frames as f
 from blackthorn.link import limits
 from blackthorn.link.fanout import fanout_frame
-from tests.faults.link_harness import run, running
 from tests.support import runs
+from tests.support.link_harness import run, running
 
 WRONG: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "malformed"),

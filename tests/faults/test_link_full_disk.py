@@ -13,7 +13,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.ports.parcels import StoreParcels
 from blackthorn.storage.sqlite.engine import COMMANDS
 from blackthorn.storage.sqlite.transaction import Transaction
-from tests.faults.link_harness import run, running
+from tests.support.link_harness import run, running
 
 
 @pytest.fixture

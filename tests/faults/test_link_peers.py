@@ -19,7 +19,7 @@ from blackthorn.link.hello import sign_hello
 from blackthorn.programs.server.folder import initialise
 from blackthorn.server.handlers import limits
 from blackthorn.wire.units import MIB
-from tests.faults.link_harness import PATIENCE, Running, plain_tls, run, running
+from tests.support.link_harness import PATIENCE, Running, plain_tls, run, running
 
 # --- The network lies ---------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.wrapping import Wrapping
-from tests.faults.server_process import ServerProcess, add_user, initialise, run
+from tests.support.server_process import ServerProcess, add_user, initialise, run
 from tests.support.stored import StoredMail
 
 

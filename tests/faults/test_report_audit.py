@@ -26,8 +26,8 @@ from blackthorn.report.period import parse_period
 from blackthorn.tlog.policy import Policy as TrustPolicy
 from blackthorn.tlog.policy import PolicyLog, format_policy
 from blackthorn.wire.note import parse_vkey
-from tests.faults.server_process import run
 from tests.support.governance_world import DAY_MS, World
+from tests.support.server_process import run
 
 NAMES = [*(f"2015H2{ending}" for ending in ENDINGS), FEED]
 

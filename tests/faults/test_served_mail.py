@@ -27,8 +27,8 @@ from blackthorn.link.frames import (
 from blackthorn.link.hello import sign_hello
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.storage.files.server import ServerFolder
-from tests.faults.real_device import ADDRESS, activate, new_device
-from tests.faults.server_process import ServerProcess, add_user, initialise
+from tests.support.real_device import ADDRESS, activate, new_device
+from tests.support.server_process import ServerProcess, add_user, initialise
 
 MARKER = "quartz-7741-in-the-clear"
 MAIL = (

@@ -17,8 +17,8 @@ import pytest
 
 from blackthorn.link.activation.code import parse_code
 from blackthorn.programs.server import configuration
-from tests.faults.real_device import ADDRESS, activate, new_device
-from tests.faults.server_process import ServerProcess, add_user, initialise, run
+from tests.support.real_device import ADDRESS, activate, new_device
+from tests.support.server_process import ServerProcess, add_user, initialise, run
 
 SECRET_ADDRESS = "zebra-9f31@acme.example"
 

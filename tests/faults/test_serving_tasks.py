@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.server_process import environment
+from tests.support.server_process import environment
 
 SURVIVING = """
 import json, os, signal, sys

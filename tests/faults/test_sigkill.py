@@ -24,8 +24,8 @@ from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.storage.sqlite.database import Database
-from tests.faults.forked_server import ForkedServer
 from tests.support import runs
+from tests.support.forked_server import ForkedServer
 
 KILLS = runs.pick(40, 200)
 LANES = 2

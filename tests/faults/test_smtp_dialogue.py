@@ -7,7 +7,7 @@ import pytest
 
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.mail import limits as mail_limits
-from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
+from tests.support.smtp_harness import ALICE, BOB, Dialogue, run, site
 
 MAIL = b"From: eve@example.net\r\nSubject: hello\r\n\r\nHow are you?\r\n"
 

@@ -12,9 +12,9 @@ from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, clie
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
-from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
 from tests.support import runs
+from tests.support.smtp_harness import ALICE, BOB, Dialogue, run, site
 
 
 def test_connections_from_one_client_are_bounded(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from blackthorn.edges.sealing import limits
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp.gateway import Transaction
 from blackthorn.mail.errors import MailRefusedError
-from tests.faults.smtp_harness import ALICE, run, site
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
+from tests.support.smtp_harness import ALICE, run, site
 
 
 def stopped_worker(running) -> int:
@@ -257,7 +257,7 @@ def test_workers_end_when_the_server_is_killed(tmp_path: Path) -> None:
     """SIGKILL leaves no time to say goodbye: the workers end with their input."""
     program = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from tests.faults.smtp_harness import *\n"
+        "from tests.support.smtp_harness import *\n"
         "async def main():\n"
         "    async with site(Path(sys.argv[1])) as running:\n"
         "        client = await (await Dialogue.open(running.port)).greet()\n"

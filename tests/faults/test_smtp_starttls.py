@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.faults.smtp_harness import ALICE, Dialogue, run, site
 from tests.faults.test_smtp_dialogue import MAIL
+from tests.support.smtp_harness import ALICE, Dialogue, run, site
 
 
 def server_context(folder: Path) -> ssl.SSLContext:

@@ -26,9 +26,9 @@ from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.witness import parse_cosignatures
 from blackthorn.wire.note import parse_vkey
-from tests.faults.server_process import environment, run
-from tests.faults.witness_process import ORIGIN, Log, WitnessProcess, make_witness, status
 from tests.support import runs
+from tests.support.server_process import environment, run
+from tests.support.witness_process import ORIGIN, Log, WitnessProcess, make_witness, status
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from blackthorn.governance.statements import (
 )
 from blackthorn.identity.keys import Signature, SigningKeys
 from tests.support.governance_world import World
-from tests.unit.governance.walks import DAY, directive, directive_fields, leaving
+from tests.support.walks import DAY, directive, directive_fields, leaving
 
 SALT = bytes(32)
 

@@ -19,7 +19,7 @@ from blackthorn.identity.statements import (
 )
 from blackthorn.wire import limits
 from tests.forge.test_identity_signatures import refused
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     BOB,
     OTHER_SHEET,

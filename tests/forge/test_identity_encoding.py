@@ -23,7 +23,7 @@ from blackthorn.identity.statements import (
     make,
 )
 from blackthorn.wire import limits as wire_limits
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     NOON,
     SHEET,

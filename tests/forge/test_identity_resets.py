@@ -26,7 +26,7 @@ from blackthorn.identity.statements import (
     SetRecovery,
 )
 from blackthorn.wire import limits
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     DELAY,
     ENTERPRISE,

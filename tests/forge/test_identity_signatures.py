@@ -23,7 +23,7 @@ from blackthorn.identity.statements import (
     Statement,
     decode,
 )
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     BOB,
     OTHER_SHEET,

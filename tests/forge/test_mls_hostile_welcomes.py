@@ -10,7 +10,7 @@ from blackthorn.mls.errors import (
     MLSError,
 )
 from blackthorn.mls.extension import Extension
-from tests.forge.mls_welcomes import Forge, sound_welcome
+from tests.support.mls_welcomes import Forge, sound_welcome
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from blackthorn.mls.schedule.psk import ExternalPskId, ResumptionPskId
 from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime
 from blackthorn.mls.tree.update_path import UpdatePath
 from blackthorn.wire.tls import vector
-from tests.forge.mls_forge import (
+from tests.support.mls_forge import (
     doubt,
     flipped,
     handshake,

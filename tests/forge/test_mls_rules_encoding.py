@@ -13,7 +13,7 @@ from blackthorn.mls.framing.proposals import Add, encode_proposal
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque, u8, u16, u32, u64, vector
-from tests.forge.mls_forge import handshake, key_package_of, refused
+from tests.support.mls_forge import handshake, key_package_of, refused
 from tests.support.mls_people import Person, believe, group_of, verified
 
 

@@ -10,7 +10,7 @@ from blackthorn.mls.framing.framing import PrivateMessage, encode_message, read_
 from blackthorn.mls.framing.proposals import Remove, encode_proposal
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque
-from tests.forge.mls_forge import flipped, handshake, plaintext_of, refused, sealed
+from tests.support.mls_forge import flipped, handshake, plaintext_of, refused, sealed
 from tests.support.mls_people import NOW, Person, believe, group_of
 
 

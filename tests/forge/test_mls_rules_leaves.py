@@ -24,7 +24,7 @@ from blackthorn.mls.framing.proposals import (
 )
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime
-from tests.forge.mls_forge import (
+from tests.support.mls_forge import (
     doubt,
     flipped,
     handshake,

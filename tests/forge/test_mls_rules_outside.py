@@ -38,9 +38,9 @@ from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import ExternalPskId, ResumptionPskId
 from blackthorn.wire.tls import vector
-from tests.forge.mls_forge import doubt, flipped, key_package_of, leaf_of, public, refused
-from tests.forge.mls_welcomes import Forge, sound_welcome
+from tests.support.mls_forge import doubt, flipped, key_package_of, leaf_of, public, refused
 from tests.support.mls_people import NOW, Person, add, believe, people
+from tests.support.mls_welcomes import Forge, sound_welcome
 
 OPEN = Policy(
     join=lambda join: None,

@@ -18,8 +18,8 @@ from blackthorn.mls.group.committing import CommitRequest
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import KnownPsks, ResumptionPskId
-from tests.forge.mls_welcomes import sound_welcome
 from tests.support.mls_people import NOW, Person, believe, group_of, verified
+from tests.support.mls_welcomes import sound_welcome
 
 PROMISED = ReInit(b"new", 1, 1, ())
 

@@ -17,9 +17,9 @@ from blackthorn.mls.schedule.psk import ExternalPskId
 from blackthorn.mls.tree.leaf_node import LeafNode
 from blackthorn.mls.tree.ratchet_tree import ParentNode
 from blackthorn.wire.tls import u16, vector
-from tests.forge.mls_forge import doubt, flipped, key_package_of
-from tests.forge.mls_welcomes import Forge, sound_welcome
+from tests.support.mls_forge import doubt, flipped, key_package_of
 from tests.support.mls_people import Person, believe
+from tests.support.mls_welcomes import Forge, sound_welcome
 
 Spoil = Callable[[Forge], None]
 

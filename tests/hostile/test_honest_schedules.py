@@ -10,11 +10,11 @@ from collections import Counter
 
 import pytest
 
-from tests.hostile.honest_directory import ACTIONS as LEDGER_ACTIONS
-from tests.hostile.honest_directory import DirectoryLife
-from tests.hostile.honest_life import ACTIONS, Life
-from tests.hostile.remembered import remembering
 from tests.support import runs
+from tests.support.honest_directory import ACTIONS as LEDGER_ACTIONS
+from tests.support.honest_directory import DirectoryLife
+from tests.support.honest_life import ACTIONS, Life
+from tests.support.remembered import remembering
 
 SEED = runs.seed()
 LEDGERS, OF_A_LEDGER = 50, 200

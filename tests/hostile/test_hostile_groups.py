@@ -24,10 +24,10 @@ from blackthorn.mls.framing.key_package import parse_key_package
 from blackthorn.mls.framing.proposals import Add, ReInit, Remove
 from blackthorn.mls.group.group import Group
 from blackthorn.wire.tls import opaque
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer, changed
-from tests.hostile.harness import conclude
-from tests.hostile.insiders import (
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer, changed
+from tests.support.hostile_harness import conclude
+from tests.support.insiders import (
     believe,
     hand_out,
     identity_of,

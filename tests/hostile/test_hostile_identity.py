@@ -18,9 +18,9 @@ from blackthorn.identity.statements import (
     Statement,
     make,
 )
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer
-from tests.hostile.harness import conclude
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer
+from tests.support.hostile_harness import conclude
 from tests.support.ledger_world import DELAY_MS
 
 DELAY_SECONDS = DELAY_MS / 1000

@@ -19,9 +19,9 @@ from blackthorn.mail.pgp.seal import Envelope, seal_mail
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.folder import DeviceFolder
 from blackthorn.storage.device.vault import Vault
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer, changed
-from tests.hostile.harness import conclude, secrets_of, spellings
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer, changed
+from tests.support.hostile_harness import conclude, secrets_of, spellings
 
 ML_KEM_768_X25519 = 35
 """The number of the algorithm in a version 6 key packet (draft-ietf-openpgp-pqc)."""

@@ -12,9 +12,9 @@ from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.records import encode_record
 from blackthorn.link import frames as f
 from blackthorn.tlog.policy import NO_QUORUM
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer, changed
-from tests.hostile.harness import conclude, open_alarms, verified
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer, changed
+from tests.support.hostile_harness import conclude, open_alarms, verified
 
 HOUR = 3600.0
 

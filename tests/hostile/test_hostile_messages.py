@@ -4,10 +4,10 @@ import pytest
 
 from blackthorn.device.core import envelope
 from blackthorn.link import frames as f
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer, changed
-from tests.hostile.harness import conclude
-from tests.hostile.insiders import inject, parcels_of, states
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer, changed
+from tests.support.hostile_harness import conclude
+from tests.support.insiders import inject, parcels_of, states
 
 
 @attack(21)

@@ -31,11 +31,11 @@ from blackthorn.mls.group.processing import read_group_message
 from blackthorn.tlog.tiles import format_bundle, parse_bundle
 from blackthorn.tlog.verify import parse_policy
 from blackthorn.wire.note import parse_note
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer
-from tests.hostile.harness import conclude, open_alarms, spellings
-from tests.hostile.insiders import parcels_of
 from tests.support import runs
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer
+from tests.support.hostile_harness import conclude, open_alarms, spellings
+from tests.support.insiders import parcels_of
 from tools.fuzz_mls import mutate
 
 

@@ -10,12 +10,12 @@ from blackthorn.errors import SecurityError
 from blackthorn.link import frames as f
 from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.policy import NO_QUORUM
-from tests.hostile.attacks import attack
-from tests.hostile.evil_server import EvilServer, changed
-from tests.hostile.harness import conclude, verified
 from tests.hostile.test_hostile_ledger import different
-from tests.hostile.witnesses import RealWitness, Tiles, use
+from tests.support.attacks import attack
+from tests.support.evil_server import EvilServer, changed
+from tests.support.hostile_harness import conclude, verified
 from tests.support.ledger_world import LedgerWorld
+from tests.support.witnesses import RealWitness, Tiles, use
 
 WRONG_MAPS = {
     "a version that was left out": "D26",

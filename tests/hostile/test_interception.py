@@ -18,9 +18,9 @@ from blackthorn.link.activation.exchange import Channel
 from blackthorn.link.frames import Ready
 from blackthorn.link.hello import sign_hello
 from blackthorn.storage.files.server import ServerFolder
-from tests.faults.real_device import ADDRESS, activate, new_device
-from tests.faults.server_process import ServerProcess, add_user, initialise
-from tests.forge.activation import prove_unasked
+from tests.support.activation_forge import prove_unasked
+from tests.support.real_device import ADDRESS, activate, new_device
+from tests.support.server_process import ServerProcess, add_user, initialise
 
 
 def unmasked(sent: bytes) -> bytes:

@@ -16,8 +16,8 @@ from blackthorn.link.activation.code import Code
 from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner, Verifier
 from blackthorn.link.frames import ActivateBegin, ActivateChallenge, ActivateProve
 from blackthorn.wire import limits
-from tests.forge.activation import begin_as_thief, prove_unasked
 from tests.support import runs
+from tests.support.activation_forge import begin_as_thief, prove_unasked
 
 SERVER = Fingerprint(b"\x11" * 32)
 MIDDLE = Fingerprint(b"\x66" * 32)

@@ -32,8 +32,8 @@ from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores import enrolment as enrolment_store
 from blackthorn.tlog.policy import parse_policy
-from tests.forge.activation import begin_as_thief, prove_unasked
 from tests.support import runs
+from tests.support.activation_forge import begin_as_thief, prove_unasked
 from tests.support.ledger_world import LedgerWorld, Model, certified
 
 SERVER = Fingerprint(b"\x11" * 32)

@@ -16,7 +16,7 @@ from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
 from tests.support import runs
-from tests.unit.directory.small_directory import ALICE, SmallDirectory
+from tests.support.small_directory import ALICE, SmallDirectory
 
 
 def seeded() -> random.Random:

@@ -29,7 +29,7 @@ from blackthorn.directory.verify import (
 )
 from blackthorn.errors import VerificationError
 from tests.support import runs
-from tests.unit.directory.small_directory import SmallDirectory, refused
+from tests.support.small_directory import SmallDirectory, refused
 
 LABELS = [f"user{n}@acme.example" for n in range(8)]
 

@@ -15,7 +15,7 @@ from blackthorn.directory.verify import verify_answer, verify_epoch, verify_rece
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.rules import RULES as LOG_RULES
 from tests.support import runs
-from tests.unit.directory.small_directory import ALICE, NOBODY, SmallDirectory, epoch_of
+from tests.support.small_directory import ALICE, NOBODY, SmallDirectory, epoch_of
 from tests.unit.directory.test_evidence import ahead_fields, examples, replay
 
 NUMBERS = [0, 1, 2, 3, 7, 2**31, 2**32 - 1, 2**32, 2**53, 2**63 - 1]

@@ -24,8 +24,7 @@ from blackthorn.identity.statements import (
     make,
 )
 from tests.support import runs
-from tests.support.work import Work
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     BOB,
     BODIES,
@@ -36,6 +35,7 @@ from tests.unit.identity.world import (
     revoke,
     signer,
 )
+from tests.support.work import Work
 from tools.fuzz_mls import mutate
 
 RUNS = runs.many(4_000)

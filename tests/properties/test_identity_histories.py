@@ -21,7 +21,7 @@ from blackthorn.identity.statements import (
 )
 from blackthorn.wire import limits
 from tests.support import runs
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     DELAY,
     HOUR,

@@ -46,8 +46,17 @@ from blackthorn.wire.note import (
     signature_line,
 )
 from tests.support import runs
+from tests.support.tlog_world import (
+    LOG,
+    NOON,
+    TREE,
+    WITNESSES,
+    checkpoint,
+    cosigned,
+    entries,
+    policy,
+)
 from tests.support.work import Work
-from tests.unit.tlog.world import LOG, NOON, TREE, WITNESSES, checkpoint, cosigned, entries, policy
 
 RUNS = runs.many(1_500)
 """Inputs at each door."""

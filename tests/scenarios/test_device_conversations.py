@@ -3,7 +3,7 @@
 import pytest
 
 from blackthorn.errors import UserError
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def test_two_people_write_to_each_other():

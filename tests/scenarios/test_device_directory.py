@@ -16,8 +16,8 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import RevokeDevice, SetRecovery, make
 from blackthorn.link import frames as f
 from blackthorn.wire import limits
-from tests.hostile.evil_server import EvilServer, Fork, changed
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
+from tests.support.evil_server import EvilServer, Fork, changed
 from tests.support.ledger_world import certified
 
 HOUR = 3600
@@ -109,7 +109,7 @@ def _send(unit, address):
 
 def _joins(world, name):
     """A new user's device is activated; the next epoch will have him."""
-    from tests.scenarios.device_world import Person
+    from tests.support.device_world import Person
 
     person = Person(world, 0, name)
     world._enrol(person)

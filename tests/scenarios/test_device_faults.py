@@ -8,7 +8,7 @@ import pytest
 from blackthorn.device.conversations import limits
 from blackthorn.device.core import envelope
 from blackthorn.errors import StorageError, UserError
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def test_a_crash_between_save_and_send_loses_nothing():

@@ -6,8 +6,8 @@ from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.directory.verify import Gossip
 from blackthorn.link import frames as f
-from tests.hostile.evil_server import EvilServer, changed
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
+from tests.support.evil_server import EvilServer, changed
 
 HOUR = 3600
 

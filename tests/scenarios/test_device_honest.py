@@ -15,8 +15,8 @@ from blackthorn.device.transparency import own_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.link import frames as f
-from tests.scenarios.device_world import World
-from tests.scenarios.life_world import add_device
+from tests.support.device_world import World
+from tests.support.life_world import add_device
 
 HOUR = 3600
 HOUR_MS = HOUR * 1000

@@ -11,7 +11,7 @@ from blackthorn.device.core.members import Identity, identify
 from blackthorn.errors import StorageError
 from blackthorn.mls import suites
 from blackthorn.mls.framing.key_package import create_key_package, parse_key_package
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def identity_of(person):

@@ -14,8 +14,8 @@ from blackthorn.link import frames as f
 from blackthorn.mls import suites
 from blackthorn.mls.framing.key_package import create_key_package, parse_key_package
 from blackthorn.mls.group.group import Group
-from tests.scenarios.device_world import World
 from tests.scenarios.test_device_hostile import _published, commit_by, package_of
+from tests.support.device_world import World
 
 FAR_AHEAD = 2**53 - 1
 

@@ -3,8 +3,8 @@
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import local_chain
-from tests.scenarios.device_world import World
-from tests.scenarios.life_world import add_device, bring_up, revoke
+from tests.support.device_world import World
+from tests.support.life_world import add_device, bring_up, revoke
 
 
 def members(person, kind: str) -> list[set[bytes]]:

@@ -7,8 +7,10 @@ import random
 
 import pytest
 
-from tests.scenarios.device_world import World
-from tests.scenarios.life_world import (
+from tests.scenarios.test_device_life import chain_of, members
+from tests.support import runs
+from tests.support.device_world import World
+from tests.support.life_world import (
     Host,
     Newcomer,
     Stage,
@@ -19,8 +21,6 @@ from tests.scenarios.life_world import (
     revoke,
     steps,
 )
-from tests.scenarios.test_device_life import chain_of, members
-from tests.support import runs
 
 pytestmark = pytest.mark.thorough
 

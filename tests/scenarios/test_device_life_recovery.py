@@ -4,8 +4,10 @@ from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import alarms
 from blackthorn.link.codes import Code
-from tests.scenarios.device_world import World
-from tests.scenarios.life_world import (
+from tests.scenarios.test_device_life import chain_of, members
+from tests.support.device_world import World
+from tests.support.ledger_world import DELAY_MS
+from tests.support.life_world import (
     Recoverer,
     add_device,
     bring_up,
@@ -13,8 +15,6 @@ from tests.scenarios.life_world import (
     revoke,
     state_recovery,
 )
-from tests.scenarios.test_device_life import chain_of, members
-from tests.support.ledger_world import DELAY_MS
 
 
 def test_the_words_bring_a_device_back_and_everybody_is_told() -> None:

@@ -6,7 +6,7 @@ from blackthorn.device.core.group_metadata import DIRECT
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import limits, send_text
 from blackthorn.device.operations.operation import Outcome, finish, outcome_of
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def enqueued_elsewhere(alice, to: str, text: str) -> int:

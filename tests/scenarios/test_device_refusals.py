@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.errors import StorageError
 from blackthorn.server.messaging import limits
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def _run_until_posted(world, person):

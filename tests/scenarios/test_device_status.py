@@ -9,8 +9,8 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.programs.device.status import ledger_status
 from blackthorn.tlog.policy import NO_QUORUM
-from tests.hostile.evil_server import EvilServer
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
+from tests.support.evil_server import EvilServer
 
 
 def policy_of(person):

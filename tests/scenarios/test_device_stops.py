@@ -6,7 +6,7 @@ from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.alarms import KINDS, LEDGER, Effect, raise_alarm
 from blackthorn.errors import UserError
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def alarmed(person, code, about):

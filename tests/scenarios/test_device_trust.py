@@ -9,7 +9,7 @@ from blackthorn.device.transparency import trust
 from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
 from blackthorn.tlog.policy import NO_QUORUM, PolicyGroup, format_policy, parse_policy
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 
 def terms(world, *, needed=2, without=None, **fields):

@@ -1,6 +1,6 @@
 """Devices that are away for months: what was sent meanwhile is read, and people still meet."""
 
-from tests.scenarios.device_world import World
+from tests.support.device_world import World
 
 DAY = 24 * 3600.0
 

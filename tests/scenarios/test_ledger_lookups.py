@@ -12,9 +12,9 @@ from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.verify import verify_consistency
-from tests.scenarios.ledger_link import Device, LedgerHub
-from tests.scenarios.link_world import byes, of
+from tests.support.ledger_link import Device, LedgerHub
 from tests.support.ledger_world import certified
+from tests.support.link_world import byes, of
 
 
 @pytest.fixture

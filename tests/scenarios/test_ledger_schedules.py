@@ -25,10 +25,10 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.ports.enterprise import Standing
 from blackthorn.server.ledger.changes import KIND_NAMES
-from tests.scenarios.ledger_link import Device, LedgerHub, Promise
-from tests.scenarios.link_world import Wire
 from tests.support import runs
+from tests.support.ledger_link import Device, LedgerHub, Promise
 from tests.support.ledger_world import Model, certified
+from tests.support.link_world import Wire
 
 SEED = runs.seed()
 SCHEDULES = runs.many(12)

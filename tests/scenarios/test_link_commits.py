@@ -6,7 +6,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.storage import limits as storage_limits
-from tests.scenarios.link_world import Device, World
+from tests.support.link_world import Device, World
 
 
 @pytest.fixture

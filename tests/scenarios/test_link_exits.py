@@ -11,7 +11,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.storage.sqlite.stores.markets import market_of
-from tests.scenarios.link_world import Device, Wire, World, byes, of
+from tests.support.link_world import Device, Wire, World, byes, of
 from tests.unit.server.test_exit_rules import exit_case
 
 

@@ -6,7 +6,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.wire import limits as wire_limits
-from tests.scenarios.link_world import Device, World, of
+from tests.support.link_world import Device, World, of
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.ports.parcels import MailboxTallies
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.messaging import delivery, mailboxes
-from tests.scenarios.link_world import World, byes, fill, of
+from tests.support.link_world import World, byes, fill, of
 
 
 @pytest.fixture

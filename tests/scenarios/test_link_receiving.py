@@ -9,7 +9,7 @@ from blackthorn.link.session import State
 from blackthorn.ports.parcels import RemoveUndecryptable
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
-from tests.scenarios.link_world import World, fill, of, posting
+from tests.support.link_world import World, fill, of, posting
 
 
 @pytest.fixture

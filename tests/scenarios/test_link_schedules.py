@@ -8,8 +8,8 @@ import pytest
 
 from blackthorn.errors import StorageError
 from blackthorn.link import frames as f
-from tests.scenarios.link_world import Device, World
 from tests.support import runs
+from tests.support.link_world import Device, World
 
 SEED = runs.seed()
 SCHEDULES = runs.many(40)

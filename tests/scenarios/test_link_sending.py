@@ -9,7 +9,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
-from tests.scenarios.link_world import Device, World, byes, fill, of, posting
+from tests.support.link_world import Device, World, byes, fill, of, posting
 
 
 @pytest.fixture

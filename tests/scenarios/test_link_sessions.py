@@ -10,7 +10,7 @@ from blackthorn.link.hello import sign_hello
 from blackthorn.server import limits as server_limits
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
-from tests.scenarios.link_world import Device, Wire, World, byes, of
+from tests.support.link_world import Device, Wire, World, byes, of
 
 
 @pytest.fixture

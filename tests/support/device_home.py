@@ -9,7 +9,7 @@ from blackthorn.cli import main
 from blackthorn.device.core import anchors, keys
 from blackthorn.programs.device.home import Home
 from blackthorn.storage.device.vault import Vault
-from tests.unit.device.chain_ledger import ChainLedger, Teller
+from tests.support.chain_ledger import ChainLedger, Teller
 
 ME = "me@acme.example"
 

@@ -22,7 +22,7 @@ from blackthorn.governance.transitions import named
 from blackthorn.link import frames as f
 from blackthorn.programs.device import chain_lookup, home, officer, requests
 from blackthorn.programs.device.home import Home, wall_ms
-from tests.unit.device.chain_ledger import ChainLedger, Teller, look
+from tests.support.chain_ledger import ChainLedger, Teller, look
 
 DOMAIN = "acme.example"
 PEOPLE = ("ann", "bob", "lea", "cus", "kim")

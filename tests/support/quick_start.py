@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("blackthorn", "tests.faults.closure_process")
+PROGRAMS = ("blackthorn", "tests.support.closure_process")
 PR_SET_CHILD_SUBREAPER = 36
 
 _signature = inspect.signature(subprocess.Popen._execute_child)

@@ -8,8 +8,8 @@ import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.errors import InputError, SecurityError, UserError, VerificationError
+from tests.support import bags
 from tests.support.office_world import OfficeWorld
-from tests.unit.governance import bags
 
 CASE = replace(bags.CASE, id="D-000001", accounts=(bags.ALICE,), categories=("sealed-mail",))
 PRODUCE = ("directive", "produce", "D-000001")

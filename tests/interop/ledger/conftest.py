@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.ledger.peers import PYTHON, Peer, Witness
-from tests.unit.tlog.world import LOG, ORIGIN
+from tests.support.tlog_world import LOG, ORIGIN
 
 
 @pytest.fixture(scope="session")

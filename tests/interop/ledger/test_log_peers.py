@@ -24,7 +24,7 @@ from blackthorn.tlog.tiles import (
 from blackthorn.tlog.verify import verify_checkpoint, verify_consistency, verify_inclusion
 from tests.interop.ledger.peers import Peer, Refused
 from tests.support import runs
-from tests.unit.tlog.world import (
+from tests.support.tlog_world import (
     LOG,
     NOON,
     ORIGIN,

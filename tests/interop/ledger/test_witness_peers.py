@@ -25,7 +25,7 @@ from blackthorn.tlog.witness import (
 )
 from blackthorn.wire.note import VerifierKey, parse_vkey
 from tests.interop.ledger.peers import Peer, Refused, Witness
-from tests.unit.tlog.world import LOG, ORIGIN, OTHER_LOG, TREE, checkpoint, entries, seed_of
+from tests.support.tlog_world import LOG, ORIGIN, OTHER_LOG, TREE, checkpoint, entries, seed_of
 
 FORK = MerkleLog([b"another", *entries(300)[1:]])
 

@@ -15,7 +15,7 @@ from blackthorn.device.transparency.alarms import (
     raise_alarm,
 )
 from blackthorn.errors import UserError
-from tests.unit.device.chain_ledger import ChainLedger, Teller
+from tests.support.chain_ledger import ChainLedger, Teller
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
 NOW = 5_000_000

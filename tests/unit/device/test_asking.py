@@ -16,7 +16,7 @@ from blackthorn.directory.verify import Gossip
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.wire import limits as wire_limits
-from tests.unit.device.chain_ledger import DAY_MS, ChainLedger, Teller, ask, look
+from tests.support.chain_ledger import DAY_MS, ChainLedger, Teller, ask, look
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
 NOBODY = "nobody@acme.example"

@@ -7,7 +7,7 @@ from blackthorn.device.transparency import chain_news
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.identity.bodies import RevokeDevice, SetRecovery
 from blackthorn.ports.device_store import ConversationRecord
-from tests.unit.device.chain_ledger import DELAY_MS, ChainLedger, Teller, look
+from tests.support.chain_ledger import DELAY_MS, ChainLedger, Teller, look
 
 ME, BOB = "me@acme.example", "bob@acme.example"
 

@@ -8,7 +8,7 @@ from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import StorageError
 from blackthorn.identity.statements import RevokeDevice
 from tests.support.certificates import unsealable
-from tests.unit.device.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
+from tests.support.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
 
 HOUR_MS = 3_600_000
 ME, BOB = "me@acme.example", "bob@acme.example"

@@ -10,7 +10,7 @@ from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
-from tests.unit.device.chain_ledger import ChainLedger, Teller
+from tests.support.chain_ledger import ChainLedger, Teller
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
 SALT = b"s" * 16

@@ -15,7 +15,7 @@ from blackthorn.identity.bodies import AddDevice, RevokeDevice
 from blackthorn.identity.statements import SignedStatement
 from blackthorn.link import frames as f
 from blackthorn.tlog.checkpoint import Checkpoint
-from tests.unit.device.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
+from tests.support.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
 NOBODY = "nobody@acme.example"

@@ -18,8 +18,8 @@ from blackthorn.device.export.manifest import Problem, decode_chain, decode_mani
 from blackthorn.device.export.messages import file_name, rfc3339
 from blackthorn.device.export.vcard import ExportContact
 from tests.support import runs
+from tests.support.export_world import NOW_MS, Memory, Person, mail, ordinary, talk
 from tests.support.work import Work
-from tests.unit.device.export_world import NOW_MS, Memory, Person, mail, ordinary, talk
 
 many = settings(max_examples=runs.many(200), deadline=None, print_blob=True)
 slow = settings(

@@ -20,7 +20,7 @@ from blackthorn.device.export.manifest import (
 from blackthorn.errors import DecodeError, SecurityError
 from blackthorn.identity.keys import SigningKeys
 from tests.support import runs
-from tests.unit.device.export_world import Memory, ordinary
+from tests.support.export_world import Memory, ordinary
 
 PERSON = ordinary()
 MEMORY = Memory()

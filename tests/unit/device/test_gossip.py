@@ -8,7 +8,7 @@ from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.gossip import DAY_MS, WITHHELD_MS
 from blackthorn.directory.verify import Gossip
 from blackthorn.tlog.checkpoint import Checkpoint
-from tests.unit.device.chain_ledger import ChainLedger, Teller, look
+from tests.support.chain_ledger import ChainLedger, Teller, look
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
 TALK, OTHER_TALK = b"t" * 32, b"o" * 32

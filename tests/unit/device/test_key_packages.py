@@ -5,7 +5,7 @@ import pytest
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.conversations.key_packages import ReusedError
 from blackthorn.link import frames as f
-from tests.unit.device.chain_ledger import ChainLedger, Teller
+from tests.support.chain_ledger import ChainLedger, Teller
 
 ME, BOB = "me@acme.example", "bob@acme.example"
 

@@ -6,7 +6,7 @@ from blackthorn.device.transparency import local_chain, own_chain
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.identity.bodies import RevokeDevice
-from tests.unit.device.chain_ledger import DELAY_MS, ChainLedger, Teller, look
+from tests.support.chain_ledger import DELAY_MS, ChainLedger, Teller, look
 
 ME, BOB = "me@acme.example", "bob@acme.example"
 

@@ -8,7 +8,7 @@ from blackthorn.directory import entries, records
 from blackthorn.directory.audit import Replay, resume
 from blackthorn.directory.entries import ConfigEntry, Mutation, Record
 from blackthorn.errors import VerificationError
-from tests.unit.directory.small_directory import ALICE, BOB, SmallDirectory
+from tests.support.small_directory import ALICE, BOB, SmallDirectory
 
 A = bytes([5]) * 32
 

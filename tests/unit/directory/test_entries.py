@@ -12,7 +12,7 @@ from blackthorn.directory.fields import encode_map
 from blackthorn.errors import VerificationError
 from blackthorn.wire import limits
 from blackthorn.wire.note import ED25519, VerifierKey
-from tests.unit.directory.small_directory import SmallDirectory
+from tests.support.small_directory import SmallDirectory
 
 A, B, C = bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32
 DIRECTIVE = {"case": "D-000001", "seq": 1, "commitment": A, "reveal": b"r" * 40}

@@ -10,7 +10,7 @@ from blackthorn.directory.commitment import Value
 from blackthorn.directory.evidence.file import KINDS, Evidence, decode_evidence, verify_evidence
 from blackthorn.directory.evidence.users import ReplayedChain
 from blackthorn.errors import VerificationError
-from tests.unit.directory.small_directory import ALICE, BOB, NOBODY, SmallDirectory
+from tests.support.small_directory import ALICE, BOB, NOBODY, SmallDirectory
 
 HEAD = bytes([4]) * 32
 DEVICE, KEY = bytes([6]) * 16, bytes([8]) * 32

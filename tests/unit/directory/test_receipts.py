@@ -14,7 +14,7 @@ from blackthorn.directory.verify import (
     verify_receipt,
 )
 from blackthorn.errors import VerificationError
-from tests.unit.directory.small_directory import ALICE, BOB, SmallDirectory, epoch_of, refused
+from tests.support.small_directory import ALICE, BOB, SmallDirectory, epoch_of, refused
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from blackthorn.directory.verify import (
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.tlog.policy import parse_policy
-from tests.unit.directory.small_directory import (
+from tests.support.small_directory import (
     ALICE,
     BOB,
     NOBODY,

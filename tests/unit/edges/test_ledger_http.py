@@ -14,8 +14,8 @@ from blackthorn.edges.http.ledger import PublishedEpoch, ledger_app
 from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.tlog.tiles import Tile, parse_bundle, parse_path, tile_hashes, tiles_between
-from tests.faults.witness_process import Log
 from tests.support import runs
+from tests.support.witness_process import Log
 
 
 class Tiles:

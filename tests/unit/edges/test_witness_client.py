@@ -29,7 +29,7 @@ from blackthorn.storage.files.witness import WitnessFolder, initialise
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import add_lines, verify_line
 from blackthorn.wire.note import parse_note, parse_signature_line
-from tests.faults.witness_process import Log
+from tests.support.witness_process import Log
 
 SECONDS = 1
 NOW_MS = 1_700_000_000_000

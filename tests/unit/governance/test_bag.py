@@ -14,7 +14,7 @@ from blackthorn.governance import limits
 from blackthorn.governance.directives import REASONS
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.letters import Refusal, refusal_letter
-from tests.unit.governance.bags import (
+from tests.support.bags import (
     ALICE,
     BOB,
     CASE,

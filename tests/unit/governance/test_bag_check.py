@@ -24,7 +24,7 @@ from blackthorn.governance.package.check import VerifiedPackage, check, summaris
 from blackthorn.governance.package.rules import RULES
 from blackthorn.governance.package.tar import END, read_tar
 from blackthorn.wire import note as notes
-from tests.unit.governance.bags import (
+from tests.support.bags import (
     ALICE,
     BOB,
     CASE,

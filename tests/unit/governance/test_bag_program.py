@@ -19,7 +19,7 @@ from blackthorn.errors import StorageError, UserError, VerificationError
 from blackthorn.programs.server import production
 from blackthorn.programs.server.production import finish, produce, seal_package
 from blackthorn.tlog.policy import format_policy
-from tests.unit.governance.bags import (
+from tests.support.bags import (
     CASE,
     ORIGIN,
     POLICY,

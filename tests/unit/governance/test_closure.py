@@ -21,7 +21,7 @@ from blackthorn.governance.package.layout import document
 from blackthorn.governance.transitions import Case
 from blackthorn.link import limits as link_limits
 from blackthorn.tlog.merkle import MerkleLog
-from tests.unit.governance.closures import PEOPLE, Closed, closed
+from tests.support.closures import PEOPLE, Closed, closed
 
 BROKEN: set[str] = set()
 

@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.errors import VerificationError
 from blackthorn.governance import directives, exits
-from tests.unit.governance.walks import NOT_FROM, Walk, directive, leaving, states
+from tests.support.walks import NOT_FROM, Walk, directive, leaving, states
 
 KINDS = {"directive": (directive, directives.TRANSITIONS), "exit": (leaving, exits.TRANSITIONS)}
 CASES = [(kind, state) for kind, (_, moves) in KINDS.items() for state in states(moves)]

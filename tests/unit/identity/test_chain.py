@@ -9,8 +9,7 @@ from blackthorn.identity.statements import (
     Rotate,
     SetRecovery,
 )
-from tests.support.work import Work
-from tests.unit.identity.world import (
+from tests.support.identity_world import (
     ALICE,
     NOON,
     OTHER_SHEET,
@@ -22,6 +21,7 @@ from tests.unit.identity.world import (
     refuses,
     revoke,
 )
+from tests.support.work import Work
 
 
 def test_a_genesis() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from blackthorn.identity.chain import live_device
-from tests.unit.identity.world import DELAY, Story, device, refuses, revoke
+from tests.support.identity_world import DELAY, Story, device, refuses, revoke
 
 
 def test_a_live_device_with_its_key() -> None:

@@ -19,7 +19,15 @@ from blackthorn.identity.fingerprint import (
     sixty_digits,
 )
 from blackthorn.identity.statements import Cancel
-from tests.unit.identity.world import ALICE, BOB, DELAY, Story, certificate_stated, device, refuses
+from tests.support.identity_world import (
+    ALICE,
+    BOB,
+    DELAY,
+    Story,
+    certificate_stated,
+    device,
+    refuses,
+)
 
 CAROL = "c+a/r'o&l=%@acme.example"
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 from blackthorn.identity.keys import SigningKeys
-from tests.unit.identity.world import keys_of, refuses
+from tests.support.identity_world import keys_of, refuses
 
 KEYS, OTHER = keys_of(1), keys_of(2)
 SIGNATURE = KEYS.sign(b"message")

@@ -14,7 +14,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.identity.openpgp import OpenPGP, certificate_message, claim, verify_certificate
 from tests.support.certificates import unsealable
-from tests.unit.identity.world import ALICE, BOB, Story, refuses
+from tests.support.identity_world import ALICE, BOB, Story, refuses
 
 
 @cache

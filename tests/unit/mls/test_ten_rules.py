@@ -33,7 +33,7 @@ from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from blackthorn.mls.tree.leaf_node import Lifetime
 from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.tls import opaque, vector
-from tests.forge.mls_forge import public
+from tests.support.mls_forge import public
 from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256])

@@ -24,8 +24,8 @@ from blackthorn.ports.exits import NoteAct, NoteNotified
 from blackthorn.server.markets import closure as closure_module
 from blackthorn.server.markets import limits as markets_limits
 from blackthorn.storage.sqlite.database import Database
+from tests.support.closing import KEPT, LEFT, MAILS, Market, address
 from tests.support.stored import StoredMail
-from tests.unit.server.closing import KEPT, LEFT, MAILS, Market, address
 
 ALL = (5 * MAILS, 10, 5, 5)
 OTHERS = (3 * MAILS, 6, 3, 3)

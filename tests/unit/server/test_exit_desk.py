@@ -13,7 +13,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.markets.closure_facts import list_hash
-from tests.unit.server.closing import Market, address
+from tests.support.closing import Market, address
 
 OFFICER = address(7)
 

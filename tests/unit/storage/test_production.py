@@ -26,8 +26,8 @@ from blackthorn.storage.sqlite.stores.production import (
 )
 from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
+from tests.support.bags import files_of
 from tests.support.stepped import SteppedWriter
-from tests.unit.governance.bags import files_of
 from tools.inventory import migrations, read_inventory
 
 ALICE, BOB = "alice@acme.example", "bob@acme.example"

@@ -22,7 +22,7 @@ from blackthorn.wire.note import (
     parse_signature_line,
     signature_line,
 )
-from tests.unit.tlog.world import (
+from tests.support.tlog_world import (
     LOG,
     NOON,
     ORIGIN,

@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.tlog.frontier import Frontier
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash
-from tests.unit.tlog.world import entries, refuses
+from tests.support.tlog_world import entries, refuses
 
 
 def test_the_edge_has_the_root_of_the_log_at_every_size() -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog, leaf_hash, node_hash
-from tests.unit.tlog.world import entries
+from tests.support.tlog_world import entries
 
 
 def test_an_empty_log() -> None:

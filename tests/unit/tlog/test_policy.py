@@ -15,7 +15,7 @@ from blackthorn.tlog.policy import (
     parse_policy,
 )
 from blackthorn.wire.note import ED25519, VerifierKey
-from tests.unit.tlog.world import LOG, OTHER_LOG, WITNESSES, policy, refuses, seed_of
+from tests.support.tlog_world import LOG, OTHER_LOG, WITNESSES, policy, refuses, seed_of
 
 KEYS = [Cosigner(f"w{number}.example", seed_of(number)).vkey for number in range(40)]
 L, A, B, C = LOG.vkey, KEYS[0], KEYS[1], KEYS[2]

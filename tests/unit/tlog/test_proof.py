@@ -5,7 +5,7 @@ import pytest
 from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.proof import LogProof, format_proof, parse_proof, verify_proof
-from tests.unit.tlog.world import LOG, TREE, checkpoint, cosigned, entries, policy, refuses
+from tests.support.tlog_world import LOG, TREE, checkpoint, cosigned, entries, policy, refuses
 
 NOTE = cosigned(checkpoint())
 INDEX = 123

@@ -8,7 +8,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog, leaf_hash
 from blackthorn.tlog.verify import verify_consistency, verify_inclusion
-from tests.unit.tlog.world import entries, refuses
+from tests.support.tlog_world import entries, refuses
 
 COUNT = 40
 LOG = MerkleLog(entries(COUNT))

@@ -15,7 +15,7 @@ from blackthorn.tlog.tiles import (
     tile_hashes,
     tiles_between,
 )
-from tests.unit.tlog.world import entries, refuses
+from tests.support.tlog_world import entries, refuses
 
 PATHS = [
     ("tile/0/000", Tile(0, 0)),

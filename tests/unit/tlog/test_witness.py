@@ -21,7 +21,7 @@ from blackthorn.tlog.witness import (
     parse_cosignatures,
 )
 from blackthorn.wire.note import Note, SignatureLine, format_note, parse_note, signature_line
-from tests.unit.tlog.world import (
+from tests.support.tlog_world import (
     LOG,
     NOON,
     ORIGIN,

@@ -19,7 +19,7 @@ from blackthorn.wire.note import (
     parse_vkey,
     signature_line,
 )
-from tests.unit.tlog.world import refuses
+from tests.support.tlog_world import refuses
 
 # The example of Go's golang.org/x/mod/sumdb/note, and the key of the Go checksum database.
 NEUMANN = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

@@ -1,4 +1,4 @@
-"""A closure in a process of its own, to be killed: `python -m tests.faults.closure_process DIR`.
+"""A closure in a process of its own, to be killed: `python -m tests.support.closure_process DIR`.
 
 Officers' decisions are files in DIR, `destroy.json` and `close.json`: they are made from what the
 closure has counted, as soon as it has, and then they stand, whatever happens to the process.

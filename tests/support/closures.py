@@ -11,7 +11,7 @@ from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
 from blackthorn.programs.server.closure import register_seed
 from blackthorn.wire.note import VerifierKey
-from tests.unit.governance.walks import Walk, leaving
+from tests.support.walks import Walk, leaving
 
 PEOPLE = 5
 

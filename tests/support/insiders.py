@@ -13,8 +13,8 @@ from blackthorn.link import frames as f
 from blackthorn.mls import suites
 from blackthorn.mls.framing.key_package import KeyPackagePrivate, create_key_package
 from blackthorn.mls.group.group import Group
-from tests.hostile.evil_server import EvilServer
-from tests.scenarios.device_world import Person
+from tests.support.device_world import Person
+from tests.support.evil_server import EvilServer
 
 
 def believe(*_: object) -> None:

@@ -15,7 +15,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.witness import AddCheckpoint, format_add_checkpoint
-from tests.faults.server_process import READY_SECONDS, STOP_SECONDS, environment, run
+from tests.support.server_process import READY_SECONDS, STOP_SECONDS, environment, run
 
 PROGRAM = (sys.executable, "-m", "blackthorn")
 ORIGIN = "log.example/one"

@@ -21,7 +21,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.tlog.merkle import MerkleLog
 from tests.support.databases import memory_vault
-from tests.unit.directory.small_directory import Row, SmallDirectory
+from tests.support.small_directory import Row, SmallDirectory
 
 DAY_MS = 24 * 3_600_000
 DELAY_MS = 3 * DAY_MS

@@ -17,7 +17,7 @@ from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.tiles import Tile, format_bundle, parse_path, tile_hashes
 from blackthorn.tlog.witness import AddCheckpoint, format_add_checkpoint
 from blackthorn.wire.note import parse_vkey
-from tests.hostile.evil_server import EvilServer
+from tests.support.evil_server import EvilServer
 from tests.support.ledger_world import LedgerWorld
 
 

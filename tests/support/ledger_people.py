@@ -24,8 +24,8 @@ from blackthorn.link.hello import sign_hello
 from blackthorn.server.accounts.users import UserAdministration
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import host_store
-from tests.faults.real_device import activate
 from tests.support.ledger_world import DOMAIN, Model
+from tests.support.real_device import activate
 
 DAY_SECONDS = 86_400
 

@@ -28,7 +28,7 @@ from tests.support.governance_world import World
 from tests.support.market_keys import add_people
 from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredMail, StoredPersons, answered
-from tests.unit.governance.walks import leaving
+from tests.support.walks import leaving
 
 SEED = 20151230
 LEFT, KEPT = range(1, 6), range(6, 9)

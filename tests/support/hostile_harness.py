@@ -17,8 +17,8 @@ from pathlib import Path
 
 from blackthorn.device.transparency import alarms
 from blackthorn.ports.device_store import AlarmRecord
-from tests.hostile.evil_server import EvilServer
-from tests.scenarios.device_world import Person
+from tests.support.device_world import Person
+from tests.support.evil_server import EvilServer
 
 WITHOUT_EVIDENCE = frozenset({
     # what the log answers for by its signature is missing, or is no fault of it

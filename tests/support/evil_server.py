@@ -32,8 +32,8 @@ from blackthorn.server.ledger.epoch_builder import Waiting, WaitingUser
 from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
-from tests.scenarios.device_world import Person, Wire, World, WorldClock
 from tests.support.databases import memory_database
+from tests.support.device_world import Person, Wire, World, WorldClock
 from tests.support.ledger_world import LedgerWorld
 
 Told = f.AnyFrame | list[f.AnyFrame] | None

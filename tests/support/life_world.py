@@ -22,8 +22,8 @@ from blackthorn.link.activation.code import Code, new_code
 from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.storage.device.vault import Vault
-from tests.scenarios.device_world import Person, Wire, World
 from tests.support.databases import memory_vault
+from tests.support.device_world import Person, Wire, World
 
 SERVER = Fingerprint(b"\x11" * 32)
 

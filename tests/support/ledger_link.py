@@ -19,9 +19,9 @@ from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
-from tests.scenarios import link_world
-from tests.scenarios.link_world import Wire
+from tests.support import link_world
 from tests.support.ledger_world import DELAY_MS, LedgerWorld, Model
+from tests.support.link_world import Wire
 
 
 @dataclass

@@ -14,7 +14,7 @@ from blackthorn.errors import UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.mls.group.group import Group
-from tests.scenarios.device_world import Person, World
+from tests.support.device_world import Person, World
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 GROUPS = ("team", "board")
