@@ -85,10 +85,7 @@ def unwrap(key: Secret, wrapped: bytes) -> bytes:
 def unwrap_chunks(
     key: Secret, prefix: bytes, chunks: bytes | memoryview, first: int, *, last: bool
 ) -> bytes:
-    """Unwrap `chunks`, the first of index `first`. Raises WrapError.
-
-    `last` says whether they end the wrapped text.
-    """
+    """Unwrap `chunks` from index `first`; `last`: they end the text. Raises WrapError."""
     exposed = key.expose()
     size = len(chunks)
     count = max(1, -(-size // WRAPPED_CHUNK_BYTES))

@@ -142,10 +142,7 @@ def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
 
 
 def open_epoch(part: EpochPart, config: DirectoryConfig) -> VerifiedEpoch:
-    """An epoch signed by the log of the configuration, without witnesses: for evidence.
-
-    Raises N, T rules and D9.
-    """
+    """An epoch signed by the configured log, without witnesses. Raises N, T rules and D9."""
     checkpoint, _ = verify.open_checkpoint(part.checkpoint, verify.parse_vkey(config.log_vkey))
     return _epoch(part, checkpoint, 0)
 

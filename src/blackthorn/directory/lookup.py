@@ -7,10 +7,7 @@ from blackthorn.directory.prefix_tree import PrefixTree
 
 @dataclass(frozen=True, slots=True)
 class EpochPart:
-    """The newest epoch: its cosigned note, its head and the head's proof.
-
-    The head is the last leaf of the checkpoint's tree.
-    """
+    """The newest epoch: its cosigned note, its head (the tree's last leaf), its proof."""
 
     checkpoint: bytes
     head: bytes

@@ -1,7 +1,4 @@
-"""The warrant canary: two officers state, until a day, what was never demanded or done.
-
-It lapses unless renewed.
-"""
+"""The warrant canary: two officers state, until a day, what was never done."""
 
 from typing import Final
 

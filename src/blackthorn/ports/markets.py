@@ -39,9 +39,6 @@ class MoveUser(Command[bool]):
 
 
 class WrapStored(Command[bool]):
-    """Wrap at most `limit` rows from before markets; True when none remains.
-
-    Rows of removed devices and users are deleted.
-    """
+    """Wrap at most `limit` rows from before markets; True when none remains."""
 
     limit: int

@@ -113,10 +113,7 @@ class _Draft:
 
 @dataclass(frozen=True)
 class Policy:
-    """A checkpoint needs the signature of a log and a quorum of witnesses.
-
-    Raises `VerificationError` (T21 to T30).
-    """
+    """A policy: the logs, and the quorum of witnesses. Raises T21 to T30."""
 
     logs: tuple[PolicyLog, ...]
     witnesses: tuple[PolicyWitness, ...]

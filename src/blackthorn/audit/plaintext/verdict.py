@@ -56,10 +56,7 @@ def code_marker(name: str, code: str) -> Marker:
 
 
 def read_markers(path: Path) -> list[Marker]:
-    """Markers from a file with one JSON object a line: `name`, `kind`, `text`.
-
-    Raises UserError for other content.
-    """
+    """Markers from a file of JSON lines: `name`, `kind`, `text`. Raises UserError."""
     markers: list[Marker] = []
     try:
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -157,10 +157,7 @@ def unit(
     random: Callable[[int], bytes],
     cache: ChainCache | None = None,
 ) -> Iterator[UnitOfWork]:
-    """A unit of work: durable when the block ends, undone when it raises.
-
-    `cache` shares verified chains between units of work.
-    """
+    """A unit of work: durable at the block's end, undone when it raises. `cache`: chains."""
     with store.transaction() as records:
         chains = Chains(records, ChainCache() if cache is None else cache)
         current = UnitOfWork(keys, records, now_ms, random, chains)

@@ -73,10 +73,7 @@ def check_parameters(value: bytes) -> None:
 
 
 def parse_parameters(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """The lower-case main value and the parameters, the first of each name.
-
-    Raises MailRefusedError above MAX_MIME_PARAMETERS.
-    """
+    """The lower-case value and the parameters, first of each name. MailRefusedError."""
     check_parameters(value)
     semicolon = value.find(b";")
     main = value if semicolon < 0 else value[:semicolon]

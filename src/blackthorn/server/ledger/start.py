@@ -26,10 +26,7 @@ Signed = tuple[ports.Checkpoint, Tip]
 def load(
     store: BlockingReader, key: VerifierKey, openings: Openings
 ) -> tuple[MerkleLog, Signed | None, Signed | None]:
-    """The log, its published end, and its pending one. Raises StorageError.
-
-    `key` must have signed the checkpoints.
-    """
+    """The log, its published end, and its pending one, signed by `key`. StorageError."""
     checkpoints = store.read(ports.ReadCheckpoints())
     log, map_ = MerkleLog(), _Map()
     tips: list[Signed] = []

@@ -81,10 +81,7 @@ class MessageSubmission:
         devices: Sequence[DeviceId],
         done: Done[None],
     ) -> None:
-        """Store the list of a fan-out id, whose hash was checked.
-
-        `done` gets AbsentError after too many unknown devices.
-        """
+        """Store a checked fan-out list. `done` gets AbsentError: too many unknown devices."""
 
         def loaded(error: BlackthornError | None) -> None:
             try:
