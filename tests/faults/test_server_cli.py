@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -77,6 +78,18 @@ def test_config_check_names_a_file_that_others_can_use(directory):
         (directory / name).chmod(0o600)
     (directory / "server.crt").chmod(0o644)
     assert run("config", "check", str(directory)).returncode == 0
+
+
+def test_config_check_names_a_file_of_another_owner(directory):
+    """As a command leaves it that root ran: the server, which is another user, cannot read it."""
+    strange = directory / "blackthorn.db-strange"
+    if os.geteuid():
+        strange.symlink_to("/etc/passwd")
+    else:
+        strange.touch(0o600)
+        os.chown(strange, 65534, -1)
+    done = run("config", "check", str(directory))
+    assert done.returncode == 2 and f"{strange} has another owner" in one_line(done)
 
 
 def test_no_activation_url_names_an_address_that_nobody_can_reach(directory):

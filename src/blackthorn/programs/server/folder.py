@@ -49,11 +49,13 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
 
 
 def check_modes(path: Path, settings: Configuration) -> None:
-    """Raises UserError when others than its owner can use a file with keys or users' data."""
+    """Raises UserError when others than the folder's owner can use a file with keys or data."""
     folder = ServerFolder(path)
     keys = folder.market_keys(settings.enterprise.market_keys).path
     files = [folder.settings, folder.key, folder.ledger.keys, *path.glob("blackthorn.db*")]
     for file in (*files, *keys.glob("*.key"), *folder.ledger.witness.path.glob("*")):
+        if file.exists() and file.stat().st_uid != path.stat().st_uid:
+            raise UserError(f"{file} has another owner than {path}: chown it to the server's user")
         if file.exists() and file.stat().st_mode & 0o077:
             raise UserError(f"others than its owner can use {file}: chmod go-rwx {file}")
 
