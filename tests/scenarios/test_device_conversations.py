@@ -191,3 +191,22 @@ def test_a_direct_conversation_moves_when_the_other_has_a_new_device():
     number = alice.write(bob, "two")
     world.settle()
     assert "no activated device" in alice.outcomes[number].error
+
+
+def test_a_group_that_is_named_after_the_id_of_another_gets_none_of_its_texts():
+    world = World(61, "alice", "bob", "mallory")
+    alice, bob, mallory = world.people
+    alice.create_group("board", bob, mallory)
+    world.settle()
+    board = next(c.id.hex() for c in alice.conversations() if c.name == "board")
+    alice.change_group("board", [], [mallory])
+    world.settle()
+    for name in (board[:8], board):
+        mallory.create_group(name, alice)
+        world.settle()
+    with pytest.raises(UserError, match=f"several groups are meant .*{board} .board."):
+        alice.write_group(board[:8], "for the board")
+    alice.write_group(board, "for the board")
+    world.settle()
+    world.check_received(bob, ["for the board"])
+    world.check_received(mallory, [])

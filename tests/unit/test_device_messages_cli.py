@@ -89,6 +89,8 @@ def test_groups_of_one_name_are_told_apart(vault: Vault) -> None:
     assert "[team] abababab " in lines[0] and "[Team] cdcdcdcd " in lines[2]
     assert "[board] bob@" in lines[1]
     assert [line.endswith("in the other") for line in history("cdcdcdcd")[0]] == [True]
+    write(vault, "named after an id", group=b"\x01" * 32, name="cdcdcdcd")
+    assert [line.split()[-1] for line in history("cdcdcdcd")[0]] == ["other", "id"]
     assert len(history("TEAM")[0]) == 2 and history("cdcdcdc")[0] == ["No messages."]
     found = json.loads(history("--json")[0][0])
     assert [line["conversation_id"] for line in found][::2] == [TEAM.hex(), OTHER.hex()]

@@ -145,12 +145,14 @@ def _limit(last: int | None, everything: bool, json: bool) -> int:
 
 
 def _places(places: list[Place], wanted: str) -> list[Place]:
-    """Those of that name, or of an id that begins so."""
-    wanted = wanted.strip()
-    named = [place for place in places if place.name.casefold() == wanted.casefold()]
-    if named or len(wanted) < _ID_CHARACTERS:
-        return named
-    return [place for place in places if place.conversation.hex().startswith(wanted.lower())]
+    """Those of that name, and of an id that begins so."""
+    wanted = wanted.strip().casefold()
+    begins = wanted if len(wanted) >= _ID_CHARACTERS else "-"
+    return [
+        place
+        for place in places
+        if place.name.casefold() == wanted or place.conversation.hex().startswith(begins)
+    ]
 
 
 def _repeated(places: list[Place]) -> set[str]:

@@ -230,21 +230,23 @@ def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
 
 
 def group_named(unit: UnitOfWork, name: str) -> Conversation:
-    """The active group of that name or hexadecimal id prefix. Raises UserError."""
+    """The active group of that name or hexadecimal id prefix. Raises UserError.
+
+    A group's maker may name it after another's id, so only a whole id is certain.
+    """
     records = unit.records.conversations.named(GROUP, name)
-    if not records:
-        records = [r for r in unit.records.conversations.all() if r.id.hex().startswith(name)]
-        records = [r for r in records if r.kind == GROUP and len(name) >= 8]
+    if len(name) >= 8 and set(name) <= set("0123456789abcdef"):
+        groups = [r for r in unit.records.conversations.all() if r.kind == GROUP]
+        records += [r for r in groups if r.name != name and r.id.hex().startswith(name)]
+        records = [r for r in groups if r.id.hex() == name] or records
     active = [record for record in records if record.standing == ACTIVE]
     if not active and records:
         raise UserError(f"you were removed from the group {name}")
     if not active:
         raise UserError(f"no such group: {name} (see blackthorn group list)")
     if len(active) > 1:
-        ids = ", ".join(record.id.hex()[:8] for record in active)
-        raise UserError(
-            f"several groups have that name; use an id from blackthorn group list: {ids}"
-        )
+        ids = ", ".join(f"{record.id.hex()} ({record.name})" for record in active)
+        raise UserError(f"several groups are meant by {name}; use the id of one: {ids}")
     return unit.open(active[0].id)
 
 
