@@ -97,9 +97,9 @@ class Cases:
         move = find(transitions_of(statement.case), statement.action)
         if case.state not in move.sources:
             standing = case.state or "not begun"
-            raise VerificationError(
-                "G4", f"{statement.case} is {standing}: {move.action} is impossible"
-            )
+            ways = ", ".join(source or "not begun" for source in move.sources)
+            text = f"{statement.case} is {standing}: {move.action} is possible only from {ways}"
+            raise VerificationError("G4", text)
         check_fields(statement.public, move.public, f"a {move.action}")
         if bool(move.private) != (statement.private is not None):
             raise VerificationError("G16", f"{move.action} needs a private part, or must have none")
