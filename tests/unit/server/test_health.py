@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blackthorn.edges.http import operations
 from blackthorn.errors import DiskError
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import Checkpoint, ReadCheckpoints
@@ -95,6 +96,22 @@ def test_a_store_that_fails_or_hangs_is_not_ready(monkeypatch: pytest.MonkeyPatc
     assert problems(health(None)) == ["the database has answered nothing for 0.01 seconds"]
     failing = Writer("the database has committed nothing for 5 seconds")
     assert problems(health(stored(7), writer=failing)) == [failing.told]
+
+
+def test_a_store_that_hangs_delays_no_answer_for_the_warnings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The postmaster is looked up in the store too."""
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
+    hanging = health(None)
+    hanging.recipient_policy = SimpleNamespace(recipient=lambda address, done: None)  # type: ignore[assignment]
+
+    async def asked() -> Any:
+        async with asyncio.timeout(5):
+            return await operations._answer(hanging.operations(), b"GET /readyz HTTP/1.1\r\n\r\n")
+
+    _, (status, _, body) = asyncio.run(asked())
+    assert status == 503 and b"the database has answered nothing" in body
 
 
 def test_mail_stops_before_messages(free: SimpleNamespace) -> None:

@@ -147,11 +147,9 @@ def _limit(last: int | None, everything: bool, json: bool) -> int:
 def _places(places: list[Place], wanted: str) -> list[Place]:
     """Those of that name, and of an id that begins so."""
     wanted = wanted.strip().casefold()
-    begins = wanted if len(wanted) >= _ID_CHARACTERS else "-"
+    id_ = wanted if len(wanted) >= _ID_CHARACTERS else "-"
     return [
-        place
-        for place in places
-        if place.name.casefold() == wanted or place.conversation.hex().startswith(begins)
+        p for p in places if p.name.casefold() == wanted or p.conversation.hex().startswith(id_)
     ]
 
 

@@ -67,9 +67,8 @@ async def _answer(operations: Operations, head: bytes) -> tuple[str, Answer]:
         case "/healthz":
             return method, _text(HTTPStatus.OK, "alive")
         case "/readyz":
-            problems = await operations.problems()
+            problems, warnings = await asyncio.gather(operations.problems(), operations.warnings())
             status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-            warnings = await operations.warnings()
             told = {"ready": not problems, "problems": problems, "warnings": warnings}
             body = json.dumps(told).encode()
             return method, (status, "application/json", body + b"\n")

@@ -99,8 +99,11 @@ class Health:
         return [f"less than {self.floor_mib} MiB of disk are free"] * short
 
     async def _warnings(self) -> list[str]:
-        warnings = await postmaster_warnings(self.recipient_policy)
-        with suppress(StorageError):  # which `_problems` names
+        warnings: list[str] = []
+        with suppress(TimeoutError):  # which `_problems` names, as the errors below
+            async with asyncio.timeout(PROBE_SECONDS):
+                warnings += await postmaster_warnings(self.recipient_policy)
+        with suppress(StorageError):
             if self.mail_room() < 0:
                 warnings.append(f"mail is deferred: less than {self.mail_floor_mib} MiB are free")
         return warnings
