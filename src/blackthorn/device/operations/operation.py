@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.core.stored import decode
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits
 from blackthorn.device.operations.prepared import (
     UNREADABLE,
@@ -139,6 +139,10 @@ class Operation(Struct, frozen=True):
     def enqueue(self, unit: UnitOfWork) -> int:
         """Store it in the outbox; the number of its row."""
         return unit.records.outbox.add(self.target, encode(self), unit.now_ms)
+
+    def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
+        """The conversation in which it is sealed, once revoked devices were removed from there."""
+        return None
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
         """The next step, stored with the row. Raises UserError, MLSError: give it up."""

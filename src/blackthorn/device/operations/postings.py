@@ -65,6 +65,15 @@ def message(
     return _posting(unit, conversation, "text" if welcome is None else "creation", parcels)
 
 
+def clear(unit: UnitOfWork, row: OutboxRecord, operation: Operation) -> PreparedPosting | None:
+    """A Commit that removes revoked devices before the operation is sealed; None: nothing to do."""
+    conversation = operation.sealed_in(unit)
+    gone = conversations.gone_devices(unit, conversation.group) if conversation else []
+    if conversation is None or not gone:
+        return None
+    return commit(unit, row, operation, conversation, [], gone, "clearing")
+
+
 def commit(
     unit: UnitOfWork,
     row: OutboxRecord,

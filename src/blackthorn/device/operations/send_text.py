@@ -56,14 +56,8 @@ class SendText(base.Operation, frozen=True, tag="text"):
         return [self.name, unit.me.address] if self.kind == DIRECT else []
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | base.ClaimRequest:
-        """Seal the text; before that remove revoked devices or create the conversation."""
-        conversation = self._conversation(unit)
-        if conversation is not None:
-            gone = conversations.gone_devices(unit, conversation.group)
-            if gone:
-                clearing = postings.commit(unit, row, self, conversation, [], gone, "clearing")
-                if clearing is not None:
-                    return clearing
+        """Seal the text, in a new conversation if there is none."""
+        if conversation := self.sealed_in(unit):
             return self._seal(unit, row, conversation)
         users, claim = self.claims(unit), claim_of(row)
         missing = claim.missing(users)
@@ -77,7 +71,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
         conversation, welcome = conversations.create(unit, metadata, self.name, packages)
         return self._seal(unit, row, conversation, welcome)
 
-    def _conversation(self, unit: UnitOfWork) -> Conversation | None:
+    def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
         """The group, or the direct conversation of the earlier sealing, if still usable."""
         if self.kind == GROUP:
             if not self.group:

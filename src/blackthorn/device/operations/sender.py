@@ -11,7 +11,7 @@ from typing import Final
 
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
-from blackthorn.device.operations import limits, outbox, table
+from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.operation import (
     AlarmScope,
     ClaimRequest,
@@ -91,7 +91,7 @@ class Sender:
 
     def due(self, unit: UnitOfWork, *, receives: bool) -> tuple[Frames, Frames]:
         """Requests that must be answered first, and postings in the order of each target."""
-        postings: list[f.Posting] = []
+        ready: list[f.Posting] = []
         requests: Frames = []
         held_back: set[bytes] = set()
         for row in unit.records.outbox.all():
@@ -103,8 +103,8 @@ class Sender:
                 held_back.add(row.target)
             if prepared is not None and prepared.posting.id not in self._sent:
                 self._sent.add(prepared.posting.id)
-                postings.append(prepared.posting)
-        return requests, send_frames(postings)
+                ready.append(prepared.posting)
+        return requests, send_frames(ready)
 
     def _in_charge(self, row: OutboxRecord, now_ms: int, receives: bool) -> bool:
         """Whether this process sends the row: it enqueued it, or another process left it."""
@@ -129,7 +129,7 @@ class Sender:
         unit.finish()
         try:
             with unit.records.attempt():
-                step = operation.prepare(unit, row)
+                step = postings.clear(unit, row, operation) or operation.prepare(unit, row)
         except (UserError, MLSError) as error:
             unit.forget()
             outbox.fail(unit, row, str(error))
