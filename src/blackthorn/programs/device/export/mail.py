@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -55,9 +56,12 @@ class ServerMail:
                         entry, sealed = runner.run(_next(fetched))
                     except StopAsyncIteration:
                         return
+                    except asyncio.CancelledError:  # an interrupt before the task had begun
+                        raise KeyboardInterrupt from None
                     yield open_export_mail(entry, sealed, self._keys)
             finally:
-                runner.run(_close(fetched))
+                with suppress(RuntimeError):  # it still runs when an interrupt fell into it
+                    runner.run(_close(fetched))
 
     async def _fetch(self) -> AsyncIterator[Fetched]:
         """Skip a mail at which the server ends the link: it is then fetched alone to find it."""
