@@ -1,6 +1,6 @@
 -- The ledger: the public log with the map that it carries, and the identity chains of users.
 -- What the log itself shows is public by design; it names nobody. What ties it to a person is
--- the salt of ledger_label and the chain: once both are deleted, it tells nothing of him.
+-- the salt of ledger_label and the chain: once both are deleted, it tells nothing of them.
 
 -- The entries of the log, in their order, for ever.
 CREATE TABLE ledger_entry (

@@ -1,4 +1,4 @@
--- Each user has a market. Sealed bytes that are stored for him are wrapped under its key, which
+-- Each user has a market. Sealed bytes that are stored for them are wrapped under its key, which
 -- is not in the database: without it nothing of that market can be read, in any old copy either.
 
 ALTER TABLE users ADD COLUMN market TEXT NOT NULL DEFAULT 'ZZ';  -- the country whose key wraps what is stored for the user; ZZ when not stated | until the user is removed | producible: yes
