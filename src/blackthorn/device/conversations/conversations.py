@@ -49,17 +49,15 @@ STALE: Final = "stale"
 
 
 def verify_claimed(
-    unit: UnitOfWork,
-    claimed: Iterable[ClaimedKeyPackage],
-    asked: Collection[str],
-    expired: set[str] | None = None,
-) -> list[VerifiedKeyPackage]:
-    """The verified key packages of a claim.
+    unit: UnitOfWork, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
+) -> tuple[list[VerifiedKeyPackage], set[str]]:
+    """The verified key packages of a claim, and the owners of expired ones.
 
-    Devices that the ledger does not show are left out, and expired packages, whose owners are added
-    to `expired`. Raises MLSError for a package of another user or key, or of a weaker suite.
+    Devices that the ledger does not show are left out, and expired packages. Raises MLSError for a
+    package of another user or key, or of a weaker suite.
     """
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
+    expired: set[str] = set()
     for claim in claimed:
         try:
             package = parse_key_package(claim.package, now=unit.now, validate=unit.validate)
@@ -68,8 +66,7 @@ def verify_claimed(
         except InvalidLeaf as error:
             if error.rule is not Rule.LIFETIME_NOW:
                 raise
-            if expired is not None:
-                expired.add(claim.address)
+            expired.add(claim.address)
             continue
         identity = identify(package.credential)
         if (identity.address, identity.device) != (claim.address, claim.device):
@@ -80,12 +77,7 @@ def verify_claimed(
             raise InvalidKeyPackage(f"the key package of {claim.address} is of a weaker suite")
         if identity.device != unit.me.device:
             verified[identity.device] = package
-    return list(verified.values())
-
-
-def without_package(packages: Iterable[VerifiedKeyPackage], users: Iterable[str]) -> list[str]:
-    """The users of whom no key package can be used."""
-    return sorted(set(users) - {identify(package.credential).address for package in packages})
+    return list(verified.values()), expired
 
 
 def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:

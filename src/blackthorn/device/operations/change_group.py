@@ -38,15 +38,11 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
     ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group
-        users, claim = self.claims(unit), prepared.claim_of(row)
-        missing = claim.missing(users)
-        if missing:
-            return operation.ClaimRequest(missing, known=members.addresses(group.members))
+        wanted = operation.ClaimRequest(list(self.add), known=members.addresses(group.members))
+        packages = operation.claimed(unit, row, wanted, self.add)
+        if isinstance(packages, operation.ClaimRequest):
+            return packages
         present = set(conversations.other_devices(unit, group))
-        expired: set[str] = set()
-        packages = conversations.verify_claimed(unit, claim.packages, users, expired)
-        if absent := conversations.without_package(packages, users):
-            return operation.claim_again(unit, row, claim, absent, expired)
         added = [p for p in packages if members.identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:

@@ -32,14 +32,10 @@ class CreateGroup(operation.Operation, frozen=True, tag="create"):
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
     ) -> prepared.PreparedPosting | operation.ClaimRequest:
-        users, claim = self.claims(unit), prepared.claim_of(row)
-        missing = claim.missing(users)
-        if missing:
-            return operation.ClaimRequest(missing)
-        expired: set[str] = set()
-        packages = conversations.verify_claimed(unit, claim.packages, users, expired)
-        if absent := conversations.without_package(packages, self.addresses):
-            return operation.claim_again(unit, row, claim, absent, expired)
+        wanted = operation.ClaimRequest(self.claims(unit))
+        packages = operation.claimed(unit, row, wanted, self.addresses)
+        if isinstance(packages, operation.ClaimRequest):
+            return packages
         metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
         return postings.creation(unit, row, self, metadata, self.name, packages)
 

@@ -1,6 +1,6 @@
 """Create the group of the user's own devices."""
 
-from blackthorn.device.conversations import conversations, self_group
+from blackthorn.device.conversations import self_group
 from blackthorn.device.core import group_metadata, unit_of_work
 from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.ports.device_store import OutboxRecord
@@ -23,10 +23,9 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
         """Create the group, unless another device has created it."""
         if self_group.present(unit) is not None:
             return operation.NothingToDo()
-        users, claim = self.claims(unit), prepared.claim_of(row)
-        if claim.missing(users):
-            return operation.ClaimRequest(users)
-        packages = conversations.verify_claimed(unit, claim.packages, users)
+        packages = operation.claimed(unit, row, operation.ClaimRequest(self.claims(unit)))
+        if isinstance(packages, operation.ClaimRequest):
+            return packages
         if not packages:
             return operation.NothingToDo()
         metadata = group_metadata.GroupMetadata(group_metadata.SELF, "", unit.now_ms)

@@ -30,10 +30,11 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         group = conversation.group
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)
-        users, claim = self.claims(unit), prepared.claim_of(row)
-        if missing and claim.missing(users):
-            return operation.ClaimRequest(users, missing, members.addresses(group.members))
-        packages = conversations.verify_claimed(unit, claim.packages, users)
+        known = members.addresses(group.members)
+        wanted = operation.ClaimRequest(self.claims(unit), missing, known)
+        packages = operation.claimed(unit, row, wanted) if missing else []
+        if isinstance(packages, operation.ClaimRequest):
+            return packages
         added = [p for p in packages if members.identify(p.credential).device in missing]
         if not added and not gone:
             return operation.NothingToDo()

@@ -11,18 +11,16 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
+from blackthorn.device.conversations import conversations
+from blackthorn.device.core.members import identify
 from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.prepared import (
-    UNREADABLE,
-    KeyPackageClaim,
-    PreparedPosting,
-    encode,
-)
+from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import StatementStored, SubmitStatement
+from blackthorn.mls.framing.key_package import VerifiedKeyPackage
 from blackthorn.ports.device_store import OutboxRecord, OutcomeRecord, Records
 
 
@@ -43,19 +41,26 @@ class ClaimRequest:
     known: list[Address] = field(default_factory=list)
 
 
-def claim_again(
-    unit: UnitOfWork,
-    row: OutboxRecord,
-    claim: KeyPackageClaim,
-    absent: list[str],
-    expired: set[str],
-) -> ClaimRequest:
-    """Claim anew for users whose packages had `expired`. Raises HopelessError for others."""
+def claimed(
+    unit: UnitOfWork, row: OutboxRecord, wanted: ClaimRequest, needed: Iterable[str] = ()
+) -> list[VerifiedKeyPackage] | ClaimRequest:
+    """The verified key packages of a claim, or what must be claimed first.
+
+    Expired packages of `needed` users are claimed anew. Raises HopelessError when such a user has
+    none that can be used, MLSError.
+    """
+    claim = claim_of(row)
+    if missing := claim.missing(wanted.addresses):
+        return replace(wanted, addresses=missing)
+    packages, expired = conversations.verify_claimed(unit, claim.packages, wanted.addresses)
+    absent = sorted(set(needed) - {identify(package.credential).address for package in packages})
+    if not absent:
+        return packages
     if not expired.issuperset(absent) or claim.tries >= limits.MAX_CLAIM_TRIES:
         text = f"no key package of {', '.join(absent)} can be used"
         raise HopelessError(f"{text}: ask them to connect, then send it again")
     unit.records.outbox.update(replace(row, packages=encode(claim.again(absent))))
-    return ClaimRequest(absent)
+    return replace(wanted, addresses=absent)
 
 
 @dataclass(frozen=True, slots=True)

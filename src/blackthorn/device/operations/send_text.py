@@ -13,7 +13,7 @@ from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import create_group, postings
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
+from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
@@ -59,14 +59,10 @@ class SendText(base.Operation, frozen=True, tag="text"):
         """Seal the text, in a new conversation if there is none."""
         if conversation := self.sealed_in(unit):
             return self._seal(unit, row, conversation)
-        users, claim = self.claims(unit), claim_of(row)
-        missing = claim.missing(users)
-        if missing:
-            return base.ClaimRequest(missing)
-        expired: set[str] = set()
-        packages = conversations.verify_claimed(unit, claim.packages, users, expired)
-        if absent := conversations.without_package(packages, [self.name]):
-            return base.claim_again(unit, row, claim, absent, expired)
+        wanted = base.ClaimRequest(self.claims(unit))
+        packages = base.claimed(unit, row, wanted, [self.name])
+        if isinstance(packages, base.ClaimRequest):
+            return packages
         metadata = GroupMetadata(DIRECT, "", unit.now_ms)
         conversation, welcome = conversations.create(unit, metadata, self.name, packages)
         return self._seal(unit, row, conversation, welcome)
