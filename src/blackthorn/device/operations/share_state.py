@@ -4,7 +4,7 @@ import msgspec
 
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import postings
 from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, name_of
 from blackthorn.device.operations.prepared import PreparedPosting
@@ -22,17 +22,15 @@ class ShareState(Operation, frozen=True, tag="share"):
         """Shared state waits behind every change of the group."""
         return name_of(SELF, "")
 
+    def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
+        return self_group.present(unit)
+
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | NothingToDo:
-        """Seal the snapshot, never in an epoch that a revoked device can read."""
+        """Seal the snapshot."""
         conversation = self_group.present(unit)
         if conversation is None:
             return NothingToDo()
         group = conversation.group
-        gone = conversations.gone_devices(unit, group)
-        if gone:
-            clearing = postings.commit(unit, row, self, conversation, [], gone, "clearing")
-            if clearing is not None:
-                return clearing
         if not conversations.other_devices(unit, group):
             return NothingToDo()
         snapshot = self_group.snapshot(unit)
