@@ -13,7 +13,6 @@ from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line
 
 if TYPE_CHECKING:
-    from blackthorn.crypto.secret import Secret
     from blackthorn.programs.device.export.check import ExportCheck
     from blackthorn.programs.device.export.export import ExportSummary
 
@@ -96,7 +95,7 @@ def _print(summary: "ExportSummary") -> None:
     terminal.say("Anyone with the folder can read everything but the keys.")
 
 
-def _passphrase(file: Path | None) -> "Secret":
+def _passphrase(file: Path | None) -> Secret:
     """The passphrase from the file, or asked for twice. Raises UserError."""
     import getpass
     import sys

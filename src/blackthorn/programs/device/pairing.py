@@ -109,21 +109,17 @@ class _NewHome:
 
     home: Home
     name: str
-    vault: Vault | None = None
-    method: str = ""
-    secret: Secret = field(default_factory=lambda: Secret(b""))
+    vault: Vault | None
+    method: str
+    secret: Secret
     signing: keys.SigningKeys = field(default_factory=lambda: keys.SigningKeys.generate(random))
 
-    def begin(self) -> None:
-        """Ask for a new passphrase, or unlock and load the earlier attempt's keys."""
-        if not self.home.exists():
-            self.method, self.secret = self.home.new_secret()
-            return
-        self.vault = self.home.unlock()
-        activation.check_unfinished(self.vault, self.home)
-        with self.vault.transaction() as records:
-            self.signing = device_keys.begin(records.settings, random)
-            self.name = device_keys.own_name(records.settings, self.name)
+    def __post_init__(self) -> None:
+        """Load the earlier attempt's keys."""
+        if self.vault is not None:
+            with self.vault.transaction() as records:
+                self.signing = device_keys.begin(records.settings, random)
+                self.name = device_keys.own_name(records.settings, self.name)
 
     def keep(self, address: Address) -> Vault:
         """Store the keys before the authenticated other side learns of them."""
@@ -151,8 +147,7 @@ async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Opened:
 
     Asks for a passphrase first. Raises UserError, SecurityError, UnavailableError.
     """
-    new = _NewHome(home, wanted.name)
-    new.begin()
+    new = _NewHome(home, wanted.name, *activation.begin(home))
     async with activation.unpinned(wanted.host, wanted.port) as connection:
         pairing = NewPairing(new.signing, new.name, new.keep, random)
         connection.send(*pairing.join(wanted.code, connection.fingerprint))
