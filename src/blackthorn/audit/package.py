@@ -35,7 +35,7 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ve
             return check(_folder(target), key, given)
         with target.open("rb") as file:
             read = gunzip(file) if file.peek(2)[:2] == b"\x1f\x8b" else file.read
-            return check(read_tar(read), key, given)
+            return check(read_tar(read, repacked=True), key, given)
 
 
 def gunzip(file: BinaryIO) -> Callable[[int], bytes]:

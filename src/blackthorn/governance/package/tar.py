@@ -51,11 +51,11 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
-def read_tar(read: Callable[[int], bytes], *, repacked: bool = True) -> Iterator[TarEntry]:
+def read_tar(read: Callable[[int], bytes], *, repacked: bool = False) -> Iterator[TarEntry]:
     """Each file below the one top folder, in order; a folder's name ends in a slash.
 
     Read a file before requesting the next; the rest of it is skipped. `read` returns at most the
-    requested bytes, b"" at the end. Not `repacked`: no extensions. Raises P1, P2, P3, P5.
+    requested bytes, b"" at the end. `repacked` allows extensions. Raises P1, P2, P3, P5.
     """
     files, first = 0, None
     said: dict[bytes, bytes] = {}

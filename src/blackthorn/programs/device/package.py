@@ -81,7 +81,7 @@ def check(
     Raises VerificationError, SecurityError.
     """
     with errors.system_error(errors.DiskError, f"{path} cannot be read"), path.open("rb") as file:
-        made = package_check.summarise(read_tar(file.read, repacked=False))
+        made = package_check.summarise(read_tar(file.read))
     if made.directive != case.id:
         raise errors.VerificationError(
             "P13", f"the package is of {made.directive}, not of {case.id}"

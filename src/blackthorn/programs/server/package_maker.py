@@ -127,7 +127,7 @@ class PackageMaker:
             seed, origin = register_seed(self.keys), self.keys.origin
             production.finish(production_case(case, self.decisions), path, origin, seed, proof)
         with path.open("rb") as file:
-            found = summarise(read_tar(file.read, repacked=False))
+            found = summarise(read_tar(file.read))
         return _Manifest(found.manifest_hash, found.files, found.with_data)
 
 
