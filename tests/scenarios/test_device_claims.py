@@ -110,3 +110,20 @@ def test_nobody_is_claimed_of_whom_the_ledger_was_not_asked():
     world.settle()
     assert heard[:2] == ["LookUp", "ClaimKeyPackages"]
     assert heard.count("ClaimKeyPackages") == 1
+
+
+def test_a_device_whose_link_lasts_for_weeks_renews_its_key_packages():
+    world = World(877, "alice")
+    (alice,) = world.people
+    wire, sets = alice.wire, []
+    for _ in range(5):
+        found = world.database.writing.execute("SELECT package, last_resort FROM key_package")
+        sets.append(set(found))
+        world.later(7 * 86_400)
+        wire.say([f.Ping(1)])  # the link has not been silent
+        world.settle()
+    assert alice.wire is wire
+    assert [len(packages) for packages in sets] == [61, 101, 101, 101, 101]
+    last_resort = {row for row in sets[0] if row[1]}
+    assert sets[0] & sets[1] == sets[1] & sets[2] == sets[2] & sets[3] == last_resort
+    assert not sets[3] & sets[4]

@@ -91,9 +91,7 @@ class Device:
         frames: Frames = []
         with self.unit(now_ms) as unit:
             receiver.forget_old(unit)
-            publish = key_packages.replenish(unit, ready.key_packages)
-            if publish is not None:
-                frames.append(publish)
+            frames += key_packages.replenish(unit, ready.key_packages)
             if receives:
                 frames.append(self._receiver.start(unit))
             self._sender.connected(unit)
@@ -188,6 +186,7 @@ class Device:
             frames = inbound.answer_unsettled(unit) + asked + inbound.ask_again(unit)
             if inbound.active and inbound.drained:
                 sender.take_charge(self._reconciler.look(unit))
+                frames += key_packages.replenish(unit)  # by age: a link may last for weeks
             if inbound.drained or not inbound.active:
                 requests, postings = sender.due(unit, receives=inbound.active)
                 # An operation may have found users to look up before it can be prepared.

@@ -61,23 +61,19 @@ def _lifetime_seconds(last_resort: bool) -> int:
     )
 
 
-def replenish(unit: UnitOfWork, stock: int) -> PublishKeyPackages | None:
-    """The key packages to publish when `stock` are unclaimed; None when none are due.
+def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> list[PublishKeyPackages]:
+    """The key packages to publish when `stock` are unclaimed, if any are due.
 
     A set is due by its age too, and when it is dated ahead: the clock was wrong then.
     """
     last_resort_due = _due(unit, LAST_RESORT, limits.LAST_RESORT_SET_SECONDS)
     set_due = _due(unit, NEWEST_SET, limits.KEY_PACKAGE_SET_SECONDS)
     if stock >= limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due and not set_due:
-        return None
+        return []
     packages = make_set(unit) if set_due else make(unit, max(0, limits.KEY_PACKAGE_STOCK - stock))
-    return PublishKeyPackages(
-        packages,
-        make_last_resort(unit) if last_resort_due else None,
-        not_after=_last_day(unit, last_resort=False),
-        last_resort_not_after=_last_day(unit, last_resort=True),
-        replace=set_due,
-    )
+    last_resort = make_last_resort(unit) if last_resort_due else None
+    days = _last_day(unit, last_resort=False), _last_day(unit, last_resort=True)
+    return [PublishKeyPackages(packages, last_resort, *days, replace=set_due)]
 
 
 def _due(unit: UnitOfWork, setting: str, seconds: int) -> bool:
