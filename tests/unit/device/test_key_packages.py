@@ -4,8 +4,9 @@ import pytest
 
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.conversations.key_packages import ReusedError
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.link import frames as f
-from tests.support.chain_ledger import ChainLedger, Teller
+from tests.support.chain_ledger import ChainLedger, Teller, look
 
 ME, BOB = "me@acme.example", "bob@acme.example"
 
@@ -117,6 +118,17 @@ def test_a_set_that_is_dated_ahead_is_replaced_once_the_clock_is_right(world):
     assert again is not None
     assert again.replace
     assert again.last_resort is not None
+
+
+def test_a_clock_that_is_behind_dates_no_set_that_has_expired_already(world):
+    """Else the server would have none at every connection, and get a hundred each time."""
+    me, _, _, _ = world
+    look(me, DirectoryClient(), ME)
+    me.behind_ms = 40 * DAY_MS
+    first = published(me, 0)
+    assert first is not None
+    assert first.not_after == me.ledger.now_ms // DAY_MS + 27
+    assert published(me, 100) is None
 
 
 def test_private_keys_outlive_their_key_packages(world):

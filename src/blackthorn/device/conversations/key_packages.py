@@ -12,6 +12,7 @@ from typing import Final
 from blackthorn.device.conversations import limits
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import DecodeError
 from blackthorn.link.frames import ClaimedKeyPackage, KeyPackages, PublishKeyPackages
 from blackthorn.mls import errors, suites
@@ -30,28 +31,28 @@ def make(unit: UnitOfWork, count: int) -> list[bytes]:
 
 def make_set(unit: UnitOfWork) -> list[bytes]:
     """Create KEY_PACKAGE_STOCK one-time key packages in place of all earlier ones."""
-    unit.records.settings.put(NEWEST_SET, unit.now_ms.to_bytes(8, "big"))
+    unit.records.settings.put(NEWEST_SET, clock_ms(unit).to_bytes(8, "big"))
     return make(unit, limits.KEY_PACKAGE_STOCK)
 
 
 def make_last_resort(unit: UnitOfWork) -> bytes:
-    unit.records.settings.put(LAST_RESORT, unit.now_ms.to_bytes(8, "big"))
+    unit.records.settings.put(LAST_RESORT, clock_ms(unit).to_bytes(8, "big"))
     return _make_one(unit, last_resort=True)
 
 
 def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
-    lifetime = _lifetime_seconds(last_resort)
+    now_ms = clock_ms(unit)  # others refuse a package that a late clock dates
     message, private = create_key_package(
         suites.suite(suites.DEFAULT_SUITE),
         unit.me.credential(),
         unit.keys.identity,
         unit.keys.identity_public,
         random=unit.random,
-        now=unit.now,
-        lifetime_seconds=lifetime,
+        now=now_ms // 1000,
+        lifetime_seconds=_lifetime_seconds(last_resort),
         last_resort=last_resort,
     )
-    unit.records.key_packages.add(private.reference, private.serialise(), last_resort, unit.now_ms)
+    unit.records.key_packages.add(private.reference, private.serialise(), last_resort, now_ms)
     return message
 
 
@@ -78,13 +79,13 @@ def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> list[P
 
 def _due(unit: UnitOfWork, setting: str, seconds: int) -> bool:
     made = unit.records.settings.get(setting)
-    age_ms = unit.now_ms - int.from_bytes(made or b"", "big")
+    age_ms = clock_ms(unit) - int.from_bytes(made or b"", "big")
     return made is None or not 0 <= age_ms < seconds * 1000
 
 
 def _last_day(unit: UnitOfWork, *, last_resort: bool) -> int:
     """The last whole Unix day of a key package that is made now."""
-    return (unit.now + _lifetime_seconds(last_resort)) // _DAY_SECONDS - 1
+    return (clock_ms(unit) // 1000 + _lifetime_seconds(last_resort)) // _DAY_SECONDS - 1
 
 
 def forget_expired(unit: UnitOfWork) -> None:
