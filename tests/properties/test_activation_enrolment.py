@@ -28,8 +28,8 @@ from blackthorn.server.accounts import limits
 from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.accounts.users import add_user, all_users
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.connections import Connections
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
-from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores import enrolment as enrolment_store
 from blackthorn.tlog.policy import parse_policy
 from tests.support import runs
@@ -146,7 +146,9 @@ class Talk:
         self.world = world
         self.wire = Wire()
         self.channel = Channel(SERVER, world.random(64))
-        self.session = Session(self.wire, self.channel.binding, world.clock.monotonic())
+        self.session = Connections(world.counters, lambda session: None).connect(
+            self.wire, self.channel.binding, world.clock.monotonic(), "", lambda session: None
+        )
 
     def say(self, frame, *, commit: bool = True, told: bool = True) -> object | None:
         """Send a frame and let the writer commit; the server's last word, if any."""

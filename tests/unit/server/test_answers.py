@@ -3,8 +3,10 @@
 import pytest
 
 from blackthorn.errors import BlackthornError, DefectError, DiskError
+from blackthorn.link.frames import Pong
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.answers import close_failed
+from blackthorn.server.handlers.answers import answering
+from blackthorn.server.handlers.connections import Connections
 from blackthorn.server.handlers.session import Session
 
 
@@ -26,7 +28,11 @@ class Wire:
 
 @pytest.mark.parametrize(("error", "disk"), [(DiskError("failed"), 1), (DefectError("ours"), 0)])
 def test_a_link_that_is_ended_over_an_error_is_counted(error: BlackthornError, disk: int) -> None:
-    session, counters = Session(Wire(), b"", 0.0), Counters()
-    close_failed(session, counters, error)
-    assert session.closed
-    assert (counters.links_cut, counters.storage_failures) == (1, disk)
+    ended: list[Session] = []
+    counters = Counters()
+    connections = Connections(counters, ended.append)
+    session = connections.connect(Wire(), b"", 0.0, "", lambda session: None)
+    answering(session, Pong)(error)
+    assert session.closed and ended == [session]
+    assert (counters.connections, counters.links_cut) == (0, 1)
+    assert counters.storage_failures == disk

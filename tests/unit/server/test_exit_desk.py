@@ -9,7 +9,6 @@ from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import FetchExit, FetchReceipt
 from blackthorn.ports.enterprise import DeviceRecord
-from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.markets.closure_facts import list_hash
@@ -56,7 +55,7 @@ def market(tmp_path: Path):
 
 def ask(market: Market, who: Address | None, frame):
     session = RecordingSession(who)
-    ExitHandler(market.closures, Officers(), Counters()).handle(session, frame, 0.0)
+    ExitHandler(market.closures, Officers()).handle(session, frame, 0.0)
     assert not session.waits
     return session.sent[0] if session.sent else None
 

@@ -21,6 +21,7 @@ from blackthorn.ports.enterprise import UserRecord
 from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
+from blackthorn.server.handlers.errors import farewell
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.markets.exit_rules import ALLOWED, ExitRules, May, allowed
 from tests.support.stored import answered
@@ -186,7 +187,9 @@ def begin(asked: ExitRules, code: OpenCode, tried: list[str]) -> list[tuple[str,
         exits=asked,
     )
     desk = EnrolmentHandler(enrolment, bytes(32), bytes)
-    session = SimpleNamespace(close=lambda *said: closed.append(said))
+    session = SimpleNamespace(
+        close=lambda *said: closed.append(said), fail=lambda error: closed.append(farewell(error))
+    )
     desk.handle(session, ActivateBegin(1, "1", b"first message"), 0.0)
     return closed
 

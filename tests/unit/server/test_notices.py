@@ -157,7 +157,7 @@ class World:
     def tells(self, address: Address, what: str, value: str = "") -> str:
         """The answer to a device that tells something."""
         session = RecordingSession(address)
-        NoticeHandler(self.notices, Counters()).handle(session, TellExit(1, what, value), 0.0)
+        NoticeHandler(self.notices).handle(session, TellExit(1, what, value), 0.0)
         self.writer.commit()
         (answer,) = session.sent
         assert isinstance(answer, ExitTold) and not session.waits
@@ -169,7 +169,7 @@ class World:
     def greeting(self, address: Address) -> list[MarketNotice]:
         """What a device of the user is sent when it opens the link."""
         session = RecordingSession(address)
-        NoticeHandler(self.notices, Counters()).greet(session)
+        NoticeHandler(self.notices).greet(session)
         assert not session.waits
         return session.sent
 
@@ -376,7 +376,7 @@ def test_a_device_tells_exported_and_forward(world: World) -> None:
 
 def test_a_device_waits_while_the_store_is_read(world: World) -> None:
     world.decide(*ANNOUNCED)
-    handler = NoticeHandler(world.notices, Counters())
+    handler = NoticeHandler(world.notices)
     session = RecordingSession(U1)
     world.reader.hold()
     handler.greet(session)

@@ -193,7 +193,7 @@ class Server:
             ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
             pairing=PairingHandler(),
             recovery=RecoveryHandler(RecoveryService(ledger, self._clock, self.exits)),
-            decisions=DecisionHandler(self.decisions, self.counters),
+            decisions=DecisionHandler(self.decisions),
             productions=ProductionHandler(
                 PackageMaker(
                     self.decisions,
@@ -203,12 +203,11 @@ class Server:
                     folder.database,
                     wrapping,
                     self.tasks,
-                ),
-                self.counters,
+                )
             ),
-            closures=ExitHandler(self.closures, self.decisions, self.counters),
+            closures=ExitHandler(self.closures, self.decisions),
             exits=self.exits,
-            notices=NoticeHandler(self.notices, self.counters),
+            notices=NoticeHandler(self.notices),
         )
 
     def _user_changed(self, change: DevicesChanged) -> None:

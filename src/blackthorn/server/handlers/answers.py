@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 
-from blackthorn.errors import BlackthornError, DefectError, StorageError
+from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.store import Done, Result
-from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.errors import farewell
 from blackthorn.server.handlers.session import Session
 
 
 def answering(
     session: Session,
-    counters: Counters,
     answer: Callable[[Result], AnyFrame],
     refuse: Callable[[str], AnyFrame] | None = None,
     refusals: type[BlackthornError] = BlackthornError,
@@ -28,15 +25,8 @@ def answering(
         if not isinstance(result, BlackthornError):
             session.answer(answer(result))
         elif refuse is None or isinstance(result, DefectError) or not isinstance(result, refusals):
-            close_failed(session, counters, result)
+            session.fail(result)
         else:
             session.answer(refuse(str(result)[:512]))
 
     return done
-
-
-def close_failed(session: Session, counters: Counters, error: BlackthornError) -> None:
-    """End the session with the error's code; count that, and a disk fault."""
-    counters.links_cut += 1
-    counters.storage_failures += isinstance(error, StorageError)
-    session.close(*farewell(error))

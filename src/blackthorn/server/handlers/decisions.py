@@ -14,17 +14,15 @@ from blackthorn.link.frames import (
     SubmitDecision,
 )
 from blackthorn.ports.enterprise import Standing
-from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access, DecisionPage
 from blackthorn.server.governance.decisions import ONLY_OFFICERS, DecisionService
-from blackthorn.server.handlers.answers import answering, close_failed
+from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionHandler:
     decisions: DecisionService
-    counters: Counters
 
     def handle(self, session: Session, frame: FetchDecisions | SubmitDecision, now: float) -> None:
         device = session.device
@@ -34,7 +32,7 @@ class DecisionHandler:
             session.transmit(_refusal(frame, ONLY_OFFICERS))
         elif isinstance(frame, FetchDecisions):
             answer, refuse = partial(_decisions, frame), partial(_refusal, frame)
-            done = answering(session, self.counters, answer, refuse, ForbiddenError)
+            done = answering(session, answer, refuse, ForbiddenError)
             limit = limits.MAX_DECISIONS_PER_FRAME
             self.decisions.page(device.address, frame.after, limit, done)
         else:
@@ -46,13 +44,13 @@ class DecisionHandler:
 
         def allowed(access: Access | BlackthornError) -> None:
             if isinstance(access, StorageError | DefectError):
-                close_failed(session, self.counters, access)
+                session.fail(access)
             elif isinstance(access, BlackthornError) or not access.decisions:
                 done(ForbiddenError(ONLY_OFFICERS))
             else:
                 self.decisions.submit(address, frame.signed, frame.private, done)
 
-        done = answering(session, self.counters, taken, partial(_refusal, frame))
+        done = answering(session, taken, partial(_refusal, frame))
         self.decisions.access(address, allowed)
 
 

@@ -12,7 +12,6 @@ from blackthorn.link.frames import ActivateBegin, ActivateProve
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import unless_failed
 from blackthorn.server.accounts.enrolment import EnrolmentService, Try
-from blackthorn.server.handlers.answers import close_failed
 from blackthorn.server.handlers.session import Session
 
 
@@ -37,7 +36,7 @@ class EnrolmentHandler:
         if isinstance(frame, ActivateBegin):
             challenge = partial(self._challenge, session, frame)
             self.enrolment.begin(
-                frame.nameplate, unless_failed(partial(self._refuse, session), challenge)
+                frame.nameplate, unless_failed(partial(_refuse, session), challenge)
             )
         else:
             self._prove(session, frame)
@@ -50,7 +49,7 @@ class EnrolmentHandler:
                 begin, verifier, attempt.owner, channel, self.random
             )
         except errors.ProtocolError as error:
-            self._refuse(session, self.enrolment.refusal(str(error)))
+            _refuse(session, self.enrolment.refusal(str(error)))
             return
         self.enrolment.challenged(attempt)
         session.stage = _Challenged(attempt, step)
@@ -64,17 +63,18 @@ class EnrolmentHandler:
         try:
             proven = stage.step.verify(prove)
         except errors.InputError as error:
-            self._refuse(session, self.enrolment.refusal(str(error), burnt=stage.attempt.last))
+            _refuse(session, self.enrolment.refusal(str(error), burnt=stage.attempt.last))
             return
 
         def enrolled(enrolment: Enrolment) -> None:
             session.transmit(proven.answer(enrolment))
 
-        done = unless_failed(partial(self._refuse, session), enrolled)
+        done = unless_failed(partial(_refuse, session), enrolled)
         self.enrolment.enrol(stage.attempt, proven.keys, done)
 
-    def _refuse(self, session: Session, error: errors.BlackthornError) -> None:
-        if isinstance(error, errors.ForbiddenError):
-            session.close(Code.ACTIVATION_REFUSED, str(error))
-        else:
-            close_failed(session, self.enrolment.counters, error)
+
+def _refuse(session: Session, error: errors.BlackthornError) -> None:
+    if isinstance(error, errors.ForbiddenError):
+        session.close(Code.ACTIVATION_REFUSED, str(error))
+    else:
+        session.fail(error)

@@ -6,7 +6,6 @@ from blackthorn.errors import ForbiddenError
 from blackthorn.ids import Address
 from blackthorn.link.frames import ExitFacts, FetchExit, FetchReceipt, ReceiptPart
 from blackthorn.ports.store import unless_failed
-from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.handlers.answers import answering
@@ -21,7 +20,6 @@ ONLY_OFFICERS = "only officers see the facts of an exit"
 class ExitHandler:
     closures: Closures
     officers: DecisionService
-    counters: Counters
 
     def handle(self, session: Session, frame: FetchExit | FetchReceipt, now: float) -> None:
         device = session.device
@@ -41,7 +39,7 @@ class ExitHandler:
         def refuse(text: str) -> ReceiptPart:
             return ReceiptPart(request, b"", text)
 
-        self.closures.receipt(address, answering(session, self.counters, answer, refuse))
+        self.closures.receipt(address, answering(session, answer, refuse))
 
     def _facts(self, session: Session, frame: FetchExit, address: Address) -> None:
         def answer(facts: Facts) -> ExitFacts:
@@ -56,5 +54,5 @@ class ExitHandler:
             else:
                 done(ForbiddenError(ONLY_OFFICERS))
 
-        done = answering(session, self.counters, answer, refuse)
+        done = answering(session, answer, refuse)
         self.officers.access(address, unless_failed(done, allowed))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -12,7 +11,7 @@ from blackthorn.ports.mail import MailPart
 from blackthorn.ports.store import unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.handlers.answers import answering, close_failed
+from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.mail.service import MailPage, MailService
 
@@ -37,15 +36,14 @@ class MailHandler:
                 self._fetch(session, user, frame)
 
         session.ask()
-        failed = partial(close_failed, session, self.counters)
-        self.enterprise.load_user(session.device.address, unless_failed(failed, loaded))
+        self.enterprise.load_user(session.device.address, unless_failed(session.fail, loaded))
 
     def _list(self, session: Session, user: UserRecord, frame: f.ListMail) -> None:
         def answer(page: MailPage) -> f.MailListing:
             entries = [f.MailEntry(head.uid, head.size, head.received_ms) for head in page.heads]
             return f.MailListing(frame.request, entries, page.more)
 
-        done = answering(session, self.counters, answer)
+        done = answering(session, answer)
         self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)
 
     def _fetch(self, session: Session, user: UserRecord, frame: f.FetchMail) -> None:
@@ -54,7 +52,7 @@ class MailHandler:
             self.counters.mail_chunks_sent += 1
             return f.MailChunk(frame.request, frame.uid, frame.offset, total, data)
 
-        done = answering(session, self.counters, answer)
+        done = answering(session, answer)
         self.mail.read(user, frame.uid, frame.offset, limits.MAX_MAIL_CHUNK_BYTES, done)
 
 

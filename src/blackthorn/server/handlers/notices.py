@@ -8,8 +8,7 @@ from blackthorn.governance import exits
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame, ExitTold, MarketNotice, TellExit
 from blackthorn.ports.store import unless_failed
-from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.answers import answering, close_failed
+from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
@@ -18,7 +17,6 @@ from blackthorn.server.markets.notices import Notices
 @dataclass(frozen=True, slots=True)
 class NoticeHandler:
     notices: Notices
-    counters: Counters
 
     def greet(self, session: Session) -> None:
         """Send the user's notices to a live device that has just connected."""
@@ -29,14 +27,13 @@ class NoticeHandler:
             session.answer(*map(market_notice, notices))
 
         session.ask()
-        failed = partial(close_failed, session, self.counters)
-        self.notices.notices_of(session.device.address, unless_failed(failed, found))
+        self.notices.notices_of(session.device.address, unless_failed(session.fail, found))
 
     def handle(self, session: Session, frame: TellExit, now: float) -> None:
         """Record a reported act, then answer."""
         if session.device is not None:
             told = partial(ExitTold, frame.request)
-            done = answering(session, self.counters, lambda _: told(""), told)
+            done = answering(session, lambda _: told(""), told)
             self.notices.note(session.device.address, frame.what, frame.value, done)
 
 

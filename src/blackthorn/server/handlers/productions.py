@@ -5,7 +5,6 @@ from functools import partial
 
 from blackthorn.link import limits
 from blackthorn.link.frames import FetchProduction, ProductionPart
-from blackthorn.server.counters import Counters
 from blackthorn.server.governance.productions import PackagePart, Productions
 from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
@@ -14,12 +13,11 @@ from blackthorn.server.handlers.session import Session
 @dataclass(frozen=True, slots=True)
 class ProductionHandler:
     productions: Productions
-    counters: Counters
 
     def handle(self, session: Session, frame: FetchProduction, now: float) -> None:
         if session.device is not None:
             answer, refuse = partial(_part, frame), partial(_refusal, frame)
-            done = answering(session, self.counters, answer, refuse)
+            done = answering(session, answer, refuse)
             address, length = session.device.address, limits.MAX_MAIL_CHUNK_BYTES
             self.productions.part(address, frame.case, frame.offset, length, done)
 
