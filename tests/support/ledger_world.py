@@ -260,7 +260,6 @@ class LedgerWorld:
             policy=self.policy,
             config=self.config,
             counters=self.counters,
-            policy_text=self.policy_text,
             leaf_changed=self._leaf_changed,
             changed=self._changed,
         )

@@ -58,9 +58,9 @@ SCHEMAS: Final[dict[tuple[int, int], Schema]] = {
 """(kind of entry, version of its schema) → schema. `target` of a command is a salted commitment."""
 
 
-def encode_record(kind: int, fields: dict[str, Any], version: int = 1) -> bytes:
+def encode_record(kind: int, fields: dict[str, Any]) -> bytes:
     """The body of a typed entry. Raises `VerificationError` (D4)."""
-    body = encode_map({**fields, "v": version})
+    body = encode_map({**fields, "v": 1})
     decode_record(kind, body)
     return body
 

@@ -13,8 +13,8 @@ from blackthorn.demo.replay_2015.officers import Officers
 from blackthorn.demo.replay_2015.world import World, at
 from blackthorn.errors import UserError
 from blackthorn.governance.transitions import Case
+from blackthorn.ports.closure import ListAddresses
 from blackthorn.server.markets.closure_facts import list_hash
-from blackthorn.storage.sqlite.stores import markets
 
 MARKET: Final = "PK"
 _ORDER: Final = b"The service ends on 30 November 2015."
@@ -75,7 +75,7 @@ class Exit:
     def plan(self) -> Case:
         """Plan the exit with its users, reason and dates, and approve it."""
         world = self.world
-        users = markets.users_of(world.database.reading, MARKET)
+        users = world.engine.read(ListAddresses(MARKET, "", 2**31))
         self.case = self.officers.decide(
             world.decisions.cases.next_exit(MARKET),
             "plan",
@@ -84,7 +84,7 @@ class Exit:
                 "reason": "An order ends the service unless all traffic can be read.",
                 "directive": "D-000001",
                 "users": len(users),
-                "list": list_hash([each.address for each in users]),
+                "list": list_hash(users),
                 **FIRST,
                 "no_notice": 0,
                 "compelled": hashlib.sha256(_ORDER).digest(),

@@ -79,7 +79,7 @@ class LedgerKeys:
 
 
 class Ledger:
-    """`policy_text` is pinned by devices; `policy` is the same, parsed.
+    """`policy` is pinned by devices as `policy_text`.
 
     `leaf_changed` gets each user whose leaf a published epoch changed, `changed` durable changes of
     devices.
@@ -94,12 +94,11 @@ class Ledger:
         policy: Policy,
         config: DirectoryConfig,
         counters: Counters,
-        policy_text: str | None = None,
         leaf_changed: Callable[[Address], None] = ignore,
         changed: Callable[[DevicesChanged], None] = ignore,
     ) -> None:
         self.config = config
-        self.policy_text = policy_text if policy_text is not None else format_policy(policy)
+        self.policy_text = format_policy(policy)
         self.openings = Openings(keys.opening)
         self.vrf_key = keys.vrf
         self._writer = writer

@@ -32,15 +32,6 @@ _MARKET_OF_DEVICE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class MarketUser:
-    """A user of a market; `language` is a BCP 47 primary tag."""
-
-    number: int
-    address: Address
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
 class Purged:
     """Rows deleted by one step of a purge; `done` when none remain."""
 
@@ -51,26 +42,10 @@ class Purged:
 
 
 def market_of(connection: Connection, address: Address) -> str | None:
-    """The market of a user, or None. Raises StorageError."""
-    try:
-        found: str | None = connection.execute(
-            "SELECT market FROM users WHERE address = ?", (address,)
-        ).get
-    except apsw.Error as error:
-        raise failure_of(error) from error
+    """The market of a user, or None."""
+    query = "SELECT market FROM users WHERE address = ?"
+    found: str | None = connection.execute(query, (address,)).get
     return found
-
-
-def users_of(
-    connection: Connection, market: str, after: int = 0, limit: int = 2**31
-) -> list[MarketUser]:
-    """At most `limit` users of the market with a number above `after`, by number."""
-    rows = connection.execute(
-        "SELECT number, address, language FROM users WHERE market = ? AND number > ?"
-        " ORDER BY number LIMIT ?",
-        (market, after, limit),
-    )
-    return [MarketUser(*row) for row in rows]
 
 
 def markets(connection: Connection) -> dict[str, bytes]:
