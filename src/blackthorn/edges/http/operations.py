@@ -19,7 +19,8 @@ Answer = tuple[HTTPStatus, str, bytes]
 class Operations:
     """Callbacks of the program.
 
-    `problems`: why the server is not ready, one line each. `metrics`: Prometheus' text.
+    `problems`: why the server is not ready, `warnings`: what else to correct, one line each.
+    `metrics`: Prometheus' text.
     """
 
     problems: Callable[[], Awaitable[list[str]]]

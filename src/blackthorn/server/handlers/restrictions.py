@@ -36,10 +36,10 @@ class Restrictions:
         if self._exits is None or not self._exits.reading or kind not in READ_ONLY:
             return False
         why = self._exits.refusal(device.address, May.SEND)
-        if why and isinstance(frame, f.PublishKeyPackages):
-            self._key_packages.stock(session)  # nothing is stored
-        elif why:
+        if why:
             session.transmit(*READ_ONLY[kind](frame, why))
+            if kind is f.PublishKeyPackages:
+                self._key_packages.stock(session)  # nothing is stored
         return bool(why)
 
 

@@ -6,7 +6,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DefectError
 from blackthorn.ports.store import Command, Query, Result, Then, Together
 from blackthorn.storage.sqlite.database import Connection, Database
-from blackthorn.storage.sqlite.failure import failure_of, storing
+from blackthorn.storage.sqlite.failure import failure_of, immediate, storing
 from blackthorn.storage.sqlite.stores import (
     cases,
     chains,
@@ -102,11 +102,9 @@ class Engine:
     def write(self, command: Command[Result]) -> Result:
         """A `ports.store.BlockingWriter`: it waits for the write lock."""
         try:
-            self.begin()
-            result: Result = self.execute(command)
-            self.commit()
+            with immediate(self.connection):
+                result: Result = self.execute(command)
         except Exception as error:
-            self.roll_back()
             raise failure_of(error) from error
         return result
 
