@@ -64,6 +64,23 @@ def test_an_ended_service_ends_links_and_answers_hello(world: ExitWorld, state: 
     assert not hello(world, here)
 
 
+def test_a_link_whose_rights_cannot_be_read_ends_and_keeps_no_other_open(world: ExitWorld) -> None:
+    here, there = world.devices[:2]
+    there.connect()
+    here.connect()
+    world.settle()
+    market_of = world.rules.market_of
+
+    def unreadable(address: Address) -> str | None:
+        if address == there.address:
+            raise DiskError("the disk failed to read or write the database")
+        return market_of(address)
+
+    world.rules.market_of = unreadable
+    world.come_to("stopped")
+    assert (byes(there), byes(here)) == ([Code.STORAGE], [Code.MARKET_LEFT])
+
+
 @pytest.mark.parametrize("state", ["read-only", "retrieval", "preparing"])
 def test_a_read_only_market_sends_nothing_and_fetches_what_waits(
     world: ExitWorld, state: str

@@ -8,7 +8,7 @@ only its own session.
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from blackthorn.errors import BlackthornError
+from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
@@ -293,7 +293,12 @@ class Dispatcher:
         for session in self._connections.with_device():
             if session.device is None or self._exits is None:
                 continue
-            if why := self._exits.refusal(session.device.address, May.LOG_IN):
+            try:
+                why = self._exits.refusal(session.device.address, May.LOG_IN)
+            except StorageError as error:  # the next hello asks again
+                session.fail(error)
+                continue
+            if why:
                 session.close(Code.MARKET_LEFT, why)
                 self._connections.disconnect(session)
 
