@@ -13,6 +13,10 @@ from blackthorn.crypto import limits
 from blackthorn.errors import DiskError, InputError
 
 _PUBLIC_KEY = 6
+_NOT_VALID = (
+    "the OpenPGP certificate is not valid now: it is dated later than this machine's clock (check "
+    "both clocks), or signed by a method that is too weak"
+)
 _NO_KEY = "the OpenPGP certificate has no key that mail can be sealed to: make a new one"
 
 
@@ -69,8 +73,9 @@ def parse_certificate(data: bytes) -> Certificate:
         raise CertificateError("not an OpenPGP certificate in binary form")
     with sequoia_errors(CertificateError("not an OpenPGP certificate")):
         certificate = pysequoia.Cert.from_bytes(data)
-        expires = certificate.expiration
         revoked = certificate.is_revoked
+    with sequoia_errors(CertificateError(_NOT_VALID)):
+        expires = certificate.expiration
     return Certificate(
         certificate.fingerprint,
         None if expires is None else int(expires.timestamp()),

@@ -1,5 +1,7 @@
 """OpenPGP: the key that users get, and the traps of pysequoia that are stopped here."""
 
+from base64 import b64decode
+
 import pysequoia
 import pytest
 
@@ -18,6 +20,16 @@ from tests.support.certificates import unsealable
 NOW = 1_900_000_000
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
 ML_KEM_768_X25519 = 35
+FROM_2100 = b64decode(
+    "xjME9IZXABYJKwYBBAHaRw8BAQdAnXBwtdfdl63X/clIyyiR1zTP6UWjmj9g2faT9+ZENBbNGkFsaWNl"
+    "IDxhbGljZUBhY21lLmV4YW1wbGU+woEEExYIACkFAvSGVwACGwMCCwkCFQgCHgEWIQTYr7fgGuJnnHpu"
+    "l73d3jxTlCqptAAKCRDd3jxTlCqptMQ5AP9H7UU7KbT6Oq+aKUrZPPrku5aZQWL2bkm0zvWoysk2JAEA"
+    "0ML9ftKbDlHk5FNWvMV5AK/vNuLu98inqVIhImjFTALOOAT0hlcAEgorBgEEAZdVAQUBAQdAOxSEgsJF"
+    "Dk8ClKFsnthwamH+QzX5SlF6XfYS9D6BNBsDAQgHwngEGBYIACAFAvSGVwACGwQWIQTYr7fgGuJnnHpu"
+    "l73d3jxTlCqptAAKCRDd3jxTlCqptITeAP4v/qRnxcJJZE4I8Hm9FF3ZPaEOj37Ovc9suiYxu8cUIAD+"
+    "MtifJueTSgCa+IQOLt4ZH7usFfjGSF6tXPdU/eD36gQ="
+)
+"""A sound certificate of a clock that is decades ahead."""
 
 
 def other_key(**options) -> tuple[pysequoia.Tsk, bytes]:
@@ -74,6 +86,11 @@ def test_a_certificate_without_a_key_to_seal_to_is_told_from_others() -> None:
     for refused in (certificate.check_sealing, lambda: seal(b"x", certificate, now=NOW)):
         with pytest.raises(CertificateError, match="no key that mail can be sealed to"):
             refused()
+
+
+def test_a_certificate_from_a_clock_that_is_ahead_says_so() -> None:
+    with pytest.raises(CertificateError, match="dated later than this machine's clock"):
+        parse_certificate(FROM_2100)
 
 
 @pytest.mark.parametrize(
