@@ -117,7 +117,7 @@ def test_policy_configuration_and_keys_must_fit_each_other() -> None:
         with pytest.raises(ConfigError, match=text):
             world.start()
         setattr(world, name, kept)
-    world.policy_text += "# changed\n"
+    world.policy = dataclasses.replace(world.policy, logs=world.policy.logs + other.policy.logs)
     with pytest.raises(ConfigError, match="another policy"):
         world.start()
 
