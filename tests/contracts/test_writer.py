@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -138,9 +139,9 @@ def test_a_locked_database_is_waited_for_once_a_group(database: Database, tmp_pa
     begun: list[int] = []
 
     class Counting(Engine):
-        def begin(self) -> None:
+        def transaction(self) -> AbstractContextManager[None]:
             begun.append(1)
-            super().begin()
+            return super().transaction()
 
     database.writing.set_busy_timeout(10)
     other = apsw.Connection(str(tmp_path / "blackthorn.db"))
@@ -165,11 +166,11 @@ def test_a_lock_that_comes_between_is_waited_for_once(database: Database) -> Non
     class Locked(Engine):
         """The group fails by its fourth command; afterwards another process has the lock."""
 
-        def begin(self) -> None:
+        def transaction(self) -> AbstractContextManager[None]:
             begun.append(1)
             if len(begun) > 2:
                 raise apsw.BusyError("locked")
-            super().begin()
+            return super().transaction()
 
     told: list[Any] = []
     tasks = [(job, told.append) for job in (insert(0), insert(1), insert(2), broken, insert(3))]

@@ -6,6 +6,8 @@ raises. To serve another port: add its tables to `state.State`, and a module wit
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from blackthorn.errors import DiskError
@@ -71,22 +73,20 @@ class MemoryEngine:
     def __init__(self) -> None:
         self.state = State()
         self.full = False
-        self._before: State | None = None
 
-    def begin(self) -> None:
-        self._before = copy.deepcopy(self.state)
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        before = copy.deepcopy(self.state)
+        try:
+            yield
+            if self.full:
+                raise DiskError("the disk is full: nothing was stored; free some space")
+        except BaseException:
+            self.state = before
+            raise
 
     def execute(self, command: Any) -> Any:
         return COMMANDS[type(command)](self.state, command)
-
-    def commit(self) -> None:
-        if self.full:
-            raise DiskError("the disk is full: nothing was stored; free some space")
-        self._before = None
-
-    def roll_back(self) -> None:
-        if self._before is not None:
-            self.state, self._before = self._before, None
 
     def read(self, query: Query[Result]) -> Result:
         answer: Result = QUERIES[type(query)](self.state, query)

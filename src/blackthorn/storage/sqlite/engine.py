@@ -1,5 +1,6 @@
 """The SQLite engine of the server's store: executors of commands and queries."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from blackthorn.crypto.secret import Secret
@@ -85,24 +86,18 @@ class Engine:
     def connection(self) -> Connection:
         return self._writing.connection
 
-    def begin(self) -> None:
-        self.connection.execute("BEGIN IMMEDIATE")
-
-    def commit(self) -> None:
-        self.connection.execute("COMMIT")
-
-    def roll_back(self) -> None:
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+    def transaction(self) -> AbstractContextManager[None]:
+        """A transaction for `execute`. Raises StorageError."""
+        return immediate(self.connection)
 
     def execute(self, command: Any) -> Any:
-        """Execute a command; the caller begins and ends the transaction."""
+        """Execute a command inside the caller's transaction."""
         return execute(self._writing, command)
 
     def write(self, command: Command[Result]) -> Result:
         """A `ports.store.BlockingWriter`: it waits for the write lock."""
         try:
-            with immediate(self.connection):
+            with self.transaction():
                 result: Result = self.execute(command)
         except Exception as error:
             raise failure_of(error) from error

@@ -4,6 +4,7 @@ Shared by the writer's thread and the scenarios' writer.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from blackthorn.errors import BlackthornError, RefusalError
@@ -22,10 +23,8 @@ MAX_RETRIES: Final = 3
 class WritingEngine(Protocol):
     """Executes commands in transactions: `engine.Engine`, or the tests' memory."""
 
-    def begin(self) -> None: ...
+    def transaction(self) -> AbstractContextManager[None]: ...
     def execute(self, command: Any) -> Any: ...
-    def commit(self) -> None: ...
-    def roll_back(self) -> None: ...
 
 
 class _RefusedError(Exception):
@@ -38,18 +37,13 @@ class _RefusedError(Exception):
 
 
 def _transact(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
-    engine.begin()
-    try:
-        outcomes: list[Outcome] = []
+    outcomes: list[Outcome] = []
+    with engine.transaction():
         for index, (command, done) in enumerate(tasks):
             try:
                 outcomes.append((done, engine.execute(command)))
             except RefusalError as refusal:
                 raise _RefusedError(index, refusal) from refusal
-        engine.commit()
-    except BaseException:
-        engine.roll_back()
-        raise
     return outcomes
 
 
