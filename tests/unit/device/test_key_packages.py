@@ -2,10 +2,11 @@
 
 import pytest
 
-from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations import key_packages, limits
 from blackthorn.device.conversations.key_packages import ReusedError
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.link import frames as f
+from blackthorn.server.accounts import limits as accounts_limits
 from tests.support.chain_ledger import ChainLedger, Teller, look
 
 ME, BOB = "me@acme.example", "bob@acme.example"
@@ -129,6 +130,13 @@ def test_a_clock_that_is_behind_dates_no_set_that_has_expired_already(world):
     assert first is not None
     assert first.not_after == me.ledger.now_ms // DAY_MS + 27
     assert published(me, 100) is None
+
+
+def test_the_server_hands_out_the_first_ones_on_whole_days_of_their_lifetime():
+    """Activation tells it no date: it knows the lifetimes."""
+    first, last = limits.KEY_PACKAGE_LIFETIME_SECONDS, limits.LAST_RESORT_LIFETIME_SECONDS
+    days = accounts_limits.ENROLMENT_PACKAGE_DAYS, accounts_limits.ENROLMENT_LAST_RESORT_DAYS
+    assert [(each + 2) * DAY_MS for each in days] == [first * 1000, last * 1000]
 
 
 def test_private_keys_outlive_their_key_packages(world):
