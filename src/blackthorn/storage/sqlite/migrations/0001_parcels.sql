@@ -1,7 +1,8 @@
 -- Parcels in transit, the order of Commits, key packages. Nothing here says who sent a
 -- parcel or which conversation it belongs to; of times, only the day of a Commit.
 
--- What waits for a device. Kept until the device acknowledges it.
+-- What waits for a device. Kept until the device acknowledges it; what a removed device leaves is
+-- deleted at once, or by the purge that runs every ten minutes.
 CREATE TABLE mailbox (
     device INTEGER NOT NULL,  -- the device it waits for, by its row number | until the device acknowledges the parcel | producible: yes
     seq INTEGER NOT NULL,  -- place in the order of delivery, rising over all devices | until the device acknowledges the parcel | producible: yes
