@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -14,6 +15,7 @@ from blackthorn.device.account.exit_notices import Notice, countdown, days_left
 from blackthorn.errors import UnavailableError
 from blackthorn.link.frames import MarketNotice
 from blackthorn.programs.device import market_exit
+from tests.support.closures import closed
 from tests.support.databases import memory_vault
 
 DAY = 24 * 3_600_000
@@ -120,6 +122,7 @@ def test_what_was_read_stays_while_there_is_something_to_count_down() -> None:
 class Opened:
     def __init__(self) -> None:
         self.vault = memory_vault()
+        self.keys = SimpleNamespace(address="u1@acme.example")
 
 
 class Program:
@@ -218,7 +221,8 @@ def test_the_receipt_is_written_once(
     from blackthorn.link import frames as f
     from blackthorn.programs.device import requests
 
-    answers = [f.ReceiptPart(1, b"receipt"), f.ReceiptPart(1, b"", "not prepared yet")]
+    mine = closed().placed[1].encode()
+    answers = [f.ReceiptPart(1, mine), f.ReceiptPart(1, b"", "not prepared yet")]
 
     @asynccontextmanager
     async def conversation(program: object):
@@ -230,8 +234,11 @@ def test_the_receipt_is_written_once(
     monkeypatch.setattr(requests, "connect", conversation)
     file = tmp_path / "receipt"
     assert run("receipt", "--out", str(file))[0] == 0
-    assert file.read_bytes() == b"receipt"
+    assert file.read_bytes() == mine
     assert run("receipt", "--out", str(file))[0] != 0
     answers.pop(0)
     assert run("receipt", "--out", str(tmp_path / "other"))[0] != 0
+    for wrong in (closed().placed[2].encode(), b"receipt"):
+        answers[0] = f.ReceiptPart(1, wrong)
+        assert run("receipt", "--out", str(tmp_path / "other"))[0] != 0
     assert not (tmp_path / "other").exists()

@@ -31,9 +31,16 @@ async def report(program: DeviceProgram, action: str, value: str = "") -> str:
 
 
 async def fetch_receipt(program: DeviceProgram) -> bytes:
-    """The receipt of the closure. Raises UserError when there is none, UnavailableError."""
+    """The user's receipt of the closure.
+
+    Raises UserError when there is none, VerificationError for another's, UnavailableError.
+    """
+    from blackthorn.governance.closure.check import check_person
+    from blackthorn.governance.closure.receipt import decode_placed
+
     async with requests.connect(program) as request:
         part: f.ReceiptPart = await request(f.FetchReceipt(1), f.ReceiptPart)
     if part.refusal:
         raise UserError(part.refusal)
+    check_person(decode_placed(part.receipt).receipt, program.opened.keys.address)
     return part.receipt
