@@ -268,10 +268,10 @@ class Deployment:
             self.server.wait()
             self.server = None
 
-    def log_tail(self, lines: int = 20) -> str:
+    def log_tail(self) -> str:
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     def add_user(self, name: str) -> dict[str, str]:
         """`blackthorn user add`: address, code, url and expires of the activation."""

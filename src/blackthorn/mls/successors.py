@@ -34,8 +34,6 @@ def reinitialise(
     random: Random,
     now: int,
     validate: CredentialValidator,
-    extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
-    policy: Policy = CLOSED,
 ) -> tuple[Group, Commit]:
     """The group of `old.reinit`, with all other members added.
 
@@ -51,8 +49,6 @@ def reinitialise(
         random=random,
         now=now,
         validate=validate,
-        extension_types=extension_types,
-        policy=policy,
         all_of_old=True,
     )
 
@@ -100,9 +96,9 @@ def _follow(
     random: Callable[[int], bytes],
     now: int,
     validate: CredentialValidator,
-    extension_types: Sequence[int],
-    policy: Policy,
     all_of_old: bool,
+    extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+    policy: Policy = CLOSED,
 ) -> tuple[Group, Commit]:
     credentials = [identity.credential, *(package.credential for package in add)]
     try:

@@ -70,15 +70,15 @@ class _HeadSighting(Struct, frozen=True):
     since_ms: int
 
 
-def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
-    """Enqueue due operations; their row numbers. `eager`: leave none to other devices."""
+def enqueue_due(unit: UnitOfWork) -> list[int]:
+    """Enqueue due operations; their row numbers."""
     verified.settle(unit)
     chain = local_chain.own(unit)
     device = chain.device(unit.me.device) if chain is not None else None
     if chain is None or device is None or not device.personal:
         return []
     waiting = [table.operation_of(row) for row in unit.records.outbox.all()]
-    mine = eager or _mine(unit, chain)
+    mine = _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
     numbers = [due.enqueue(unit) for due in wanted if not _covered(waiting, due)]
     return numbers + _renewal(unit, chain, waiting, mine)
