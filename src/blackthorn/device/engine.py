@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from blackthorn.device.account import exit_notices, reconciler
 from blackthorn.device.conversations import key_packages, receiver
 from blackthorn.device.core import unit_of_work, verified_chains
-from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
@@ -45,7 +44,7 @@ class Device:
         self._connected = False
 
     def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
-        return units.unit(self._store, self.keys, now_ms, self._random, self._chains)
+        return unit_of_work.unit(self._store, self.keys, now_ms, self._random, self._chains)
 
     def enqueue(self, now_ms: int, make: Callable[[unit_of_work.UnitOfWork], int]) -> int:
         """Store an operation (`send_text.enqueue` and its like); its number. Call `tick`
