@@ -10,7 +10,7 @@ from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.mail.render.text import safe_line, safe_text
-from blackthorn.ports.device_store import HistoryQuery, HistoryRecord, Place
+from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, Place
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
@@ -82,7 +82,7 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
 def _print_new(device: DeviceProgram, json: bool) -> None:
     with device.opened.vault.transaction() as records:
         lines = records.history.unshown(1000)
-        repeated = _repeated(records.history.places()) if lines else set()
+        repeated = set() if json else _repeated(records.history, lines)
     for line in lines:
         if json:
             terminal.print_json(_message(line))
@@ -153,8 +153,11 @@ def _places(places: list[Place], wanted: str) -> list[Place]:
     ]
 
 
-def _repeated(places: list[Place]) -> set[str]:
-    """The names, as they are shown, that more than one group has."""
+def _repeated(history: History, lines: list[HistoryRecord]) -> set[str]:
+    """The names, as they are shown, that more than one group has; none without a group's line."""
+    if all(line.kind != GROUP for line in lines):
+        return set()
+    places = history.places()  # reads the whole history
     groups = {(place.conversation, _shown(place.name)) for place in places if place.kind == GROUP}
     counts = Counter(name for conversation, name in groups if conversation)
     return {name for name, count in counts.items() if count > 1}
@@ -169,13 +172,13 @@ def _print_lines(
 ) -> None:
     """Print for a person; on standard error how many older ones there are, and how to see them."""
     with device.opened.vault.transaction() as records:
-        older = records.history.count(query) - len(lines)
-        repeated = _repeated(records.history.places())
+        older = records.history.count(query) - len(lines) if limit == _LAST else 0
+        repeated = _repeated(records.history, lines)
     if not lines:
         terminal.say("No messages.")
     for line in lines:
         _print_line(line, repeated)
-    if older and limit == _LAST:
+    if older:
         text = f"{older} older messages are not shown: --all shows them, --last N the newest N."
         terminal.note(text)
 
