@@ -124,7 +124,7 @@ def test_a_reset_with_a_stolen_code_is_loud_and_any_device_cancels_it():
     world.publish()
     world.settle()
     assert bob.outcomes[number].error == ""
-    world.wait(DELAY_SECONDS + 3600)
+    world.wake(DELAY_SECONDS + 3600)
     ghost.connect()
     world.settle()
     alice.write(bob, world.secret("after"))
@@ -148,7 +148,7 @@ def test_after_the_delay_whoever_verified_the_person_is_stopped():
     world.publish()
     world.look(alice, bob)
     assert alice.alarms() == ["reset-pending"]
-    world.wait(DELAY_SECONDS + 3600)
+    world.wake(DELAY_SECONDS + 3600)
     world.leave(bob)
     ghost.connect()
     world.settle()

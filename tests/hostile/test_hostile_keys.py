@@ -121,7 +121,7 @@ def test_a_certificate_by_any_other_way_changes_nothing():
     )
     sealed = seal_mail(mail, trace, parse_certificate(own), world.chance.randbytes)
     assert b"use this" in open_mail(sealed, secret).content
-    world.wait(60)
+    world.wake(60)
     assert certificate_known_to(alice, bob) == true
     conclude(world)
 

@@ -14,7 +14,7 @@ from blackthorn.link import frames as f
 from blackthorn.tlog.policy import NO_QUORUM
 from tests.support.attacks import attack
 from tests.support.evil_server import EvilServer, changed
-from tests.support.hostile_harness import conclude, open_alarms, verified
+from tests.support.hostile_harness import conclude, verified
 
 HOUR = 3600.0
 
@@ -91,10 +91,10 @@ def test_no_field_of_an_answer_can_be_another(field):
         count = len(alice.alarms())
         assert 1 <= count <= 2
         conclude(world, {alice: ["bad-answer"] * count})
-    for alarm in open_alarms(alice):
+    for alarm in alice.open_alarms():
         with alice.vault.transaction() as records:
             alarms.accept(records, alarm.number)
-    world.wait(120)
+    world.wake(120)
     assert len(bob.received()) == 2, "with the truth it goes on"
 
 
@@ -115,7 +115,7 @@ def test_no_field_of_an_epoch_can_be_another(field):
     alice.write(bob, world.secret())
     world.settle()
     assert not alice.conversations() and alice.waiting() == 1
-    (alarm,) = open_alarms(alice)
+    (alarm,) = alice.open_alarms()
     if field == "checkpoint":  # nobody has signed it, so it proves nothing against the log
         assert alarm.code == "bad-epoch" and not alarm.evidence
         with alice.vault.transaction() as records:
@@ -164,7 +164,7 @@ def test_a_key_that_was_swapped_and_swapped_back_shows_on_the_owners_next_check(
     true = world.value_of(bob)
     world.entry(bob, Value(b"\x66" * 32, true.seq + 1, 0))
     world.entry(bob, true)
-    world.wait(601, times=12)
+    world.wake(601, times=12)
     alice.write(bob, world.secret())
     world.settle()
     assert alice.alarms() == ["swapped"] and alice.waiting() == 1, "on her first look at him"
@@ -253,8 +253,8 @@ def test_with_a_corrupt_quorum_the_first_message_between_the_victims_shows_the_f
 
 def conclude_split(world, alice, bob, larger):
     """Both have what the other was shown: two notes by one key, inside the encryption."""
-    with_evidence = [each for each in open_alarms(larger) if each.evidence]
-    assert with_evidence, [each.text for each in open_alarms(larger)]
+    with_evidence = [each for each in larger.open_alarms() if each.evidence]
+    assert with_evidence, [each.text for each in larger.open_alarms()]
     assert "has signed" in verified(with_evidence[0].evidence)
     conclude(world, {each: each.alarms() for each in (alice, bob) if each.alarms()})
 
@@ -278,7 +278,7 @@ def test_evidence_reaches_contacts_though_the_server_answers_nothing_about_the_l
         bob.write(alice, world.secret())
         world.settle()
     for person in (alice, bob):
-        (alarm,) = open_alarms(person)
+        (alarm,) = person.open_alarms()
         assert alarm.code == "split-view" and alarm.evidence, person.name
     world.forks.clear()
     conclude(world, {alice: ["split-view"], bob: ["split-view"]})
@@ -293,7 +293,7 @@ def test_each_old_checkpoint_is_refused_when_it_is_shown_again():
     alice, bob, *_ = world.people
     heard: list[f.AnyFrame] = []
     world.lie(alice, remember(heard))
-    world.wait(601, times=5)
+    world.wake(601, times=5)
     old = [each for each in heard if isinstance(each, f.LookedUp)]
     sizes = sorted({each.epoch.checkpoint.split(b"\n")[1] for each in old}, key=int)
     assert len(sizes) >= 5
@@ -323,7 +323,7 @@ def test_a_ledger_that_publishes_nothing_gets_no_new_contacts():
     alice.write(bob, "hello")
     world.settle()
     world.fork(alice).ledger.ledger._epochs.stopped = True
-    world.wait(601, times=8)
+    world.wake(601, times=8)
     world.check(alice)
     alice.write(bob, world.secret("to a known one"))
     alice.write(carol, world.secret("to a new one"))
@@ -331,7 +331,7 @@ def test_a_ledger_that_publishes_nothing_gets_no_new_contacts():
     assert alice.device.directory.stale and len(bob.received()) == 2
     assert not carol.received() and alice.waiting() == 1
     world.forks.clear()
-    world.wait(60)
+    world.wake(60)
     assert len(carol.received()) == 1 and not alice.device.directory.stale
     conclude(world)
 
@@ -347,7 +347,7 @@ def test_a_ledger_that_others_see_grow_is_withheld():
     world.check(bob)
     bob.write(alice, world.secret())
     world.settle()
-    world.wait(601, times=7)
+    world.wake(601, times=7)
     world.check(alice)
     conclude(world, {alice: ["withheld"]})
 
@@ -371,7 +371,7 @@ def test_an_omitted_answer_is_no_absence(lie):
     world.lie(alice, omit)
     number = alice.write(bob, world.secret())
     world.settle()
-    world.wait(70, times=3)
+    world.wake(70, times=3)
     assert number not in alice.outcomes or not alice.outcomes[number].final
     assert alice.waiting() == 1
     conclude(world)
@@ -532,13 +532,13 @@ def test_a_clock_that_is_a_year_off_stops_first_meetings_and_accuses_nobody(days
     alice.write(bob, "hello")
     world.settle()
     alice.world = Skewed(world, days)
-    world.wait(601)
+    world.wake(601)
     alice.write(bob, world.secret("to a known one"))
     alice.write(carol, world.secret("to a new one"))
     world.settle()
     assert len(bob.received()) == 2 and not carol.received()
     alice.world = world
-    world.wait(120)
+    world.wake(120)
     alice.write(carol, world.secret("now"))
     world.settle()
     assert carol.received()
@@ -557,7 +557,7 @@ def test_a_clock_set_back_does_not_make_a_frozen_ledger_look_fresh():
     world.check(alice)
     old = next(each for each in heard if isinstance(each, f.LookedUp))
     world.honest()
-    world.wait(601, times=8)
+    world.wake(601, times=8)
     world.check(alice)
     alice.world = Skewed(world, -365)
     world.lie(alice, lambda each: changed(old, request=each.request)

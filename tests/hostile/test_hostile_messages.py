@@ -72,7 +72,7 @@ def test_messages_out_of_order_are_shown_once_each_and_no_gap_stays(seed):
         alice.write_group("team", texts[-1])
         world.settle()
     world.honest()
-    world.wait(60, times=2)
+    world.wake(60, times=2)
     assert sorted(bob.received()) == sorted(texts)
     assert bob.gaps() == 0 and not bob.set_aside()
     conclude(world)
@@ -98,7 +98,7 @@ def test_a_message_that_comes_late_is_a_gap_until_it_comes():
         world.settle()
     assert bob.gaps() == 1 and len(bob.received()) == 3
     world.honest()
-    world.wait(60)
+    world.wake(60)
     assert bob.gaps() == 0 and len(bob.received()) == 4
     conclude(world)
 

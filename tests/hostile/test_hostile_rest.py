@@ -34,7 +34,7 @@ from blackthorn.wire.note import parse_note
 from tests.support import runs
 from tests.support.attacks import attack
 from tests.support.evil_server import EvilServer
-from tests.support.hostile_harness import conclude, open_alarms, spellings
+from tests.support.hostile_harness import conclude, spellings
 from tests.support.insiders import parcels_of
 from tools.fuzz_mls import mutate
 
@@ -56,7 +56,7 @@ def test_a_routine_lookup_names_all_contacts_so_that_it_tells_of_none():
     everybody = sorted([alice.address, *(each.address for each in others)])
     for number, other in enumerate(others):
         world.leave(alice)
-        world.wait(7 * 3600)
+        world.wake(7 * 3600)
         before = len(lookups_of(world, alice))
         alice.create_group(f"group {number}", other)
         world.come(alice)
@@ -152,7 +152,7 @@ def sound() -> dict[str, list[bytes]]:
     alice.create_group("team", bob)
     alice.write_group("team", "hello")
     world.settle()
-    world.wait(3_700)
+    world.wake(3_700)
     frames = [f.decode(each) for each in told]
     answers = [answer for each in frames if isinstance(each, f.LookedUp) for answer in each.answers]
     notes = [each.epoch.checkpoint for each in frames if isinstance(each, f.LookedUp)]
@@ -199,8 +199,8 @@ def evidence_of(world, alice, bob) -> list[bytes]:
         return frame
 
     world.lie(alice, replay)
-    world.wait(700, times=2)
-    return [each.evidence for each in open_alarms(alice) if each.evidence]
+    world.wake(700, times=2)
+    return [each.evidence for each in alice.open_alarms() if each.evidence]
 
 
 DOORS: dict[str, tuple[Callable[[bytes], object], type[Exception]]] = {

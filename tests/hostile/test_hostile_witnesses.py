@@ -83,7 +83,7 @@ def test_an_auditor_cosigns_no_wrong_map_and_nobody_sees_it(how, tmp_path):
     assert refusals and all(f"[{WRONG_MAPS[how]}]" in each for each in refusals)
     assert fork.ledger.ledger.published.size == before, "one of two is no quorum"
     alice.write(bob, world.secret())
-    world.wait(60)
+    world.wake(60)
     conclude(world)
 
 
@@ -96,7 +96,7 @@ def test_a_device_of_a_small_directory_sees_a_wrong_map_though_all_witnesses_obe
     falsify(fork.ledger, how)
     new_user(fork.ledger)
     world.publish()
-    world.wait(3700)
+    world.wake(3700)
     alice.create_group("team", bob)
     world.settle()
     assert not alice.conversations()
@@ -224,6 +224,6 @@ def test_a_device_that_is_shown_no_entries_says_so():
     different(world, world.ledger, "hidden")
     world.lie(alice, lambda frame: changed(frame, entries=[])
               if isinstance(frame, f.Entries) else frame)  # fmt: skip
-    world.wait(3700)
+    world.wake(3700)
     assert world.told
     conclude(world, {alice: ["withheld"]})

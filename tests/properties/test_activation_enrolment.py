@@ -35,6 +35,7 @@ from blackthorn.tlog.policy import parse_policy
 from tests.support import runs
 from tests.support.activation_forge import begin_as_thief, prove_unasked
 from tests.support.ledger_world import LedgerWorld, Model, certified
+from tests.support.wires import UnusedWire
 
 SERVER = Fingerprint(b"\x11" * 32)
 ALICE = Address("alice@acme.example")
@@ -53,7 +54,7 @@ class Clock:
         return self.now_ms / 1000
 
 
-class Wire:
+class Wire(UnusedWire):
     """The server's words, decoded."""
 
     def __init__(self) -> None:
@@ -61,15 +62,6 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         self.said.append(decode(data))
-
-    def close(self) -> None:
-        pass
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
 
 
 class World:

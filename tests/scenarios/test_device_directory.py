@@ -446,7 +446,7 @@ def test_an_entry_that_goes_back_is_noticed():
     with bob.unit() as unit:
         draft = world.statement(bob, SetRecovery(SigningKeys.generate(unit.random).public))
         signed = make(draft, [(bob.keys.device, bob.keys.signing)])
-    bob.wire.say([f.SubmitStatement(99, signed.encode())])
+    bob.wire.say(f.SubmitStatement(99, signed.encode()))
     world.settle()
     world.publish()
     world.look(alice, bob)
@@ -533,7 +533,7 @@ def test_a_mail_certificate_that_is_not_the_stated_one_is_refused():
     with bob.unit():
         draft = world.statement(bob, body)
         signed = make(draft, [(bob.keys.device, bob.keys.signing)])
-    bob.wire.say([f.SubmitStatement(99, signed.encode(), certificate)])
+    bob.wire.say(f.SubmitStatement(99, signed.encode(), certificate))
     world.settle()
     world.publish()
     other, _ = certified(bob.address, 1)

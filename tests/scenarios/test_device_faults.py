@@ -132,7 +132,7 @@ def _capture(world, person):
         taken += [sealed for sealed in world.stored(person) if sealed not in taken]
         moved = world.writer.commit() > 0 or moved or before > 0
         for wire in list(world.wires):
-            if wire.person is not person:
+            if wire.device is not person:
                 while world.step_wire(wire, to_server=False):
                     moved = True
         if not moved:
@@ -195,19 +195,26 @@ def test_an_insiders_forgery_inside_the_right_envelope_destroys_nothing():
     world.check_received(bob, ["still here"])
 
 
-def test_messages_that_come_before_their_commit_are_read_when_it_comes():
-    world = World(43, "alice", "bob", "carol")
+def lost_on_the_server(world: World, text: str) -> list[bytes]:
+    """A Commit that removes Carol and a text after it: Bob, off line, gets neither of them."""
     alice, bob, carol = world.people
     alice.create_group("team", bob, carol)
     world.settle()
     world.cut(bob.wire)
     alice.change_group("team", [], [carol])
     world.settle()
-    alice.write_group("team", "after the change")
+    alice.write_group("team", text)
     world.settle()
-    commit, message = world.stored(bob)
+    stored = world.stored(bob)
     world.database.writing.execute("DELETE FROM mailbox WHERE device = 2")
     world.crash(committed=True)
+    return stored
+
+
+def test_messages_that_come_before_their_commit_are_read_when_it_comes():
+    world = World(43, "alice", "bob", "carol")
+    alice, bob, _ = world.people
+    commit, message = lost_on_the_server(world, "after the change")
     alice.connect()
     world.settle()
     bob.connect()
@@ -228,17 +235,8 @@ def test_messages_that_come_before_their_commit_are_read_when_it_comes():
 
 def test_what_was_set_aside_is_asked_for_again_after_a_restart():
     world = World(44, "alice", "bob", "carol")
-    alice, bob, carol = world.people
-    alice.create_group("team", bob, carol)
-    world.settle()
-    world.cut(bob.wire)
-    alice.change_group("team", [], [carol])
-    world.settle()
-    alice.write_group("team", "early")
-    world.settle()
-    commit, message = world.stored(bob)
-    world.database.writing.execute("DELETE FROM mailbox WHERE device = 2")
-    world.crash(committed=True)
+    alice, bob, _ = world.people
+    commit, message = lost_on_the_server(world, "early")
     alice.connect()
     bob.connect()
     world.settle()

@@ -191,7 +191,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
         other.directory.want([bob.address])
         for _ in range(40):
             for each in list(world.wires):
-                if each.person is alice and each is not wire:
+                if each.device is alice and each is not wire:
                     world.step_wire(each, to_server=True)
                     world.step_wire(each, to_server=False)
         alice.tick()

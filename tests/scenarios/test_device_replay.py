@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.device.core import anchors
-from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.replay import replayed
@@ -20,11 +19,6 @@ HOUR = 3600
 def result(person):
     with person.unit() as unit:
         return replayed(unit.records)
-
-
-def open_alarms(person):
-    with person.unit() as unit:
-        return alarms.open_alarms(unit.records)
 
 
 def hours(world, count, step=0.5):
@@ -129,7 +123,7 @@ def test_entries_that_do_not_make_the_checkpoint_are_an_alarm_with_evidence():
     hours(world, 2)
     for person in world.people:
         assert person.alarms() == ["bad-log"]
-        (alarm,) = open_alarms(person)
+        (alarm,) = person.open_alarms()
         assert "gave other entries for it" in proves(alarm.evidence)
     number = alice.write(bob, "nothing goes out")
     world.settle()
@@ -150,7 +144,7 @@ def test_a_map_that_is_not_what_the_log_says_is_found_though_witnesses_cosigned_
         for entry in world.ledger.store.entries(0, published.size, 2**40):
             replay.feed(entry)
     hours(world, 2)
-    (alarm,) = open_alarms(alice)
+    (alarm,) = alice.open_alarms()
     assert alarm.code == "bad-log"
     assert "that break a rule" in proves(alarm.evidence)
 
@@ -180,7 +174,7 @@ def test_what_was_kept_is_no_more_than_a_file_of_evidence_can_hold(monkeypatch):
         assert unit.records.directory.entries() == []
     give(world, lambda index, entry: b"\x07" + entry[1:])
     hours(world, 2)
-    (alarm,) = open_alarms(alice)
+    (alarm,) = alice.open_alarms()
     assert alarm.code == "bad-log" and not alarm.evidence
 
 
@@ -227,7 +221,7 @@ def test_a_configuration_that_may_not_follow_is_an_alarm_and_is_not_pinned():
     alice.connect()
     world.settle()
     assert alice.alarms() == ["config-changed"] and pinned(alice) == before
-    (alarm,) = open_alarms(alice)
+    (alarm,) = alice.open_alarms()
     assert "[D31]" in alarm.text and proves(alarm.evidence)
     questions = asked(world)
     alice.connect()

@@ -37,7 +37,7 @@ def test_the_server_says_by_what_terms_it_keeps_its_ledger():
     heard = []
     true = alice.device.receive
     alice.device.receive = lambda frame, now: heard.append(frame) or true(frame, now)
-    alice.wire.say([f.FetchTrust(7)])
+    alice.wire.say(f.FetchTrust(7))
     world.settle()
     (said,) = [each for each in heard if isinstance(each, f.Trust)]
     assert (said.request, said.config) == (7, world.ledger.config.encode())

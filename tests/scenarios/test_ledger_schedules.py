@@ -122,7 +122,7 @@ class Life:
         for _ in range(6):
             if self.world.wires:
                 wire = self.chance.choice(self.world.wires)
-                self.world.step_wire(wire, self.chance.random() < 0.5)
+                self.world.step_wire(wire, to_server=self.chance.random() < 0.5)
 
     def commit(self) -> None:
         self.world.writer.commit()

@@ -21,7 +21,7 @@ def test_no_more_is_delivered_than_the_window_holds(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, link_limits.MAX_UNACKNOWLEDGED_PARCELS + 100)
     wire = receiver.connect()
-    world.step_wire(wire, True)
+    world.step_wire(wire, to_server=True)
     delivered = [f.decode(data) for data in wire.to_device]
     assert sum(len(frame.parcels) for frame in delivered) == link_limits.MAX_UNACKNOWLEDGED_PARCELS
     sender.post([receiver], b"a new one")
@@ -38,7 +38,7 @@ def test_large_parcels_come_in_frames_that_fit(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 20, size=300_000)
     wire = receiver.connect()
-    world.step_wire(wire, True)
+    world.step_wire(wire, to_server=True)
     for data in wire.to_device:
         assert len(data) <= link_limits.MAX_FRAME_BYTES
     world.settle()

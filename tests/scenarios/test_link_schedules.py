@@ -79,7 +79,7 @@ class Schedule:
     def deliver(self) -> None:
         if self.world.wires:
             wire = self.chance.choice(self.world.wires)
-            self.world.step_wire(wire, self.chance.random() < 0.5)
+            self.world.step_wire(wire, to_server=self.chance.random() < 0.5)
 
     def commit(self) -> None:
         self.world.writer.commit()

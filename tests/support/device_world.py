@@ -7,8 +7,9 @@ place fails the scenario. Everybody's identity chain is in the ledger before the
 """
 
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import key_packages, limits
@@ -20,14 +21,11 @@ from blackthorn.device.operations import change_group, create_group, send_text
 from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.device.transparency import alarms
 from blackthorn.identity.chain import first_statement
-from blackthorn.identity.statements import Genesis, make
+from blackthorn.identity.statements import Genesis
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
-from blackthorn.link.session import Link, Role
-from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.parcels import FirstSeq, WaitingParcels
 from blackthorn.server.accounts.recovery import RecoveryService
@@ -37,36 +35,20 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.ledger.lookups import Lookups
+from tests.support import wires
 from tests.support.databases import memory_vault
 from tests.support.ledger_world import LedgerWorld
+from tests.support.wires import Wires
 
 
-class Wire:
-    """One connection: two queues of messages, and the server's session at the end of one."""
+class Wire(wires.Wire):
+    """A connection on which what was sent arrives although the server has paused reading."""
 
-    def __init__(self, world: "World", person: "Person") -> None:
-        self.to_server: deque[bytes] = deque()
-        self.to_device: deque[bytes] = deque()
-        self.person = person
-        self.open = True
-        self.link = Link(Role.DEVICE, world.now)
-        self.binding = world.chance.randbytes(64)
-        self.session = world.dispatcher.connect(self, self.binding, world.now)
-
-    def write(self, data: bytes) -> None:
-        self.to_device.append(data)
-
-    def close(self) -> None:
-        self.open = False
+    def __init__(self, world: "World", device: Any) -> None:
+        super().__init__(world, device, world.chance.randbytes(64))
 
     def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def say(self, frames: list[f.AnyFrame]) -> None:
-        self.to_server += [self.link.send(frame) for frame in frames]
+        """No-op: a transport may still deliver what it has buffered."""
 
 
 class Person:
@@ -116,20 +98,23 @@ class Person:
         self.wire = Wire(self.world, self)
         self.receives = receives
         self.world.wires.append(self.wire)
-        self.wire.say([sign_hello(self.keys.identity, self.wire.binding)])
+        self.wire.say(sign_hello(self.keys.identity, self.wire.binding))
         return self.wire
 
     def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
         now_ms = self.now_ms
         if isinstance(frame, f.Ready):
-            wire.say(self.device.connected(frame, now_ms, receives=self.receives))
+            wire.say(*self.device.connected(frame, now_ms, receives=self.receives))
         elif not isinstance(frame, f.Bye):
-            wire.say(self.device.receive(frame, now_ms))
+            wire.say(*self.device.receive(frame, now_ms))
+
+    def disconnected(self) -> None:
+        self.device.disconnected()
 
     def tick(self) -> None:
         frames = self.device.tick(self.now_ms)
         if self.wire is not None:
-            self.wire.say(frames)
+            self.wire.say(*frames)
 
     # --- Wishes ---------------------------------------------------------------------------
 
@@ -213,20 +198,7 @@ class Person:
             return records.conversations.all()
 
 
-class WorldClock:
-    """`ports.clock.Clock` of a world."""
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-
-    def wall_ms(self) -> int:
-        return self._world.now_ms
-
-    def monotonic(self) -> float:
-        return self._world.now
-
-
-class World:
+class World(Wires):
     """The server, its ledger and database, the people and all wires.
 
     `witnesses` of them cosign each epoch; `epoch_ms` is the delay after the first change.
@@ -238,6 +210,8 @@ class World:
         self.now = self.began = self.ledger.now_ms / 1000
         self.database = self.ledger.database
         self.wires: list[Wire] = []
+        self.away: set[Address] = set()
+        """The users who stay off line when others connect."""
         self.cosigning = True
         """Whether the witnesses sign what they are offered."""
         self.people = [Person(self, number, name) for number, name in enumerate(names, 1)]
@@ -253,6 +227,13 @@ class World:
     def now_ms(self) -> int:
         return int(self.now * 1000)
 
+    def wall_ms(self) -> int:
+        """With `monotonic`: the world is the `ports.clock.Clock` of its server."""
+        return self.now_ms
+
+    def monotonic(self) -> float:
+        return self.now
+
     @property
     def writer(self):
         return self.ledger.writer
@@ -263,17 +244,9 @@ class World:
             packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK_LOW + 10)
             last = key_packages.make_last_resort(first)
             first.records.settings.put(key_packages.NEWEST_SET, self.now_ms.to_bytes(8, "big"))
-        info = person.keys.info(person.name)
-        draft = first_statement(person.address, Genesis(info), self.now_ms)
-        genesis = make(draft, [(info.id, person.keys.signing)])
-        address = self.ledger.add_user(person.name)
-        public = PublicKeys(
-            person.keys.identity_public, person.name, b"", [], b"last", [genesis.encode()]
-        )
-        told = self.ledger.enrol(address, public)
-        self.writer.commit()
-        assert isinstance(told[0], Enrolled), told
-        person.number = told[0].number
+        genesis = Genesis(person.keys.info(person.name))
+        draft = first_statement(self.ledger.add_user(person.name), genesis, self.now_ms)
+        person.number = self.ledger.activate(person.keys, person.name, draft)
         today = int(self.now // 86_400)
         self.ledger.engine.execute(
             PublishKeyPackages(person.number, packages, last, 200, today + 26, today + 396)
@@ -283,7 +256,7 @@ class World:
         """Start the server over what is on its disk; the ledger's part has been started."""
         counters = Counters()
         self.desk = DirectoryHandler(
-            self.ledger.ledger, Lookups(self.ledger.ledger, self.ledger.reader), WorldClock(self)
+            self.ledger.ledger, Lookups(self.ledger.ledger, self.ledger.reader), self
         )
         self.dispatcher = Dispatcher(
             enterprise=self.ledger.cache,
@@ -293,7 +266,7 @@ class World:
             counters=counters,
             ledger=self.desk,
             pairing=PairingHandler(),
-            recovery=RecoveryHandler(RecoveryService(self.ledger.ledger, WorldClock(self))),
+            recovery=RecoveryHandler(RecoveryService(self.ledger.ledger, self)),
         )
         self.dispatcher.start_day(int(self.now // 86_400))
 
@@ -332,42 +305,13 @@ class World:
             self.dispatcher.user_changed(change)
         return moved or bool(heard or changes)
 
-    def cut(self, wire: Wire, *, tell: bool = True) -> None:
-        """The connection breaks; what was on it is lost."""
-        if wire in self.wires:
-            self.wires.remove(wire)
-            if tell:
-                self.dispatcher.disconnect(wire.session)
-        if wire.person.wire is wire:
-            wire.person.wire = None
-            wire.person.device.disconnected()
-
     # --- Steps ----------------------------------------------------------------------------
-
-    def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
-        """Move one message of the wire; False when there was none to move."""
-        if to_server:
-            if not (wire.to_server and wire.open):
-                return False
-            self.dispatcher.receive(wire.session, wire.to_server.popleft(), self.now)
-        else:
-            if not wire.to_device:
-                return False
-            wire.person.hear(wire, wire.link.receive(wire.to_device.popleft(), self.now))
-        if not wire.open and not wire.to_device:
-            self.cut(wire)
-        return True
 
     def settle(self) -> None:
         """Move everything until nothing moves."""
         moved = True
         while moved:
-            moved = False
-            for wire in list(self.wires):
-                while wire in self.wires and (
-                    self.step_wire(wire, to_server=True) or self.step_wire(wire, to_server=False)
-                ):
-                    moved = True
+            moved = self.run_wires()
             self.dispatcher.tick(self.now)
             moved = self._ledger_step() or moved
             if not moved:
@@ -385,14 +329,16 @@ class World:
         """Time passes."""
         self.now += seconds
 
-    def wake(self, seconds: float) -> None:
-        """Time passes, of which nobody was on line; then everybody connects."""
-        self.later(seconds)
-        for _ in range(3):
-            self._ledger_step()
-        for person in self.people:
-            person.connect()
-        self.settle()
+    def wake(self, seconds: float, times: int = 1) -> None:
+        """Time passes, of which nobody was on line; then everybody connects who is not away."""
+        for _ in range(times):
+            self.later(seconds)
+            for _ in range(3):
+                self._ledger_step()
+            for person in self.people:
+                if person.address not in self.away:
+                    person.connect()
+            self.settle()
 
     def reconnect_all(self) -> None:
         """Everybody connects anew, twice, with time between, until all is quiet."""
@@ -415,7 +361,7 @@ class World:
         devices = [person.keys.device]
         told = fanout_frame(devices)
         posting = f.Posting(self.chance.randbytes(16), [f.Parcel(told.id, sealed)])
-        sender.wire.say([told, f.Send([posting])])
+        sender.wire.say(told, f.Send([posting]))
 
     # --- Invariants -----------------------------------------------------------------------
 

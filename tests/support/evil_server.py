@@ -13,15 +13,12 @@ can look for what must not be in it.
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from blackthorn.device.conversations import key_packages
 from blackthorn.directory.commitment import Value
-from blackthorn.identity.statements import Reset, SignedStatement, Statement, make
+from blackthorn.identity.statements import Reset, SignedStatement, Statement
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
-from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import NewDevice, StoredStatement
@@ -33,7 +30,7 @@ from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
 from tests.support.databases import memory_database
-from tests.support.device_world import Person, Wire, World, WorldClock
+from tests.support.device_world import Person, Wire, World
 from tests.support.ledger_world import LedgerWorld
 
 Told = f.AnyFrame | list[f.AnyFrame] | None
@@ -55,7 +52,7 @@ class Fork:
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
         lookups = Lookups(self.ledger.ledger, self.ledger.reader)
-        self.desk = DirectoryHandler(self.ledger.ledger, lookups, WorldClock(world))
+        self.desk = DirectoryHandler(self.ledger.ledger, lookups, world)
         self.witnesses = None if witnesses is None else list(witnesses)
         """Which ones sign this fork; None for all of them."""
 
@@ -86,7 +83,6 @@ class EvilServer(World):
         self.forks: dict[Address, Fork] = {}
         self.ghosts: list[Person] = []
         self.canaries: list[str] = []
-        self._away: set[Address] = set()
         self._steps = 0
         self._lies: dict[Address, Mutator] = {}
         self._misheard: dict[Address, Mutator] = {}
@@ -136,23 +132,19 @@ class EvilServer(World):
             raise AssertionError(f"the world does not come to rest: {self.heard_of[-12:]}")
         if to_server:
             self._hear(wire)
-            return super().step_wire(wire, to_server=True)
-        mutate = self._lies.get(wire.person.address)
-        if mutate is None or not wire.to_device:
-            return super().step_wire(wire, to_server=False)
-        frame = wire.link.receive(wire.to_device.popleft(), self.now)
-        for each in self._changed(mutate, frame):
-            wire.person.hear(wire, each)
-        if not wire.open and not wire.to_device:
-            self.cut(wire)
-        return True
+        return super().step_wire(wire, to_server=to_server)
+
+    def tell(self, wire: Wire, frame: f.AnyFrame) -> None:
+        mutate = self._lies.get(wire.device.address)
+        for told in [frame] if mutate is None else self._changed(mutate, frame):
+            super().tell(wire, told)
 
     def _hear(self, wire: Wire) -> None:
         if not (wire.to_server and wire.open):
             return
         self.heard.append(wire.to_server[0])
-        self.heard_of.append((wire.person.address, wire.to_server[0]))
-        mutate = self._misheard.get(wire.person.address)
+        self.heard_of.append((wire.device.address, wire.to_server[0]))
+        mutate = self._misheard.get(wire.device.address)
         if mutate is not None:
             data = wire.to_server.popleft()
             changed = self._changed(mutate, f.decode(data))
@@ -271,17 +263,10 @@ class EvilServer(World):
         """A device of the attacker asks for a reset, with a code or the enrolment key."""
         ghost = self._device_of(person)
         chain = self.ledger.stored(person.address)
-        info = ghost.keys.info("ghost")
-        draft = Statement(person.address, chain.seq + 1, chain.head, Reset(info), self.now_ms)
-        signed = make(draft, [(info.id, ghost.keys.signing)])
-        public = PublicKeys(
-            ghost.keys.identity_public, "ghost", b"", [], b"last", [signed.encode()]
-        )
+        body = Reset(ghost.keys.info("ghost"))
+        draft = Statement(person.address, chain.seq + 1, chain.head, body, self.now_ms)
         self.ledger.now_ms = self.now_ms
-        told = self.ledger.enrol(person.address, public)
-        self.writer.commit()
-        assert isinstance(told[0], Enrolled), told
-        ghost.number = told[0].number
+        ghost.number = self.ledger.activate(ghost.keys, "ghost", draft)
         self.enrolled(ghost)
         return ghost
 
@@ -289,8 +274,7 @@ class EvilServer(World):
 
     def look(self, person: Person, *at: Person) -> None:
         """One check: the person's device looks these up."""
-        person.device.directory.want([each.address for each in at])
-        person.tick()
+        person.look_up(*at)
         self.settle()
 
     def check(self, person: Person) -> None:
@@ -300,24 +284,13 @@ class EvilServer(World):
 
     def leave(self, person: Person) -> None:
         """The person is off line until `come`."""
-        self._away.add(person.address)
+        self.away.add(person.address)
         if person.wire is not None:
             self.cut(person.wire)
 
     def come(self, person: Person) -> None:
-        self._away.discard(person.address)
+        self.away.discard(person.address)
         self.check(person)
-
-    def wait(self, seconds: float, times: int = 1) -> None:
-        """Time passes, heartbeats are published, and whoever is not away connects anew."""
-        for _ in range(times):
-            self.later(seconds)
-            for _ in range(3):
-                self._ledger_step()
-            for person in self.people:
-                if person.address not in self._away:
-                    person.connect()
-            self.settle()
 
 
 def copied(database: Database) -> Database:
@@ -332,8 +305,3 @@ def changed(frame: f.AnyFrame, **fields) -> f.AnyFrame:
     """The frame with other fields."""
     values = {name: getattr(frame, name) for name in frame.__struct_fields__}
     return type(frame)(**(values | fields))
-
-
-def redone(record, **fields):
-    """The same for a dataclass."""
-    return replace(record, **fields)

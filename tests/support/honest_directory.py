@@ -24,7 +24,6 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import Genesis, SetRecovery, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.ledger.lookups import Lookups
 from tests.support.databases import memory_vault
@@ -64,13 +63,6 @@ class Client:
 
     def unit(self):
         return unit(self.vault, self.keys, self.life.now_ms, self.life.chance.randbytes, self.cache)
-
-    def genesis(self) -> PublicKeys:
-        info = self.keys.info(self.name)
-        draft = first_statement(self.keys.address, Genesis(info), self.life.now_ms)
-        signed = make(draft, [(info.id, self.keys.signing)])
-        public = self.keys.identity_public
-        return PublicKeys(public, self.name, b"", [], b"last", [signed.encode()])
 
     # --- Asking ---------------------------------------------------------------------------
 
@@ -139,9 +131,9 @@ class DirectoryLife:
         self.told: list[str] = []
         self.clients = [Client(self, name) for name in NAMES]
         for client in self.clients:
-            told = self.ledger.enrol(self.ledger.add_user(client.name), client.genesis())
-            self.ledger.writer.commit()
-            assert told and not isinstance(told[0], str)
+            genesis = Genesis(client.keys.info(client.name))
+            draft = first_statement(self.ledger.add_user(client.name), genesis, self.now_ms)
+            self.ledger.activate(client.keys, client.name, draft)
         self._desk()
         self._publish()
 
@@ -149,16 +141,9 @@ class DirectoryLife:
     def now_ms(self) -> int:
         return self.ledger.now_ms
 
-    def wall_ms(self) -> int:
-        return self.ledger.now_ms
-
-    def monotonic(self) -> float:
-        return self.ledger.now_ms / 1000
-
     def _desk(self) -> None:
-        self.desk = DirectoryHandler(
-            self.ledger.ledger, Lookups(self.ledger.ledger, self.ledger.reader), self
-        )
+        lookups = Lookups(self.ledger.ledger, self.ledger.reader)
+        self.desk = DirectoryHandler(self.ledger.ledger, lookups, self.ledger)
 
     def answers(self, client: Client, frame: f.AnyFrame) -> list[f.AnyFrame]:
         """What the desk says to one frame of a device."""
@@ -171,7 +156,7 @@ class DirectoryLife:
             answered=lambda: None,
             closed=False,
         )
-        self.desk.handle(session, frame, self.monotonic())
+        self.desk.handle(session, frame, self.ledger.monotonic())
         return said
 
     # --- Schedules ------------------------------------------------------------------------

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from blackthorn.device.transparency import alarms
 from blackthorn.ports.device_store import AlarmRecord
 from tests.support.device_world import Person
 from tests.support.evil_server import EvilServer
@@ -38,13 +37,8 @@ def conclude(world: EvilServer, alarmed: Mapping[Person, Iterable[str]] | None =
     bystanders_go_on(world)
     nothing_leaked(world)
     for person in expected:
-        for alarm in open_alarms(person):
+        for alarm in person.open_alarms():
             evidence_verifies(alarm)
-
-
-def open_alarms(person: Person) -> list[AlarmRecord]:
-    with person.vault.transaction() as records:
-        return alarms.open_alarms(records)
 
 
 # --- (a) ----------------------------------------------------------------------------------

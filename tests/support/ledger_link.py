@@ -20,8 +20,9 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
 from tests.support import link_world
-from tests.support.ledger_world import DELAY_MS, LedgerWorld, Model
+from tests.support.ledger_world import LedgerWorld, Model
 from tests.support.link_world import Wire
+from tests.support.wires import Wires
 
 
 @dataclass
@@ -157,20 +158,13 @@ class Promise:
     cancel: bool = field(default=False)
 
 
-class LedgerHub(LedgerWorld):
+class LedgerHub(Wires, LedgerWorld):
     """A ledger behind a hub."""
 
-    def __init__(
-        self,
-        seed: int,
-        witnesses: int = 0,
-        epoch_ms: int = 10_000,
-        reset_delay_ms: int = DELAY_MS,
-    ) -> None:
+    def __init__(self, *given: int, **options: int) -> None:
         self.wires: list[Wire] = []
         self.numbered: dict[int, bytes] = {}
-        self._number = 0
-        super().__init__(seed, witnesses, epoch_ms, reset_delay_ms)
+        super().__init__(*given, **options)
 
     @property
     def now(self) -> float:
@@ -178,10 +172,6 @@ class LedgerHub(LedgerWorld):
 
     def accepted(self, sender: link_world.Device, posting: f.Posting) -> None:
         """The server promised to deliver it; other scenarios look at that."""
-
-    def number(self) -> int:
-        self._number += 1
-        return self._number
 
     def start(self) -> None:
         super().start()
@@ -196,14 +186,6 @@ class LedgerHub(LedgerWorld):
         )
         self.dispatcher.start_day(20_000)
 
-    # ports.clock.Clock
-
-    def wall_ms(self) -> int:
-        return self.now_ms
-
-    def monotonic(self) -> float:
-        return self.now
-
     def _leaf_changed(self, address: Address) -> None:
         super()._leaf_changed(address)
         self.dispatcher.notify_user(address, f.LeafChanged())
@@ -213,28 +195,15 @@ class LedgerHub(LedgerWorld):
         self.dispatcher.user_changed(change)
 
     def crash(self, committed: bool = False, told: bool = False) -> None:
-        if committed:
-            self.writer.commit(told=told)
-        self.writer.crash()
-        self.reader.crash()
         for wire in list(self.wires):
             self.cut(wire, tell=False)
-        self.start()
-
-    cut = link_world.World.cut
-    step_wire = link_world.World.step_wire
-    run_wire = link_world.World.run_wire
+        super().crash(committed, told)
 
     def run(self) -> None:
         """Deliver everything, both ways, and commit, until nothing moves."""
         moved = True
         while moved:
-            moved = False
-            for wire in list(self.wires):
-                while wire in self.wires and (
-                    self.step_wire(wire, True) or self.step_wire(wire, False)
-                ):
-                    moved = True
+            moved = self.run_wires()
             self.dispatcher.tick(self.now)
             moved = self.writer.commit() > 0 or moved
 

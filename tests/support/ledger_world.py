@@ -12,6 +12,7 @@ from functools import cache
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
+from blackthorn.device.core.keys import DeviceKeys as OwnKeys
 from blackthorn.directory.audit import Replay
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.errors import BlackthornError
@@ -294,6 +295,13 @@ class LedgerWorld:
 
     # --- Time and witnesses ---------------------------------------------------------------
 
+    def wall_ms(self) -> int:
+        """With `monotonic`: the world is the `ports.clock.Clock` of its server."""
+        return self.now_ms
+
+    def monotonic(self) -> float:
+        return self.now_ms / 1000
+
     def tick(self, ms: int = 0) -> None:
         self.now_ms += ms
         self.ledger.tick(self.now_ms)
@@ -392,6 +400,15 @@ class LedgerWorld:
     def begin(self, address: Address, device: Model) -> list[Enrolled | str]:
         """The first device of a user is activated."""
         return self.enrol(address, device.genesis(address, self.now_ms))
+
+    def activate(self, own: OwnKeys, name: str, draft: Statement) -> int:
+        """A device is activated by this statement of its own, and stored; its number."""
+        statement = make(draft, [(own.device, own.signing)]).encode()
+        brings = DeviceKeys(own.identity_public, name, b"", [], b"last", [statement])
+        told = self.enrol(own.address, brings)
+        self.writer.commit()
+        assert isinstance(told[0], Enrolled), told
+        return told[0].number
 
     def reset(self, address: Address, device: Model) -> list[Enrolled | str]:
         """A device asks for a reset."""

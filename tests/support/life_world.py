@@ -15,12 +15,10 @@ from blackthorn.errors import SecurityError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.recovery import from_words, new_seed, recovery_keys, to_words
-from blackthorn.identity.statements import Reset, SetRecovery, make
+from blackthorn.identity.statements import Reset, SetRecovery
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code, new_code
-from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
-from blackthorn.ports.enrolment import Enrolled
 from blackthorn.storage.device.vault import Vault
 from tests.support.databases import memory_vault
 from tests.support.device_world import Person, Wire, World
@@ -50,7 +48,6 @@ class Newcomer:
         self.world = world
         self.name = name
         self.fingerprint = fingerprint
-        self.device = self  # whatever a world tells the device of a wire
         self.vault = memory_vault()
         self.signing = SigningKeys.generate(world.chance.randbytes)
         self.pairing: NewPairing | None = None
@@ -67,9 +64,9 @@ class Newcomer:
     def join(self, code: Code) -> NewPairing:
         """Connect and join; the rest follows when the world moves."""
         self.pairing = NewPairing(self.signing, self.name, self._keep, self.world.chance.randbytes)
-        self.wire = Wire(self.world, self)  # type: ignore[arg-type]
+        self.wire = Wire(self.world, self)
         self.world.wires.append(self.wire)
-        self.wire.say(self.pairing.join(code, self.fingerprint))
+        self.wire.say(*self.pairing.join(code, self.fingerprint))
         return self.pairing
 
     def _keep(self, address):
@@ -89,7 +86,7 @@ class Newcomer:
     def say(self, frames: list[f.AnyFrame]) -> None:
         self.said += frames
         if self.wire is not None and self.wire.open:
-            self.wire.say(frames)
+            self.wire.say(*frames)
 
     def crash(self) -> None:
         """Its process ends; the vault stays."""
@@ -122,12 +119,12 @@ class Host:
         def both(wire: Wire, frame: f.AnyFrame) -> None:
             hear(person, wire, frame)
             if not isinstance(frame, f.Bye):
-                wire.say(self.pairing.receive(frame, self.world.now_ms))
+                wire.say(*self.pairing.receive(frame, self.world.now_ms))
 
         def ticking() -> None:
             tick(person)
             if person.wire is not None and person.wire.open:
-                person.wire.say(self.pairing.advance(self.world.now_ms))
+                person.wire.say(*self.pairing.advance(self.world.now_ms))
 
         person.hear = both  # type: ignore[method-assign]
         person.tick = ticking  # type: ignore[method-assign]
@@ -135,11 +132,11 @@ class Host:
             records.settings.put("domain", b"acme.example")
             records.settings.put("user-pin", b"2100CAFE")
         assert person.wire is not None
-        person.wire.say(self.pairing.open())
+        person.wire.say(*self.pairing.open())
 
     def type_digits(self, digits: str) -> None:
         assert self.person.wire is not None
-        self.person.wire.say(self.pairing.type_digits(digits, self.world.now_ms))
+        self.person.wire.say(*self.pairing.type_digits(digits, self.world.now_ms))
         self.person.tick()
 
     def leave(self) -> None:
@@ -230,9 +227,9 @@ class Recoverer(Newcomer):
         self.fingerprint = fingerprint
         self.refusal: str | None = None
         self.failure: SecurityError | None = None
-        self.wire = Wire(self.world, self)  # type: ignore[arg-type]
+        self.wire = Wire(self.world, self)
         self.world.wires.append(self.wire)
-        self.wire.say([self.step.recover(self.wire.binding)])
+        self.wire.say(self.step.recover(self.wire.binding))
 
     def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
         match frame:
@@ -257,7 +254,7 @@ class Recoverer(Newcomer):
                 recovering.keep(records.settings, made)
             anchors.pin(records.settings, frame.config, frame.policy)
         self._keep(self.step.address)
-        wire.say([f.SubmitStatement(1, made)])
+        wire.say(f.SubmitStatement(1, made))
 
 
 def state_recovery(person: Person) -> tuple[str, str]:
@@ -279,13 +276,10 @@ def reset(world: World, name: str, phone: str = "new phone") -> OtherDevice:
         keys.put_name(records.settings, phone)
         anchors.pin(records.settings, world.ledger.config.encode(), world.ledger.policy_text)
     own = keys.of(signing, address)
-    info = own.info(phone)
-    draft = next_statement(world.ledger.stored(address), Reset(info), world.now_ms)
-    statement = make(draft, [(info.id, signing)]).encode()
-    public = PublicKeys(own.identity_public, phone, b"", [], b"last", [statement])
-    told = world.ledger.enrol(address, public)
-    world.writer.commit()
-    assert isinstance(told[0], Enrolled), told
+    body = Reset(own.info(phone))
+    world.ledger.activate(
+        own, phone, next_statement(world.ledger.stored(address), body, world.now_ms)
+    )
     device = OtherDevice(world, phone, vault, own)
     world.people.append(device)
     device.connect()

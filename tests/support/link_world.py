@@ -8,7 +8,6 @@ ends run `link.session`, so that a frame out of place fails the scenario.
 
 import hashlib
 import random
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,52 +18,28 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.fanout import fanout_frame, fanout_id
 from blackthorn.link.hello import sign_hello
-from blackthorn.link.session import Link, Role, State
+from blackthorn.link.session import State
 from blackthorn.ports.parcels import FirstSeq, MailboxTallies, WaitingParcels
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.engine import Engine
+from tests.support import wires
 from tests.support.databases import memory_database
 from tests.support.market_keys import wrapping
 from tests.support.stepped import SteppedReader, SteppedWriter
+from tests.support.wires import Wires
 
 
-class Wire:
-    """One connection: two queues of messages, and the server's session at the end of one."""
+class Wire(wires.Wire):
+    """A connection of a model device."""
 
     def __init__(self, world: "World", device: "Device") -> None:
-        self.to_server: deque[bytes] = deque()
-        self.to_device: deque[bytes] = deque()
-        self.reading = True
-        self.open = True
-        self.device = device
-        self.link = Link(Role.DEVICE, world.now)
-        self.binding = b"binding %d" % world.number()
         self.last_seq = 0
         self.ordered = True
         self.greet: Callable[[], None] = lambda: None
         """What the device says once it was told Ready."""
-        self.session = world.dispatcher.connect(self, self.binding, world.now)
-
-    # The server's side (server.session.Wire).
-
-    def write(self, data: bytes) -> None:
-        self.to_device.append(data)
-
-    def close(self) -> None:
-        self.open = False
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    # The device's side.
-
-    def say(self, *frames: f.AnyFrame) -> None:
-        self.to_server += [self.link.send(frame) for frame in frames]
+        super().__init__(world, device)
 
 
 class Device:
@@ -144,6 +119,9 @@ class Device:
             case _:
                 pass
 
+    def disconnected(self) -> None:
+        """Nothing that it keeps depends on the connection."""
+
     def _take(self, wire: Wire, parcels: list[f.Delivery]) -> None:
         acknowledged: list[int] = []
         aside: list[int] = []
@@ -165,7 +143,7 @@ class Device:
             wire.say(f.SetAside(aside))
 
 
-class World:
+class World(Wires):
     """The server, its database, the devices and all wires."""
 
     def __init__(self, seed: int, devices: int) -> None:
@@ -176,7 +154,6 @@ class World:
         self.numbered: dict[int, bytes] = {}
         self.due: dict[tuple[DeviceId, bytes], Device] = {}
         self.accepted_postings: list[tuple[Device, f.Posting]] = []
-        self._number = 0
         self.devices = [Device(self, number) for number in range(1, devices + 1)]
         self.by_id = {device.id: device for device in self.devices}
         for device in self.devices:
@@ -194,10 +171,6 @@ class World:
             " VALUES (?, ?, ?, ?, 'd', 'live', 0)",
             (device.number, device.id, device.number, device.key),
         )
-
-    def number(self) -> int:
-        self._number += 1
-        return self._number
 
     def start(self) -> None:
         """Start the server over what is on its disk."""
@@ -229,15 +202,6 @@ class World:
             self.cut(wire, tell=False)
         self.start()
 
-    def cut(self, wire: Wire, tell: bool = True) -> None:
-        """The connection breaks; what was on it is lost."""
-        if wire in self.wires:
-            self.wires.remove(wire)
-            if tell:
-                self.dispatcher.disconnect(wire.session)
-        if wire.device.wire is wire:
-            wire.device.wire = None
-
     def accepted(self, sender: Device, posting: f.Posting) -> None:
         """The server promised: from now on each of these parcels is due."""
         self.accepted_postings.append((sender, posting))
@@ -247,37 +211,11 @@ class World:
 
     # --- Steps ----------------------------------------------------------------------------
 
-    def step_wire(self, wire: Wire, to_server: bool) -> bool:
-        """Deliver one message of the wire; False when there was none to deliver."""
-        if to_server:
-            if not (wire.to_server and wire.reading and wire.open):
-                return False
-            self.dispatcher.receive(wire.session, wire.to_server.popleft(), self.now)
-        else:
-            if not wire.to_device:
-                return False
-            wire.device.hear(wire, wire.link.receive(wire.to_device.popleft(), self.now))
-        if not wire.open and not wire.to_device:
-            self.cut(wire)
-        return True
-
-    def run_wire(self, wire: Wire, until_ready: bool = False) -> None:
-        """Deliver all messages of one wire, both ways, or those up to Ready."""
-        while not (until_ready and wire.link.opened) and (
-            self.step_wire(wire, True) or self.step_wire(wire, False)
-        ):
-            pass
-
     def settle(self) -> None:
         """Run everything until nothing moves."""
         moved = True
         while moved:
-            moved = False
-            for wire in list(self.wires):
-                while wire in self.wires and (
-                    self.step_wire(wire, True) or self.step_wire(wire, False)
-                ):
-                    moved = True
+            moved = self.run_wires()
             self.dispatcher.tick(self.now)
             moved = self.writer.commit() > 0 or moved
             moved = self.reader.release() > 0 or moved

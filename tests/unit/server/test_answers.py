@@ -8,22 +8,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.connections import Connections
 from blackthorn.server.handlers.session import Session
-
-
-class Wire:
-    """Takes what is written."""
-
-    def write(self, data: bytes) -> None:
-        """Bye."""
-
-    def close(self) -> None:
-        """The end."""
-
-    def pause_reading(self) -> None:
-        """Unused."""
-
-    def resume_reading(self) -> None:
-        """Unused."""
+from tests.support.wires import UnusedWire
 
 
 @pytest.mark.parametrize(("error", "disk"), [(DiskError("failed"), 1), (DefectError("ours"), 0)])
@@ -31,7 +16,7 @@ def test_a_link_that_is_ended_over_an_error_is_counted(error: BlackthornError, d
     ended: list[Session] = []
     counters = Counters()
     connections = Connections(counters, ended.append)
-    session = connections.connect(Wire(), b"", 0.0, "", lambda session: None)
+    session = connections.connect(UnusedWire(), b"", 0.0, "", lambda session: None)
     answering(session, Pong)(error)
     assert session.closed and ended == [session]
     assert (counters.connections, counters.links_cut) == (0, 1)

@@ -13,9 +13,10 @@ from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts import pairing
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.session import Session
+from tests.support.wires import UnusedWire
 
 
-class Peer:
+class Peer(UnusedWire):
     """The other end of one session: what it was told, and how it stands."""
 
     def __init__(self, number: int = 0, standing: Standing = Standing.LIVE) -> None:
@@ -41,12 +42,6 @@ class Peer:
 
     def close(self) -> None:
         self.closed = True
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
 
     def heard(self) -> list[f.AnyFrame]:
         told, self.told = self.told, []

@@ -14,11 +14,12 @@ from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.handlers.session import Session
 from tests.support.ledger_world import LedgerWorld
+from tests.support.wires import UnusedWire
 
 REFUSED = f.Bye(Code.RECOVERY_REFUSED, Code.RECOVERY_REFUSED.meaning)
 
 
-class Peer:
+class Peer(UnusedWire):
     """Somebody who holds words, on a connection of his own."""
 
     def __init__(self, client: str = "here") -> None:
@@ -30,26 +31,6 @@ class Peer:
 
     def write(self, data: bytes) -> None:
         self.told.append(self._link.receive(data, 0.0))
-
-    def close(self) -> None:
-        pass
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-
-class Clock:
-    def __init__(self, world: LedgerWorld) -> None:
-        self._world = world
-
-    def wall_ms(self) -> int:
-        return self._world.now_ms
-
-    def monotonic(self) -> float:
-        return self._world.now_ms / 1000
 
 
 class Place:
@@ -63,7 +44,7 @@ class Place:
         told = self.world.submit(self.address, self.world.draft(self.address, body), self.device)
         self.world.settle()
         assert told == [""]
-        self.desk = RecoveryHandler(RecoveryService(self.world.ledger, Clock(self.world)))
+        self.desk = RecoveryHandler(RecoveryService(self.world.ledger, self.world))
 
     def recover(self, peer: Peer, binding: bytes = b"binding", address: str = "") -> None:
         address = address or self.address
