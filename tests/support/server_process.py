@@ -55,15 +55,12 @@ def add_user(directory: Path, address: str, *more: str) -> dict[str, str]:
     return dict(json.loads(done.stdout))
 
 
-class ServerProcess:
-    """A running server; leave the `with` block and it is killed if it still runs.
+class ServingProcess:
+    """A running `blackthorn` command that serves; leave the `with` block and it is killed."""
 
-    It is ready when its ports are open; devices need `wait_published` besides.
-    """
-
-    def __init__(self, directory: Path, **extra: str) -> None:
+    def __init__(self, *words: str, **extra: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "blackthorn", "serve", str(directory)],
+            [sys.executable, "-m", "blackthorn", *words],
             env=environment(**extra),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -82,9 +79,11 @@ class ServerProcess:
             self._queue.put(line)
         self._queue.put(None)
 
-    def __enter__(self) -> "ServerProcess":
-        self.ready = self._wait_ready()
-        return self
+    def next_event(self) -> dict[str, Any]:
+        """The next line of the log, which must come."""
+        line = self._queue.get(timeout=READY_SECONDS)
+        assert line is not None, f"the process ended: {''.join(self.lines)}"
+        return dict(json.loads(line))
 
     def __exit__(self, *exception: object) -> None:
         if self.process.poll() is None:
@@ -95,6 +94,29 @@ class ServerProcess:
             assert stream is not None
             stream.close()
 
+    def stop(self, number: int) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(STOP_SECONDS)
+        self._reader.join(STOP_SECONDS)
+        return code
+
+
+class ServerProcess(ServingProcess):
+    """A running server.
+
+    It is ready when its ports are open; devices need `wait_published` besides.
+    """
+
+    def __init__(self, directory: Path, **extra: str) -> None:
+        super().__init__("serve", str(directory), **extra)
+
+    def __enter__(self) -> "ServerProcess":
+        while (event := self.next_event())["event"] != "ready":
+            pass
+        self.ready = event
+        return self
+
     def wait_published(self) -> None:
         """Wait until /readyz is content: the witness has cosigned the first epoch."""
         deadline = time.monotonic() + READY_SECONDS
@@ -102,26 +124,11 @@ class ServerProcess:
             assert time.monotonic() < deadline, self.get("/readyz")
             time.sleep(0.05)
 
-    def _wait_ready(self) -> dict[str, Any]:
-        while True:
-            line = self._queue.get(timeout=READY_SECONDS)
-            assert line is not None, f"the server ended: {''.join(self.lines)}"
-            event = json.loads(line)
-            if event["event"] == "ready":
-                return dict(event)
-
     @property
     def events(self) -> list[str]:
         """What the log has said so far, without the remark on the embedded witness."""
         told = [str(json.loads(line)["event"]) for line in self.lines]
         return [event for event in told if event != "embedded_witness_not_independent"]
-
-    def stop(self, number: int) -> int:
-        """Send a signal and return the exit code."""
-        self.process.send_signal(number)
-        code = self.process.wait(STOP_SECONDS)
-        self._reader.join(STOP_SECONDS)
-        return code
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a GET at the operations port."""

@@ -2,10 +2,6 @@
 
 import hashlib
 import json
-import queue
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +11,8 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.witness import AddCheckpoint, format_add_checkpoint
-from tests.support.server_process import READY_SECONDS, STOP_SECONDS, environment, run
+from tests.support.server_process import ServingProcess, run
 
-PROGRAM = (sys.executable, "-m", "blackthorn")
 ORIGIN = "log.example/one"
 
 
@@ -57,48 +52,22 @@ def make_witness(path: Path, *logs: str, name: str = "witness.example/w") -> str
     return done.stdout.strip()
 
 
-class WitnessProcess:
-    """A running witness; leave the `with` block and it is killed if it still runs."""
+class WitnessProcess(ServingProcess):
+    """A running witness."""
 
     def __init__(self, path: Path, *options: str, port: int = 0) -> None:
-        self.process = subprocess.Popen(
-            [*PROGRAM, "witness", "serve", str(path), "--port", str(port), *options],
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        super().__init__("witness", "serve", str(path), "--port", str(port), *options)
         self.client = httpx.Client(trust_env=False, timeout=10)
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            self._queue.put(line)
-        self._queue.put(None)
-
     def __enter__(self) -> "WitnessProcess":
-        line = self._queue.get(timeout=READY_SECONDS)
-        assert line is not None, f"the witness ended: {''.join(self.lines)}"
-        event = json.loads(line)
-        assert event["event"] == "ready", line
+        event = self.next_event()
+        assert event["event"] == "ready", event
         self.url = f"http://127.0.0.1:{event['witness_port']}"
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.client.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join(STOP_SECONDS)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
+        super().__exit__(*exception)
 
     def add(self, body: bytes) -> httpx.Response:
         return self.client.post(f"{self.url}/add-checkpoint", content=body)
@@ -106,12 +75,6 @@ class WitnessProcess:
     def latest(self, origin: str = ORIGIN) -> httpx.Response:
         name = hashlib.sha256(origin.encode()).hexdigest()
         return self.client.get(f"{self.url}/{name}/checkpoint")
-
-    def stop(self, number: int) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(STOP_SECONDS)
-        self._reader.join(STOP_SECONDS)
-        return code
 
 
 def status(path: Path) -> dict[str, Any]:
