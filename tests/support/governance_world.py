@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.demo.replay_2015.officers import ROLES, fewest_officers
 from blackthorn.directory.audit import Replay
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Record
 from blackthorn.governance import directives
-from blackthorn.governance.cases import Cases, transitions_of
+from blackthorn.governance.cases import Cases
+from blackthorn.governance.officer_requests import officer_fields
 from blackthorn.governance.register import entry
 from blackthorn.governance.statements import (
     Signed,
@@ -25,7 +27,6 @@ from blackthorn.governance.statements import (
     private_hash,
     seal_private,
 )
-from blackthorn.governance.transitions import Role, find, missing
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ports.cases import StoredDecision
 from blackthorn.report.history import History, Snapshot
@@ -40,14 +41,26 @@ DAY_MS = 24 * 3_600_000
 JULY_2015_MS = 1_435_708_800_000
 """1 July 2015, 00:00 UTC."""
 
-ROLES = {
-    "O-00000001": frozenset({Role.OWNER}),
-    "O-00000002": frozenset({Role.OWNER, Role.ADMIN}),
-    "O-00000003": frozenset({Role.LEGAL}),
-    "O-00000004": frozenset({Role.CUSTODIAN}),
-    "O-00000005": frozenset({Role.CUSTODIAN}),
-}
-"""Two founders, then those whom they appoint."""
+
+def directive_facts(received_ms: int, /, **facts: Any) -> dict[str, Any]:
+    """The public fields of a directive's receipt, with others in place of these."""
+    return {
+        "kind": "production",
+        "country": "PK",
+        "authority": "District Court",
+        "basis": "Code of Criminal Procedure, section 94",
+        "process": "court order",
+        "channel": "post",
+        "received_ms": received_ms,
+        "accounts": 1,
+        "unknown": 0,
+        "categories": ["account-facts"],
+        "from_ms": 0,
+        "to_ms": 0,
+        "document": bytes(32),
+        "gag_until_ms": 0,
+        **facts,
+    }
 
 
 class World:
@@ -97,12 +110,8 @@ class World:
 
     def _person(self, name: str, suffix: str = "") -> dict[str, Any]:
         public = self._device_keys[name].public
-        return {
-            f"officer{suffix}": name,
-            f"roles{suffix}": sorted(role.value for role in ROLES[name]),
-            f"ed25519{suffix}": public.ed25519,
-            f"ml_dsa{suffix}": public.ml_dsa,
-        }
+        roles = sorted(role.value for role in ROLES[name])
+        return officer_fields(name, roles, public, suffix)
 
     def decide(
         self,
@@ -125,7 +134,7 @@ class World:
             None if kept is None else private_hash(kept),
         )
         signed = Signed(statement, ())
-        for name in by or self._able(case, action):
+        for name in by or fewest_officers(case, action):
             signed = approve(signed, name, self.now_ms, self._device_keys[name])
         self.cases.take(signed, self.now_ms)
         reveal = self.chance.randbytes(32) + signed.encode()
@@ -146,38 +155,17 @@ class World:
         self._records.append(entry(case, statement.seq, reveal, sealed=self.sealed))
         return signed
 
-    def _able(self, case: str, action: str) -> tuple[str, ...]:
-        """The fewest officers whom the table lets take the action."""
-        slots = find(transitions_of(case), action).signers
-        chosen: list[str] = []
-        for name, roles in ROLES.items():
-            held = [ROLES[each] for each in chosen]
-            before, after = missing(slots, held), missing(slots, [*held, roles])
-            if after is not None and before is not None and len(after) < len(before):
-                chosen.append(name)
-        return tuple(chosen)
-
     def receive(self, country: str, kind: str = "production", **facts: Any) -> str:
         """A new directive, as it is received today; its id."""
         case = self.cases.next_directive()
         technical = kind == directives.TECHNICAL
-        public = {
+        about = {
             "kind": kind,
             "country": country,
-            "authority": "District Court",
-            "basis": "Code of Criminal Procedure, section 94",
-            "process": "court order",
-            "channel": "post",
-            "received_ms": self.now_ms,
             "accounts": 0 if technical else 2,
-            "unknown": 0,
             "categories": [] if technical else ["account-facts", "sealed-mail"],
-            "from_ms": 0,
-            "to_ms": 0,
-            "document": bytes(32),
-            "gag_until_ms": 0,
-            **facts,
         }
+        public = directive_facts(self.now_ms, **(about | facts))
         private = {
             "accounts": [f"p{number}@acme.example" for number in range(public["accounts"])],
             "case_number": "7",

@@ -5,6 +5,7 @@ from typing import Any
 from blackthorn.directory import entries
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.errors import BlackthornError
+from blackthorn.governance.officer_requests import officer_fields
 from blackthorn.governance.register import Register
 from blackthorn.governance.statements import (
     Signed,
@@ -18,6 +19,7 @@ from blackthorn.ids import Address
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.stores.cases import open_founding
+from tests.support.governance_world import directive_facts
 from tests.support.ledger_world import LedgerWorld, Model
 from tests.support.market_keys import wrapping
 from tests.support.stepped import SteppedReader
@@ -91,12 +93,7 @@ class OfficePeople:
 
     def person(self, name: str, suffix: str = "") -> dict[str, Any]:
         public = self.people[name][1].keys.public
-        return {
-            f"officer{suffix}": self.ids[name],
-            f"roles{suffix}": sorted(each.value for each in ROLES[name]),
-            f"ed25519{suffix}": public.ed25519,
-            f"ml_dsa{suffix}": public.ml_dsa,
-        }
+        return officer_fields(self.ids[name], sorted(ROLES[name]), public, suffix)
 
     def _founding(self) -> dict[str, Any]:
         return {**self.person("ann"), **self.person("bob", "_2")}
@@ -145,23 +142,7 @@ class OfficePeople:
     def receive(self, accounts: list[str] | None = None, **other: Any) -> tuple[Signed, bytes]:
         """The draft of a directive that names pat."""
         names = [self.address("pat")] if accounts is None else accounts
-        public = {
-            "kind": "production",
-            "country": "PK",
-            "authority": "District Court",
-            "basis": "section 94",
-            "process": "court order",
-            "channel": "post",
-            "received_ms": self.world.now_ms,
-            "accounts": len(names),
-            "unknown": 0,
-            "categories": ["account-facts"],
-            "from_ms": 0,
-            "to_ms": 0,
-            "document": bytes(32),
-            "gag_until_ms": 0,
-            **other,
-        }
+        public = directive_facts(self.world.now_ms, **{"accounts": len(names), **other})
         private = {"accounts": names, "case_number": "7", "signatory": "s", "contact": "c"}
         return self.draft(self.office.cases.next_directive(), "receive", public, private)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from blackthorn.governance import directives, exits
 from blackthorn.governance.transitions import Case, Transition
-from tests.support.governance_world import DAY_MS, World
+from tests.support.governance_world import DAY_MS, World, directive_facts
 
 DAY = DAY_MS
 
@@ -15,22 +15,7 @@ DAY = DAY_MS
 def directive_fields(world: World) -> dict[str, dict[str, Any]]:
     """Public fields of every action of a directive, as good as any."""
     return {
-        "receive": {
-            "kind": "production",
-            "country": "PK",
-            "authority": "District Court",
-            "basis": "section 94",
-            "process": "court order",
-            "channel": "post",
-            "received_ms": world.now_ms,
-            "accounts": 1,
-            "unknown": 0,
-            "categories": ["account-facts"],
-            "from_ms": 0,
-            "to_ms": 0,
-            "document": bytes(32),
-            "gag_until_ms": world.now_ms + 30 * DAY,
-        },
+        "receive": directive_facts(world.now_ms, gag_until_ms=world.now_ms + 30 * DAY),
         "verify": {"method": "call-back", "result": "genuine"},
         "assess": {"decision": "comply", "grounds": "It is lawful.", "deadline_ms": 0},
         "approve": {"categories": ["account-facts"]},

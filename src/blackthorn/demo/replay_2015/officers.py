@@ -73,7 +73,7 @@ class Officers:
             case, before.seq + 1, before.head, action, public or {}, hashed
         )
         signed = statements.Signed(statement, ())
-        able = by or self._able(case, action)
+        able = by or fewest_officers(case, action)
         for number, name in enumerate(able, 1):
             signed = self._approve(signed, name)
             if self._submit(name, signed, kept) != (number < len(able)):
@@ -99,13 +99,14 @@ class Officers:
         except BlackthornError as error:
             raise UserError(f"{signed.statement.action}: {error}") from None
 
-    def _able(self, case: str, action: str) -> tuple[str, ...]:
-        """The smallest set of officers that may take the action."""
-        slots = find(cases.transitions_of(case), action).signers
-        chosen: list[str] = []
-        for name in ROLES:
-            held = [ROLES[each] for each in chosen]
-            before, after = missing(slots, held), missing(slots, [*held, ROLES[name]])
-            if after is not None and before is not None and len(after) < len(before):
-                chosen.append(name)
-        return tuple(chosen)
+
+def fewest_officers(case: str, action: str) -> tuple[str, ...]:
+    """The smallest set of officers of ROLES that may take the action."""
+    slots = find(cases.transitions_of(case), action).signers
+    chosen: list[str] = []
+    for name in ROLES:
+        held = [ROLES[each] for each in chosen]
+        before, after = missing(slots, held), missing(slots, [*held, ROLES[name]])
+        if after is not None and before is not None and len(after) < len(before):
+            chosen.append(name)
+    return tuple(chosen)
