@@ -34,12 +34,11 @@ from blackthorn.mls.framing.proposals import (
     Update,
 )
 from blackthorn.mls.framing.welcome_types import GroupInfo
-from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import ExternalPskId, ResumptionPskId
 from blackthorn.wire.tls import vector
 from tests.support.mls_forge import doubt, flipped, key_package_of, leaf_of, public, refused
-from tests.support.mls_people import NOW, Person, add, believe, people
+from tests.support.mls_people import Person, add, believe, enter, from_outside, people
 from tests.support.mls_welcomes import Forge, sound_welcome
 
 OPEN = Policy(
@@ -126,16 +125,7 @@ def test_proposals_of_a_new_member(group: list[Person]) -> None:
 
 def external_commit(joiner: Person, inside: Person, **options: object) -> Commit:
     """What the joiner would send to join."""
-    _, message = Group.join_externally(
-        inside.at.group_info(),
-        joiner.credential,
-        joiner.private,
-        joiner.public,
-        random=joiner.random,
-        now=NOW,
-        validate=believe,
-        **options,  # type: ignore[arg-type]
-    )
+    _, message = from_outside(joiner, inside.at.group_info(), **options)
     parsed = decode(read_message, message, "message")
     assert isinstance(parsed, PublicMessage)
     body = parsed.authenticated.content.body
@@ -253,15 +243,7 @@ def test_group_info(group: list[Person], name: str) -> None:
     assert isinstance(info, GroupInfo)
     forged = encode_message(change(info).sign(alice.suite, alice.private))
     with pytest.raises(MLSError) as caught:
-        Group.join_externally(
-            forged,
-            erin.credential,
-            erin.private,
-            erin.public,
-            random=erin.random,
-            now=NOW,
-            validate=believe,
-        )
+        enter(erin, forged)
     assert caught.value.rule is rule
 
 

@@ -13,7 +13,7 @@ from blackthorn.mls.errors import MLSError, WrongEpoch
 from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
 from tests.support import runs
-from tests.support.mls_people import NOW, Person, agree, believe, verified
+from tests.support.mls_people import NOW, Person, agree, believe, from_outside, verified
 
 OPEN = Policy(join=lambda join: None)
 
@@ -126,14 +126,9 @@ class World:
         joiner = self.seeded.choice(self.others(host)) if again else self.newcomer()
         stayers = [person for person in self.members if person is not joiner]
         psks = [(host.at.group_id, host.at.epoch)] if self.seeded.random() < 0.5 else []
-        group, commit = Group.join_externally(
+        group, commit = from_outside(
+            joiner,
             host.at.group_info(),
-            joiner.credential,
-            joiner.private,
-            joiner.public,
-            random=joiner.random,
-            now=NOW,
-            validate=believe,
             resync=again,
             psk_ids=psks,
             resumption_psks={name: host.at.resumption_psk() for name in psks},

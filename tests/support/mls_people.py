@@ -121,6 +121,25 @@ def add(committer: Person, joiners: list[Person], others: Iterable[Person] = ())
     return made.commit
 
 
+def from_outside(joiner: Person, info: bytes, **options: object) -> tuple[Group, bytes]:
+    """The group as the joiner has it after an external Commit, and the Commit."""
+    return Group.join_externally(
+        info,
+        joiner.credential,
+        joiner.private,
+        joiner.public,
+        random=joiner.random,
+        now=NOW,
+        **{"validate": believe, **options},  # type: ignore[arg-type]
+    )
+
+
+def enter(joiner: Person, info: bytes, **options: object) -> bytes:
+    """Join from outside; the Commit."""
+    joiner.group, commit = from_outside(joiner, info, **options)
+    return commit
+
+
 def group_of(names: Iterable[str], seed: int, suite_number: int = SUITE_1) -> list[Person]:
     """People in one group, founded by the first."""
     everybody = people(names, seed, suite_number)

@@ -32,7 +32,17 @@ from blackthorn.mls.framing.framing import encode_message
 from blackthorn.mls.framing.key_package import LABEL, KeyPackage, KeyPackagePrivate
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.tree.leaf_node import Capabilities
-from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
+from tests.support.mls_people import (
+    NOW,
+    Person,
+    add,
+    agree,
+    believe,
+    enter,
+    group_of,
+    people,
+    verified,
+)
 
 # --- X.509 --------------------------------------------------------------------------------
 
@@ -135,15 +145,7 @@ def test_a_certificate_for_another_key_is_the_validators_to_refuse() -> None:
         Group.join(made.welcome, private, mallory.private, validate=check_certificates)
     info = alice.at.group_info()
     with pytest.raises(InvalidLeaf, match="another key"):
-        mallory.group, commit = Group.join_externally(
-            info,
-            alice.credential,
-            mallory.private,
-            mallory.public,
-            random=mallory.random,
-            now=NOW,
-            validate=believe,
-        )
+        commit = enter(mallory, info)
         policy = Policy(join=lambda join: None)
         alice.at.process(commit, validate=check_certificates, policy=policy)
 
@@ -245,30 +247,14 @@ def test_unknown_group_info_extensions_are_ignored() -> None:
     info = read_group_info_message(alice.at.group_info())
     more = (Extension(GREASE[1], b"grease"), *info.extensions, Extension(0x7777, b"unknown"))
     signed = replace(info, extensions=more).sign(alice.suite, alice.private)
-    bob.group, commit = Group.join_externally(
-        encode_message(signed),
-        bob.credential,
-        bob.private,
-        bob.public,
-        random=bob.random,
-        now=NOW,
-        validate=believe,
-    )
+    commit = enter(bob, encode_message(signed))
     staged = alice.at.process(commit, validate=believe, policy=Policy(join=lambda join: None))
     alice.at.merge(staged)  # type: ignore[arg-type]
     agree(alice, bob)
     assert bob.at.group_context_extensions == []
     twice = replace(info, extensions=(*info.extensions, Extension(RATCHET_TREE, b"")))
     with pytest.raises(MalformedMessage):
-        Group.join_externally(
-            encode_message(twice.sign(alice.suite, alice.private)),
-            bob.credential,
-            bob.private,
-            bob.public,
-            random=bob.random,
-            now=NOW,
-            validate=believe,
-        )
+        enter(bob, encode_message(twice.sign(alice.suite, alice.private)))
 
 
 def test_required_capabilities_may_name_default_types() -> None:

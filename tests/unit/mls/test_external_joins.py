@@ -21,7 +21,7 @@ from blackthorn.mls.errors import (
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people
+from tests.support.mls_people import NOW, Person, add, agree, believe, enter, group_of, people
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256, SUITE_XWING_AES128, 2, 4])
 
@@ -32,21 +32,6 @@ class Door:
     def __init__(self) -> None:
         self.seen: list[ExternalJoin] = []
         self.policy = Policy(join=self.seen.append)
-
-
-def enter(joiner: Person, info: bytes, **options: object) -> bytes:
-    """Join from outside; the Commit."""
-    joiner.group, commit = Group.join_externally(
-        info,
-        joiner.credential,
-        joiner.private,
-        joiner.public,
-        random=joiner.random,
-        now=NOW,
-        validate=believe,
-        **options,  # type: ignore[arg-type]
-    )
-    return commit
 
 
 def let_in(person: Person, commit: bytes, policy: Policy, **options: object) -> None:
@@ -260,15 +245,7 @@ def test_the_joiner_refuses_members_it_does_not_believe() -> None:
             raise InvalidLeaf("nobody knows bob")
 
     with pytest.raises(InvalidLeaf, match="bob"):
-        Group.join_externally(
-            alice.at.group_info(),
-            carol.credential,
-            carol.private,
-            carol.public,
-            random=carol.random,
-            now=NOW,
-            validate=refuse,
-        )
+        enter(carol, alice.at.group_info(), validate=refuse)
 
 
 def test_the_joiner_must_support_the_groups_extensions() -> None:

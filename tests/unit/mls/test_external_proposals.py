@@ -42,7 +42,7 @@ from blackthorn.mls.group.committing import CommitRequest, make_commit, sign_con
 from blackthorn.mls.group.group import Group, ProposalReceived
 from blackthorn.mls.schedule.psk import ExternalPskId, KnownPsks
 from blackthorn.wire.tls import vector
-from tests.support.mls_people import NOW, Person, add, agree, believe, people, verified
+from tests.support.mls_people import NOW, Person, add, agree, believe, enter, people, verified
 
 
 class Listener:
@@ -275,15 +275,7 @@ def test_a_joiner_validates_the_external_senders_too(group: list[Person]) -> Non
     with pytest.raises(InvalidLeaf, match="clerk"):
         Group.join(made.welcome, private, dave.private, validate=refuse)
     with pytest.raises(InvalidLeaf, match="clerk"):
-        Group.join_externally(
-            carol.at.group_info(),
-            dave.credential,
-            dave.private,
-            dave.public,
-            random=dave.random,
-            now=NOW,
-            validate=refuse,
-        )
+        enter(dave, carol.at.group_info(), validate=refuse)
     # And members, when a Commit names new ones.
     named = bob.at.commit(
         extensions=[senders_extension(clerk)], random=bob.random, now=NOW, validate=believe

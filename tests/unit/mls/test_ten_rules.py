@@ -34,23 +34,18 @@ from blackthorn.mls.tree.leaf_node import Lifetime
 from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.tls import opaque, vector
 from tests.support.mls_forge import public
-from tests.support.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
+from tests.support.mls_people import (
+    NOW,
+    add,
+    agree,
+    believe,
+    enter,
+    group_of,
+    people,
+    verified,
+)
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256])
-
-
-def enter(joiner: Person, info: bytes) -> bytes:
-    """Join from outside; the Commit."""
-    joiner.group, commit = Group.join_externally(
-        info,
-        joiner.credential,
-        joiner.private,
-        joiner.public,
-        random=joiner.random,
-        now=NOW,
-        validate=believe,
-    )
-    return commit
 
 
 def test_rule_1_exporter_hashes_its_context() -> None:
