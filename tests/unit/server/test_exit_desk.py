@@ -6,37 +6,15 @@ import pytest
 
 from blackthorn.errors import DiskError
 from blackthorn.governance.closure.receipt import decode_placed
-from blackthorn.ids import Address, DeviceId
+from blackthorn.ids import Address
 from blackthorn.link.frames import FetchExit, FetchReceipt
-from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.governance.access import Access
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.markets.closure_facts import list_hash
 from tests.support.closing import Market, address
+from tests.support.sessions import RecordingSession
 
 OFFICER = address(7)
-
-
-class RecordingSession:
-    def __init__(self, who: Address | None) -> None:
-        self.sent: list = []
-        self.waits = False
-        self.device = None
-        if who is not None:
-            self.device = DeviceRecord(1, DeviceId(bytes(16)), bytes(32), who)
-
-    def transmit(self, *frames) -> None:
-        self.sent += frames
-
-    def ask(self) -> None:
-        self.waits = True
-
-    def answered(self) -> None:
-        self.waits = False
-
-    def answer(self, *frames: object) -> None:
-        self.transmit(*frames)
-        self.answered()
 
 
 class Officers:

@@ -20,7 +20,6 @@ from blackthorn.link.frames import (
 )
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.errors import farewell
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
@@ -29,6 +28,7 @@ from blackthorn.storage.sqlite.engine import Engine
 from tests.support.certificates import unsealable
 from tests.support.databases import memory_database
 from tests.support.market_keys import add_people, wrapping
+from tests.support.sessions import RecordingSession
 from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import answered
 
@@ -57,32 +57,6 @@ class Table:
 
     def device(self, device: DeviceId) -> DeviceRecord | None:
         return None
-
-
-class RecordingSession:
-    def __init__(self, address: Address | None) -> None:
-        self.sent: list[object] = []
-        self.waits = False
-        self.closed: tuple[object, ...] = ()
-        self.device = None
-        if address is not None:
-            self.device = DeviceRecord(1, DeviceId(bytes(16)), bytes(32), address)
-
-    def transmit(self, *frames: object) -> None:
-        self.sent += frames
-
-    def ask(self) -> None:
-        self.waits = True
-
-    def answered(self) -> None:
-        self.waits = False
-
-    def answer(self, *frames: object) -> None:
-        self.transmit(*frames)
-        self.answered()
-
-    def fail(self, error: Exception) -> None:
-        self.closed = farewell(error)
 
 
 class Room:
