@@ -125,18 +125,7 @@ def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
     async def test() -> None:
         async with site(tmp_path, workers=2) as running:
             recipient = await running.gateway.recipient(ALICE)
-            requests = [
-                SealRequest(
-                    recipients=[sealing_to(recipient)],
-                    domain="acme.example",
-                    sender="",
-                    helo="",
-                    peer="",
-                    tls=False,
-                    now=1_800_000_000,
-                )
-                for _ in range(40)
-            ]
+            requests = [request_to(recipient) for _ in range(40)]
             sealed = await asyncio.gather(
                 *(running.pool.seal(request, bytearray(MAIL)) for request in requests)
             )
@@ -155,15 +144,7 @@ def test_a_waiter_that_is_cancelled_hands_its_wake_up_on(
         pool = running.pool
         await client.transaction(MAIL, "250 ")
         stopped_worker(running)
-        request = SealRequest(
-            recipients=[sealing_to(await running.gateway.recipient(ALICE))],
-            domain="acme.example",
-            sender="",
-            helo="",
-            peer="",
-            tls=False,
-            now=1_800_000_000,
-        )
+        request = request_to(await running.gateway.recipient(ALICE))
         sealing = [asyncio.ensure_future(pool.seal(request, bytearray(MAIL))) for _ in range(3)]
         await asyncio.sleep(0)
         (worker,) = pool._workers
@@ -251,6 +232,18 @@ def test_the_buffer_that_a_mail_came_in_is_overwritten(tmp_path: Path) -> None:
 def sealing_to(recipient) -> SealTo:
     """A recipient as the worker takes him."""
     return SealTo(recipient.user.address, recipient.certificate)
+
+
+def request_to(recipient) -> SealRequest:
+    return SealRequest(
+        recipients=[sealing_to(recipient)],
+        domain="acme.example",
+        sender="",
+        helo="",
+        peer="",
+        tls=False,
+        now=1_800_000_000,
+    )
 
 
 def test_workers_end_when_the_server_is_killed(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.core.verified_chains import ChainCache
-from blackthorn.directory.commitment import Value, commit
-from blackthorn.directory.entries import ConfigEntry, Mutation
+from blackthorn.directory.commitment import Value
+from blackthorn.directory.entries import ConfigEntry
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.identity.bodies import AddDevice, Body, Cancel, DeviceInfo, Genesis, Reset
 from blackthorn.identity.chain import PENDING_RESET, first_statement
@@ -21,7 +21,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.tlog.merkle import MerkleLog
 from tests.support.databases import memory_vault
-from tests.support.small_directory import Row, SmallDirectory
+from tests.support.small_directory import SmallDirectory
 
 DAY_MS = 24 * 3_600_000
 DELAY_MS = 3 * DAY_MS
@@ -87,17 +87,6 @@ class ChainLedger(SmallDirectory):
         flags = PENDING_RESET if isinstance(statement.body, Reset) else 0
         self.put(label, Value(statement.hash, statement.seq, flags))
         return signed
-
-    def put(self, label: str, value: Value) -> None:
-        """A further version of a user's entry, whatever it says."""
-        rows = self.rows.setdefault(label, [])
-        version, opening = len(rows) + 1, self.chance.randbytes(16)
-        index = self.place(label)[0]
-        commitment = commit(opening, label, version, value.encode())
-        rows.append(Row(version, value, opening, len(self.entries)))
-        self.tree = self.tree.insert(index, commitment)
-        self.add(Mutation(self.epoch + 1, index, version, commitment).encode())
-        self.changes += 1
 
     def add_device(self, label: str, by: Model, name: str = "tablet") -> Model:
         device = self.model(name)

@@ -64,7 +64,6 @@ class Market:
         self.walk = leaving()
         self.world = self.walk.world
         self.database = Database.open(folder / "b.db")
-        self.compacted = 0
         self.destroyed = 0
         self.compacts = True
         self.published: Path | None = None
@@ -90,10 +89,6 @@ class Market:
                 self.folder / "closures", origin, seed, exit_id, statement
             )
 
-        def compact() -> bool:
-            self.compacted += 1
-            return self.compacts and markets.compact(self.folder / "b.db")
-
         self.closures = Closures(
             cases=lambda: self.world.cases,
             keys=self.keys,
@@ -103,7 +98,7 @@ class Market:
             log_ms=lambda: self.world.now_ms,
             random=self.chance.randbytes,
             apart=at_once,
-            compact=compact,
+            compact=lambda: self.compacts and markets.compact(self.folder / "b.db"),
             publish=publish,
             register=str(register_key(origin, seed)),
         )

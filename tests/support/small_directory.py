@@ -92,18 +92,21 @@ class SmallDirectory:
         return self.places[label]
 
     def set(self, label: str, seq: int = 1, flags: int = 0) -> Value:
-        """A further version of a user in the epoch under way."""
-        rows = self.rows.setdefault(label, [])
-        version = len(rows) + 1
+        """A further version of a user, of some chain, in the epoch under way."""
         value = Value(self.chance.randbytes(32), seq, flags)
-        opening = self.chance.randbytes(16)
+        self.put(label, value)
+        return value
+
+    def put(self, label: str, value: Value) -> None:
+        """A further version of a user's entry, whatever it says."""
+        rows = self.rows.setdefault(label, [])
+        version, opening = len(rows) + 1, self.chance.randbytes(16)
         index = self.place(label)[0]
         commitment = commit(opening, label, version, value.encode())
         rows.append(Row(version, value, opening, len(self.entries)))
         self.tree = self.tree.insert(index, commitment)
         self.add(Mutation(self.epoch + 1, index, version, commitment).encode())
         self.changes += 1
-        return value
 
     def head(self) -> Head:
         return Head(

@@ -6,7 +6,6 @@ The enterprise behind it is a table of users, made here.
 import asyncio
 import re
 import ssl
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -202,16 +201,3 @@ class Dialogue:
 
     async def close(self) -> None:
         self.writer.close()
-
-
-def resident_bytes() -> int:
-    """Resident memory of this process, in bytes."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
-
-
-def in_thread(function: Callable[[], object]) -> threading.Thread:
-    """Run a blocking client beside the loop."""
-    thread = threading.Thread(target=function, daemon=True)
-    thread.start()
-    return thread

@@ -301,15 +301,19 @@ def test_somebody_who_was_there_and_is_not_any_more(world):
     assert me.chain(BOB) is not None
 
 
+def swap_and_swap_back(ledger) -> None:
+    """Publish an entry of Bob that his chain has not, and then the honest one again."""
+    honest = ledger.rows[BOB][-1].value
+    for value in (Value(bytes(32), 2, 0), honest):
+        ledger.put(BOB, value)
+        ledger.publish()
+
+
 def test_a_swap_and_a_swap_back_between_two_looks(world):
     """Attack 5: the chain is the same, the entry has changed twice."""
     ledger, me, _ = world
     look(me, DirectoryClient(), BOB)
-    honest = ledger.rows[BOB][-1].value
-    ledger.put(BOB, Value(bytes(32), 2, 0))
-    ledger.publish()
-    ledger.put(BOB, honest)
-    ledger.publish()
+    swap_and_swap_back(ledger)
     assert refused_answer(me, BOB).rule == "D37"
     check(me, "swapped", "may not follow version 1")
 
@@ -317,11 +321,7 @@ def test_a_swap_and_a_swap_back_between_two_looks(world):
 def test_a_swap_before_the_first_look_shows_too(world):
     """An entry that has changed more often than its chain has statements."""
     ledger, me, _ = world
-    honest = ledger.rows[BOB][-1].value
-    ledger.put(BOB, Value(bytes(32), 2, 0))
-    ledger.publish()
-    ledger.put(BOB, honest)
-    ledger.publish()
+    swap_and_swap_back(ledger)
     assert refused_answer(me, BOB).rule == "D37"
     check(me, "swapped", "that its chain cannot have led to")
 
