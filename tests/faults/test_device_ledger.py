@@ -1,12 +1,20 @@
 """Real devices and the ledger of a real server: what they replay, what they are told, new terms."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from blackthorn.demo.deployment import Deployment, Person, wait_until
+from blackthorn.demo.deployment import (
+    Deployment,
+    Person,
+    StepFailedError,
+    free_ports,
+    wait_until,
+)
+from tests.support.witness_process import WitnessProcess, make_witness
 
 
 @pytest.fixture
@@ -57,3 +65,42 @@ def test_a_change_of_the_ledgers_pace_alarms_nobody(deployment: Deployment) -> N
         "the text did not come",
     )
     assert alice.run_json("alarms") == [] and checked(alice) > 0
+
+
+def test_a_policy_is_accepted_only_when_its_witnesses_have_cosigned(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """And its digest is the one that the administrator sees on the server."""
+    alice, _ = deployment.enrol("alice")
+    pinned = alice.run_json("ledger", "trust")
+    assert pinned["differs"] is False
+    assert pinned["digest"] == administrators_digest(deployment)
+    deployment.stop_server()
+    folder, port = tmp_path / "witness", free_ports(1)[0]
+    policy = deployment.administer("ledger", "policy", str(deployment.directory))
+    vkey = make_witness(folder, policy.split()[1])
+    url, quorum = f"http://127.0.0.1:{port}", ("--quorum", "2")
+    add = ("ledger", "witness", "add", str(deployment.directory), vkey, url, *quorum)
+    deployment.administer(*add)
+    deployment.start_server()
+    shown = alice.run("ledger", "trust")
+    assert "not cosigned by witness.example/w yet" in shown and "blackthorn ledger status" in shown
+    with pytest.raises(StepFailedError, match="failed with 2") as refused:
+        alice.run("ledger", "trust", "--accept", "--yes")
+    assert "not cosigned by witness.example/w" in refused.value.detail
+    assert alice.run_json("ledger", "trust")["quorum"] == pinned["quorum"]
+    assert alice.run_json("status")["alarms"] == []
+    with WitnessProcess(folder, port=port):
+        wait_until(lambda: "not cosigned" not in alice.run("ledger", "trust"), 30, "no cosignature")
+        accepted = alice.run_json("ledger", "trust", "--accept", "--yes")
+        assert accepted["accepted"] is True
+        assert accepted["digest"] == administrators_digest(deployment) != pinned["digest"]
+        assert alice.run_json("ledger", "trust")["differs"] is False
+        assert alice.run_json("status")["alarms"] == []
+
+
+def administrators_digest(deployment: Deployment) -> str:
+    printed = deployment.administer("ledger", "status", str(deployment.directory), "--json")
+    digest = json.loads(printed)["digest"]
+    assert re.fullmatch("[0-9a-f]{64}", digest)
+    return str(digest)

@@ -1,14 +1,23 @@
 """Other terms of the ledger: they count when the person accepts them, and some never."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import anchors
 from blackthorn.device.transparency import trust
 from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
-from blackthorn.tlog.policy import NO_QUORUM, PolicyGroup, format_policy, parse_policy
+from blackthorn.tlog.cosignature import Cosigner
+from blackthorn.tlog.policy import (
+    NO_QUORUM,
+    PolicyGroup,
+    PolicyWitness,
+    format_policy,
+    parse_policy,
+)
 from tests.support.device_world import World
 
 
@@ -19,8 +28,6 @@ def terms(world, *, needed=2, without=None, **fields):
     group = PolicyGroup("all", needed, tuple(each.name for each in left))
     policy = replace(policy, witnesses=left, groups=(group,), quorum="all")
     text = format_policy(policy)
-    import hashlib
-
     digest = hashlib.sha256(text.encode()).digest()
     config = replace(world.ledger.config, **{"policy_digest": digest, **fields})
     return f.Trust(1, config.encode(), text)
@@ -81,6 +88,34 @@ def test_what_may_never_follow_is_refused_whatever_the_person_says(fields, rule)
     with pytest.raises(VerificationError) as refused:
         judged(alice, terms(world, **fields))
     assert refused.value.rule == rule
+
+
+def test_why_the_newest_epoch_does_not_satisfy_the_terms():
+    world = World(904, "alice")
+    (alice,) = world.people
+    published = world.ledger.ledger.published
+    epoch = f.EpochPart(published.note, published.head, list(published.head_proof))
+
+    def why(policy, epoch=epoch):
+        text = format_policy(policy)
+        config = replace(world.ledger.config, policy_digest=hashlib.sha256(text.encode()).digest())
+        offer = judged(alice, f.Trust(1, config.encode(), text))
+        with alice.unit() as unit:
+            return trust.not_yet_met(unit, offer, epoch)
+
+    pinned = world.ledger.policy
+    assert why(pinned) == ""
+    keys = Cosigner("one.example", Secret(bytes(32))), Cosigner("two.example", Secret(b"2" * 32))
+    added = tuple(PolicyWitness(each.vkey.name[:3], each.vkey) for each in keys)
+    witnesses = (*pinned.witnesses, *added)
+    group = PolicyGroup("all", 3, tuple(each.name for each in witnesses))
+    three = replace(pinned, witnesses=witnesses, groups=(group,), quorum="all")
+    said = "the ledger's newest state is not cosigned by one.example, two.example yet"
+    assert why(three) == said
+    two = replace(three, groups=(replace(group, threshold=2),))
+    assert "still has the earlier configuration" in why(two)
+    false = f.EpochPart(epoch.checkpoint, epoch.head + b"x", epoch.proof)
+    assert "does not satisfy it" in why(pinned, false)
 
 
 def test_nothing_counts_before_it_is_accepted_and_the_alarms_are_settled_then():

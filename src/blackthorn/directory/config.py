@@ -76,6 +76,14 @@ class DirectoryConfig:
         return hashlib.sha256(self.encode()).digest()
 
 
+def terms_digest(config: DirectoryConfig, policy: str) -> str:
+    """SHA-256 of a configuration's digest and its policy's text, in hex.
+
+    Administrators read it out to users, who compare it before they accept these terms.
+    """
+    return hashlib.sha256(config.digest + policy.encode()).hexdigest()
+
+
 def decode_config(record: bytes) -> DirectoryConfig:
     """The configuration in a record. Raises `VerificationError` (D3)."""
     fields = decode_map(record, "D3", "the configuration")

@@ -18,6 +18,7 @@ from blackthorn.directory.commitment import decode_value as decode_value
 from blackthorn.directory.config import DirectoryConfig as DirectoryConfig
 from blackthorn.directory.config import check_successor as check_successor
 from blackthorn.directory.config import decode_config as decode_config
+from blackthorn.directory.config import terms_digest as terms_digest
 from blackthorn.directory.entries import Head as Head
 from blackthorn.directory.entries import decode_entry as decode_entry
 from blackthorn.directory.evidence.file import Evidence as Evidence

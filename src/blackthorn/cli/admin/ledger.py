@@ -30,9 +30,10 @@ def init(directory: options.ServerDirectory) -> None:
 
 @ledger.command("status")
 def status(directory: options.ServerDirectory, json: options.JsonOption = False) -> None:
-    """Tell size, users, the last epoch, when each witness cosigned it, and what is wrong.
+    """Tell size, users, last epoch, the policy's digest, when each witness cosigned, what is wrong.
 
-    It reads the folder, whether the server runs or not. Exits with 1 when something is wrong.
+    It reads the folder, whether the server runs or not. Users compare the digest before they accept
+    a new policy by `blackthorn ledger trust --accept`. Exits with 1 when something is wrong.
     """
     import os
 
@@ -53,6 +54,7 @@ def _print(found: dict[str, Any]) -> None:
     published = found["published"] or "never"
     terminal.say(f"{found['origin']}: {found['size']} entries, {found['users']} users")
     terminal.say(f"epoch {found['epoch']}, published {published}")
+    terminal.say(f"digest of the policy: {found['digest']}")
     if found["pending_resets"]:
         terminal.say(f"resets that wait for their delay: {found['pending_resets']}")
     table = Table("witness", "cosigned the newest", "address", box=None)
@@ -91,9 +93,9 @@ def add_witness(
 ) -> None:
     """Add a witness to policy.txt; the server asks it after its next start.
 
-    Devices keep the policy that they pinned until their owner accepts the new one. Ask for that
-    only when `blackthorn ledger status` shows that the new witness has cosigned; a device that
-    accepts it before raises an alarm.
+    Devices keep the policy that they pinned until their owner accepts the new one, which devices
+    refuse until its witnesses have cosigned. `blackthorn ledger status` shows both that and the
+    policy's digest, which you read out to users.
     """
     from blackthorn.programs.server import witness_policy
     from blackthorn.storage.files.ledger import LedgerFiles
@@ -108,3 +110,5 @@ def add_witness(
     files.write_policy(changed)
     terminal.say(f"{key.name} is in {files.policy}; restart the server.")
     terminal.say("Devices keep the policy that they pinned until their owner accepts the new one.")
+    status = f"blackthorn ledger status {directory}"
+    terminal.say(f"Its digest, which you tell users, and who has cosigned: {status}")

@@ -10,8 +10,7 @@ from blackthorn.errors import SecurityError
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
-    from blackthorn.device.core.anchors import Anchors
-    from blackthorn.device.transparency.trust import Offer
+    from blackthorn.programs.device.ledger_terms import Comparison
     from blackthorn.programs.device.program import DeviceProgram
 
 
@@ -54,9 +53,10 @@ def trust(
     """On a device: show the pinned policy, and differences to the server's current one.
 
     The policy defines the witnesses that must cosign the ledger. --accept pins the server's policy;
-    first ask the administrator for the digest over another channel. Other keys or a shorter reset
-    delay are never accepted. --json prints {"policy", "quorum", "differs", "changes", "weaker",
-    "digest", "accepted"}.
+    first ask the administrator over another channel for the digest, which `blackthorn ledger
+    status` shows on the server. It is refused while the ledger is not cosigned as it asks; other
+    keys or a shorter reset delay are never accepted. --json prints {"policy", "quorum", "differs",
+    "changes", "weaker", "digest", "accepted"}.
     """
     from blackthorn.device.transparency import trust as device_trust
     from blackthorn.programs.device import ledger_terms
@@ -73,19 +73,20 @@ def trust(
         "accepted": False,
     }
     if not json:
-        _print(document, found.pinned)
+        _print(document, found)
     if accept and found.changes:
+        ledger_terms.check_met(found)
         question = "Has the administrator told you this digest, and do you trust it?"
         if not terminal.confirm(question, yes=yes):
             raise Abort
-        _accept(device, found.offer, json)
+        _accept(device, found, json)
         document["accepted"] = True
     if json:
         terminal.print_json(document)
 
 
-def _print(document: dict[str, Any], pinned: "Anchors") -> None:
-    terminal.say(f"Ledger: {pinned.config.origin}")
+def _print(document: dict[str, Any], found: "Comparison") -> None:
+    terminal.say(f"Ledger: {found.pinned.config.origin}")
     terminal.say(f"Who must cosign it: {document['quorum']}")
     if not document["differs"]:
         terminal.say("The server uses the same policy.")
@@ -96,12 +97,15 @@ def _print(document: dict[str, Any], pinned: "Anchors") -> None:
     if document["weaker"]:
         terminal.say("It accepts a ledger that the pinned policy would refuse.", style="bold red")
     terminal.say(f"Its digest: {document['digest']}")
+    terminal.say("The administrator sees it on the server by: blackthorn ledger status")
+    if found.not_yet:
+        terminal.say(f"Not to be accepted yet: {found.not_yet}.", style="bold red")
 
 
-def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
+def _accept(device: "DeviceProgram", found: "Comparison", json: bool) -> None:
     from blackthorn.programs.device import ledger_terms
 
-    settled = ledger_terms.accept(device, offer)
+    settled = ledger_terms.accept(device, found)
     if json:
         return
     terminal.say("This device trusts this policy from now on.")

@@ -11,12 +11,18 @@ from typing import Final
 
 from blackthorn.device.core import anchors, unit_of_work
 from blackthorn.device.core.anchors import Anchors
-from blackthorn.device.transparency import alarms
-from blackthorn.directory.verify import check_successor, decode_config
+from blackthorn.device.transparency import alarms, ledger_state, limits
+from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
-from blackthorn.link.frames import Trust
+from blackthorn.link.frames import EpochPart, Trust
 from blackthorn.ports.device_store import AlarmRecord
-from blackthorn.tlog.verify import NO_QUORUM, Policy, format_vkey, parse_policy
+from blackthorn.tlog.verify import (
+    NO_QUORUM,
+    Policy,
+    format_vkey,
+    open_checkpoint,
+    parse_policy,
+)
 
 SETTLED: Final = ("config-changed", "unwitnessed")
 """Alarms about the old terms, which accepting the new ones settles."""
@@ -32,9 +38,8 @@ class Offer:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of both, in hex; the administrator reads it out on request."""
-        whole = hashlib.sha256(self.config).digest() + self.policy_text.encode()
-        return hashlib.sha256(whole).hexdigest()
+        """The hex digest of both that `blackthorn ledger status` shows to administrators."""
+        return verify.terms_digest(self.anchors.config, self.policy_text)
 
 
 def judge(unit: unit_of_work.UnitOfWork, terms: Trust) -> Offer:
@@ -44,13 +49,38 @@ def judge(unit: unit_of_work.UnitOfWork, terms: Trust) -> Offer:
     D13 for inconsistent parts.
     """
     pinned = anchors.pinned(unit.records.settings)
-    offered = Anchors(decode_config(terms.config), parse_policy(terms.policy))
-    check_successor(pinned.config, offered.config)
+    offered = Anchors(verify.decode_config(terms.config), parse_policy(terms.policy))
+    verify.check_successor(pinned.config, offered.config)
     if str(offered.policy.log) != offered.config.log_vkey:
         raise VerificationError("T14", "the policy is of another log than the configuration")
     if hashlib.sha256(terms.policy.encode()).digest() != offered.config.policy_digest:
         raise VerificationError("D13", "the policy is not the one that the configuration names")
     return Offer(terms.config, terms.policy, offered)
+
+
+def not_yet_met(unit: unit_of_work.UnitOfWork, offer: Offer, epoch: EpochPart) -> str:
+    """Why the server's newest epoch does not satisfy the offered terms; "" if it does.
+
+    A device that pinned them earlier could accept no epoch, and the old terms are gone.
+    """
+    policy, config = offer.anchors.policy, offer.anchors.config
+    part = verify.EpochPart(epoch.checkpoint, epoch.head, tuple(epoch.proof))
+    age, now_ms = limits.DIRECTORY_STALE_SECONDS, ledger_state.clock_ms(unit)
+    try:
+        verify.verify_epoch(part, [], None, verify.Terms(policy, config, now_ms, age))
+    except VerificationError as error:
+        if error.rule == "T32":
+            missing = ", ".join(_not_cosigned_by(epoch.checkpoint, policy))
+            return f"the ledger's newest state is not cosigned by {missing} yet"
+        if error.rule == "D13":
+            return "the ledger's newest state still has the earlier configuration"
+        return f"the ledger's newest state does not satisfy it: {error}"
+    return ""
+
+
+def _not_cosigned_by(note: bytes, policy: Policy) -> list[str]:
+    _, parsed = open_checkpoint(note, policy.log)
+    return [each.key.name for each in policy.witnesses if not parsed.lines_of(each.key)]
 
 
 def differences(old: Anchors, new: Anchors) -> list[str]:

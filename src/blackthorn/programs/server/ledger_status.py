@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from blackthorn.directory.config import terms_digest
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.ports import ledger
@@ -14,6 +15,7 @@ from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_INDEPENDENT
 from blackthorn.programs.server.health import postmaster_warnings
+from blackthorn.programs.server.ledger import ledger_config
 from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.programs.witness.status import report as witness_report
 from blackthorn.server.enterprise import EnterpriseCache
@@ -23,12 +25,17 @@ from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import host_store
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import verify_line
-from blackthorn.tlog.policy import Policy
+from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.wire.dates import rfc3339
 from blackthorn.wire.note import format_vkey
 
 WAITING_SECONDS: Final = 60
 """Time after which a pending checkpoint is a problem."""
+
+NOT_PUBLISHED: Final = (
+    "the ledger has not published this policy and these settings yet: restart the server, and let "
+    "users accept the policy when this warning is gone"
+)
 
 
 def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
@@ -60,9 +67,13 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     late = 2 * settings.ledger.heartbeat_seconds + WAITING_SECONDS
     if head is not None and pending is None and time.time() - head.unix_ms / 1000 > late:
         problems.append(f"nothing was published since {rfc3339(head.unix_ms)}")
+    config = ledger_config(keys, policy, settings)
+    if head is not None and head.config != config.digest:
+        warnings.append(NOT_PUBLISHED)
     return {
         "origin": keys.origin,
         "vkey": keys.log_vkey,
+        "digest": terms_digest(config, format_policy(policy)),
         "size": published.size if published else 0,
         "users": head.users if head else 0,
         "epoch": head.epoch if head else 0,

@@ -142,7 +142,8 @@ class Epochs:
             store.read(ledger.WaitingStatements(0, 1)),
             store.read(ledger.WaitingRecords(0, 1)),
         )
-        if statements or records:
+        reconfigured = self._tip is not None and self._tip.config != self._config.digest
+        if statements or records or reconfigured:
             self._since_ms = now_ms
 
     def _publication(self, checkpoint: ledger.Checkpoint, tip: Tip) -> Published:
