@@ -120,7 +120,7 @@ def test_a_device_whose_link_lasts_for_weeks_renews_its_key_packages():
         found = world.database.writing.execute("SELECT package, last_resort FROM key_package")
         sets.append(set(found))
         world.later(7 * 86_400)
-        wire.say([f.Ping(1)])  # the link has not been silent
+        wire.say(f.Ping(1))  # the link has not been silent
         world.settle()
     assert alice.wire is wire
     assert [len(packages) for packages in sets] == [61, 101, 101, 101, 101]
