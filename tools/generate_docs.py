@@ -17,6 +17,7 @@ from blackthorn.storage.sqlite.stores import witness
 from tools import (
     attack_table,
     decision_tables,
+    healing_table,
     inventory,
     ledger_rules,
     limits_table,
@@ -143,6 +144,7 @@ WHOLE: dict[str, Callable[[], str]] = {
 
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/specs/link.md", "session table"): link_table.render,
+    ("docs/specs/conversations.md", "healing states"): healing_table.render,
 }
 
 

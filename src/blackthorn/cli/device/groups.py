@@ -75,6 +75,7 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
 def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the groups of this device and their members."""
     from blackthorn.device.core.members import addresses
+    from blackthorn.device.healing.states import TABLE, State
     from blackthorn.mls.group.group import Group
 
     device = program(at)
@@ -96,7 +97,8 @@ def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.say("No groups.")
     for document in documents:
         members = ", ".join(document["members"])
-        gone = " (you were removed; members until then)" if document["standing"] != "active" else ""
+        told = TABLE[State(str(document["standing"]))].told
+        note = f" ({told})" if told else ""
         terminal.say(
-            f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{gone}: {members}"
+            f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{note}: {members}"
         )

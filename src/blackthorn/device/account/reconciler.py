@@ -21,6 +21,7 @@ from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
+from blackthorn.device.healing import states
 from blackthorn.device.mail import keys
 from blackthorn.device.operations import change_chain, create_self_group, share_state, table
 from blackthorn.device.operations.change_chain import ChangeChain
@@ -155,7 +156,7 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
         for member in identities(group.group.members)
     }
     records = [record for record in unit.records.conversations.all() if record.kind != SELF]
-    records = [record for record in records if record.standing == conversations.ACTIVE]
+    records = [record for record in records if record.standing in states.SENDING]
     published = unit.chains.of(unit.me.address)
     shown = b"" if published is None else published.head
     state = [chain.head, shown, *sorted(ready), *sorted(record.id for record in records)]

@@ -24,6 +24,7 @@ from blackthorn.device.core.members import (
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing.states import Event, State, after, is_member
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import InputError, UserError
 from blackthorn.ids import Address, DeviceId
@@ -42,10 +43,6 @@ from blackthorn.mls.rules import Rule
 from blackthorn.ports.device_store import ConversationRecord
 
 GROUP_ID_BYTES: Final = 32
-ACTIVE: Final = "active"
-REMOVED: Final = "removed"
-STALE: Final = "stale"
-"""A direct conversation with a removed device: still read, but not written in."""
 
 
 def verify_claimed(
@@ -118,8 +115,9 @@ def create(
 
 
 def _record(group: Group, metadata: group_metadata.GroupMetadata, name: str) -> ConversationRecord:
+    following = State.FOLLOWING.value
     return ConversationRecord(
-        group.group_id, metadata.kind, name, metadata.created_ms, ACTIVE, group.epoch, 0, b""
+        group.group_id, metadata.kind, name, metadata.created_ms, following, group.epoch, 0, b""
     )
 
 
@@ -134,7 +132,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
         raise InvalidWelcome("conversation limit reached")
     known = unit.records.conversations.get(group.group_id)
-    if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
+    if known is not None and (known.standing != State.LEFT or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
     inviter = None if group.inviter is None else identify(group.inviter.credential)
     validate.require_known(inviter=inviter)
@@ -199,7 +197,7 @@ def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
     """The direct conversation to write in, or None (see the module for the choice)."""
     found = unit.records.conversations.named(DIRECT, address)
     for record in sorted(found, key=lambda one: (one.created_ms, one.id), reverse=True):
-        if record.standing == ACTIVE and reaches(unit, unit.open(record.id), address):
+        if is_member(record.standing) and reaches(unit, unit.open(record.id), address):
             return unit.open(record.id)
     return None
 
@@ -209,7 +207,7 @@ def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
 
     After an identity reset all of their devices in it are gone; a new conversation is then created.
     """
-    if conversation.record.standing != ACTIVE:
+    if not is_member(conversation.record.standing):
         return False
     if not _is_between_us(unit, conversation.group, address):
         return False
@@ -231,7 +229,7 @@ def group_named(unit: UnitOfWork, name: str) -> Conversation:
         groups = [r for r in unit.records.conversations.all() if r.kind == GROUP]
         records += [r for r in groups if r.name != name and r.id.hex().startswith(name)]
         records = [r for r in groups if r.id.hex() == name] or records
-    active = [record for record in records if record.standing == ACTIVE]
+    active = [record for record in records if is_member(record.standing)]
     if not active and records:
         raise UserError(f"you were removed from the group {name}")
     if not active:
@@ -306,7 +304,7 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
     removed_me = staged.removes_me
     group.merge(staged)
     if removed_me:
-        _set_standing(conversation, REMOVED)
+        moved_by(conversation, Event.REMOVED)
         unit.bump()
         if conversation.record.kind != SELF:  # which nobody is shown
             tell(unit, conversation, committer, f"{committer} removed you")
@@ -329,10 +327,12 @@ def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
 
 def mark_stale(conversation: Conversation) -> None:
     """Write in another conversation from now on: a device of the other side is gone."""
-    _set_standing(conversation, STALE)
+    conversation.record = replace(conversation.record, standing=State.STALE.value)
 
 
-def _set_standing(conversation: Conversation, standing: str) -> None:
+def moved_by(conversation: Conversation, event: Event) -> None:
+    """Put the conversation in the state to which `event` leads (`healing.states`)."""
+    standing = after(conversation.record.standing, event).value
     conversation.record = replace(conversation.record, standing=standing)
 
 

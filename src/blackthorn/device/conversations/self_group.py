@@ -18,10 +18,11 @@ from blackthorn.crypto import limits as crypto_limits
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import limits as device_limits
-from blackthorn.device.conversations import content, conversations
+from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing.states import State
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import verified
 from blackthorn.link.frames.types import AddressText, Bytes32, Uint64
@@ -61,14 +62,17 @@ _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 def present(unit: UnitOfWork) -> Conversation | None:
     """The newest active self-group, or None."""
-    found = [group for group in all_active(unit) if group.record.standing == conversations.ACTIVE]
-    return max(found, key=lambda group: (group.record.created_ms, group.record.id), default=None)
+    return max(
+        all_active(unit),
+        key=lambda group: (group.record.created_ms, group.record.id),
+        default=None,
+    )
 
 
 def all_active(unit: UnitOfWork) -> list[Conversation]:
     """All active self-groups; two devices may each have created one."""
     records = unit.records.conversations.named(group_metadata.SELF, "")
-    return [unit.open(record.id) for record in records if record.standing == conversations.ACTIVE]
+    return [unit.open(record.id) for record in records if record.standing == State.FOLLOWING]
 
 
 def snapshot(unit: UnitOfWork) -> Snapshot:

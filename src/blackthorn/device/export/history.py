@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.members import addresses
 from blackthorn.device.export.messages import ExportConversation, ExportMessage
+from blackthorn.device.healing.states import is_member
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.group.group import Group
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
@@ -40,8 +41,8 @@ def _one(
 ) -> ExportConversation:
     ids = {line.conversation for line in lines if line.conversation} | {line.id for line in groups}
     members = sorted({member for group in groups for member in _members(group)})
-    standings = {group.standing for group in groups}
-    standing = "active" if "active" in standings else next(iter(sorted(standings)), "unknown")
+    standings = {"active" if is_member(group.standing) else group.standing for group in groups}
+    standing = next(iter(sorted(standings)), "unknown")
     messages = [_message(line) for line in lines]
     return ExportConversation(key[0], key[1], sorted(ids), members, standing, messages)
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from blackthorn.device import limits
-from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.healing.states import is_member
 from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
@@ -52,7 +52,7 @@ def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
     if not others:
         raise UserError("a group needs somebody besides you")
     known = unit.records.conversations.named(GROUP, name)
-    if is_waiting(unit, name) or any(r.standing == conversations.ACTIVE for r in known):
+    if is_waiting(unit, name) or any(is_member(record.standing) for record in known):
         raise UserError(f"you are in a group named {name} already")
     return CreateGroup(name, list(others)).enqueue(unit)
 

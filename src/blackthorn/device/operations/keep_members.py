@@ -2,6 +2,7 @@
 
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import members, unit_of_work
+from blackthorn.device.healing import states
 from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -24,7 +25,7 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         self, unit: unit_of_work.UnitOfWork, row: OutboxRecord
     ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         record = unit.records.conversations.get(self.conversation)
-        if record is None or record.standing != conversations.ACTIVE:
+        if record is None or record.standing not in states.SENDING:
             return operation.NothingToDo()
         conversation = unit.open(self.conversation)
         group = conversation.group

@@ -13,6 +13,7 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import states
 from blackthorn.device.operations.operation import HopelessError, Operation
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
@@ -32,7 +33,7 @@ def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
     record = unit.records.conversations.get(conversation)
     if record is None:
         raise HopelessError(absent)
-    if record.standing != conversations.ACTIVE:
+    if not states.is_member(record.standing):
         raise HopelessError("you were removed from that group")
     return unit.open(conversation)
 

@@ -10,6 +10,7 @@ from blackthorn.device.conversations import content, conversations
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing.states import is_member
 from blackthorn.device.operations import create_group, postings
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
@@ -75,7 +76,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
             return postings.active(unit, self.group, "the group does not exist any more")
         if self.conversation:
             record = unit.records.conversations.get(self.conversation)
-            if record is not None and record.standing == conversations.ACTIVE:
+            if record is not None and is_member(record.standing):
                 before = unit.open(self.conversation)
                 if conversations.reaches(unit, before, self.name):
                     return before

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from blackthorn.device.core import anchors, history, members
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.healing.states import is_member
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.identity.chain import ResetRecord, VerifiedChain
 from blackthorn.identity.statements import AddDevice, Reset, RevokeDevice, decode
@@ -111,7 +112,7 @@ def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = F
     conversations = unit.records.conversations
     places = conversations.named(DIRECT, chain.label)[-1:]
     if groups:
-        active = (place for place in conversations.all() if place.standing == "active")
+        active = (place for place in conversations.all() if is_member(place.standing))
         places += [
             place for place in active if place.kind == GROUP and _in(unit, place, chain.label)
         ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
 from blackthorn.device.core import anchors, unit_of_work, verified_chains
+from blackthorn.device.healing.states import is_member
 from blackthorn.device.operations.failures import Failure, all_failures
 from blackthorn.device.transparency import alarms, ledger_state, own_chain
 from blackthorn.device.transparency.replay import replayed
@@ -90,7 +91,7 @@ def _vault_status(records: Records) -> VaultStatus:
         notices=exit_notices.all_notices(records.settings),
         alarms=alarms.open_alarms(records),
         failures=all_failures(records.settings),
-        conversations=sum(known.standing == "active" for known in conversations),
+        conversations=sum(is_member(known.standing) for known in conversations),
         outgoing=len(records.outbox.all()),
         unread=len(records.history.unshown(1_000_000)),
         undecryptable=Counter(parcel.reason for parcel in records.parcels.all_undecryptable()),
