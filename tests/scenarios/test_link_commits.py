@@ -127,3 +127,17 @@ def test_the_order_of_commits_is_forgotten_in_time(world: World) -> None:
     world.dispatcher.start_day(20_002 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == []
+
+
+def test_a_device_learns_which_handles_have_a_commit_and_nothing_else(world: World) -> None:
+    first, second = world.devices[:2]
+    first.connect()
+    second.connect()
+    commit(world, first, 0, b"commit")
+    world.settle()
+    handles = [b"h" * 32, *(world.chance.randbytes(32) for _ in range(255))]
+    assert second.wire is not None
+    second.wire.say(f.AskOrders(1, handles))
+    world.settle()
+    answers = [frame for frame in second.heard if isinstance(frame, f.Orders)]
+    assert answers == [f.Orders(1, [True] + [False] * 255)]

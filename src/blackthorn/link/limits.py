@@ -29,6 +29,9 @@ MAX_KEY_PACKAGES_PER_DEVICE = 200
 MAX_CLAIM_ADDRESSES = 1_000
 """Addresses in one key package claim: a large group is made in a few rounds."""
 
+ORDERS_PER_FRAME = 256
+"""Handles in one AskOrders, random ones included: their number tells nothing."""
+
 LINK_HELLO_SECONDS = 10
 """Time from connection to a valid hello; an anonymous peer may hold a socket no longer."""
 

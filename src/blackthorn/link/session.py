@@ -55,6 +55,7 @@ def _staying(state: State, *kinds: type[f.Frame]) -> Moves:
 _ASKING = (
     f.Fanout,
     f.Send,
+    f.AskOrders,
     f.PublishKeyPackages,
     f.ClaimKeyPackages,
     f.ListMail,
@@ -83,6 +84,7 @@ _ANSWERING = (
     f.Accepted,
     f.Refused,
     f.FanoutUnknown,
+    f.Orders,
     f.KeyPackageStock,
     f.KeyPackages,
     f.MailListing,

@@ -138,6 +138,12 @@ class FirstSeq(Query[int]):
     """A number above every seq ever stored; asked once, at the start."""
 
 
+class TakenHandles(Query[list[bool]]):
+    """Whether each of these 32-byte handles has a Commit."""
+
+    handles: Sequence[bytes]
+
+
 class MailboxTallies(Query[TallyPage]):
     """Tallies of the devices, of the first from behind seq `after`, of `limit` parcels."""
 

@@ -20,6 +20,7 @@ from blackthorn.ports.parcels import (
     RemoveUndecryptable,
     SharedParcel,
     StoreParcels,
+    TakenHandles,
     Tally,
     WaitingParcel,
     WaitingParcels,
@@ -130,6 +131,13 @@ def test_numbers_are_never_given_out_twice(store: Store) -> None:
     assert store.ask(FirstSeq()) > first
     store.submit(StoreParcels(Parcels(), next_seq=5))
     assert store.ask(FirstSeq()) > first
+
+
+def test_a_handle_is_taken_once_it_has_a_commit(store: Store) -> None:
+    asked = TakenHandles([HANDLE, bytes(32)])
+    assert store.ask(asked) == [False, False]
+    store.submit(commit(7))
+    assert store.ask(asked) == [True, False]
 
 
 # --- The order of Commits -------------------------------------------------------------------

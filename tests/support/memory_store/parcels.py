@@ -14,6 +14,7 @@ from blackthorn.ports.parcels import (
     RemoveParcels,
     RemoveUndecryptable,
     StoreParcels,
+    TakenHandles,
     Tally,
     TallyPage,
     WaitingParcel,
@@ -152,6 +153,9 @@ COMMANDS = {
     ExpireCommits: expire_commits,
 }
 QUERIES = {
+    TakenHandles: lambda state, query: [
+        any(handle == one for handle, _ in state.commits) for one in query.handles
+    ],
     FirstSeq: lambda state, query: state.next_seq,
     MailboxTallies: tallies,
     WaitingParcels: waiting_parcels,

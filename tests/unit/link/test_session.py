@@ -47,6 +47,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.ActivateChallenge(b"m", KEY, b"p"),
         f.ActivateProve(KEY, bytes(64), b"p"),
         f.Activated(b"p"),
+        f.AskOrders(1, [KEY] * limits.ORDERS_PER_FRAME),
+        f.Orders(1, [True]),
         f.LookUp(1, ["a@b.example"], 0),
         f.LookedUp(
             1,

@@ -123,6 +123,21 @@ class SetAside(types.Frame, tag=20, frozen=True):
     seqs: types.Seqs
 
 
+class AskOrders(types.Exchange, tag=21, frozen=True):
+    """Device to server: which of these handles have a Commit? The device pads with random ones."""
+
+    handles: Annotated[
+        list[types.Bytes32],
+        Meta(min_length=link_limits.ORDERS_PER_FRAME, max_length=link_limits.ORDERS_PER_FRAME),
+    ]
+
+
+class Orders(types.Exchange, tag=22, frozen=True):
+    """Server to device: whether each handle is taken, in the order of AskOrders."""
+
+    taken: Annotated[list[bool], Meta(max_length=link_limits.ORDERS_PER_FRAME)]
+
+
 class PublishKeyPackages(types.Frame, tag=30, frozen=True):
     """Device to server: more one-time key packages, and a new last-resort one if given.
 
@@ -190,6 +205,8 @@ MessagingFrame = (
     | Drained
     | Acknowledge
     | SetAside
+    | AskOrders
+    | Orders
     | PublishKeyPackages
     | KeyPackageStock
     | ClaimKeyPackages

@@ -138,6 +138,7 @@ class Dispatcher:
             f.Resume: messaging.resume,
             f.Acknowledge: messaging.acknowledge,
             f.SetAside: messaging.set_aside,
+            f.AskOrders: messaging.ask_orders,
             f.PublishKeyPackages: key_packages.publish,
             f.ClaimKeyPackages: key_packages.claim,
         }

@@ -8,6 +8,7 @@ from blackthorn.ids import Address, FanoutId
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import open_fanout
+from blackthorn.ports.parcels import TakenHandles
 from blackthorn.ports.store import unless_failed
 from blackthorn.server.handlers import limits
 from blackthorn.server.handlers.errors import REFUSALS
@@ -75,7 +76,7 @@ class LinkDevice:
 
 @dataclass(frozen=True, slots=True)
 class MessagingHandler:
-    """Handles Fanout, Send, Resume, Acknowledge and SetAside."""
+    """Handles Fanout, Send, Resume, Acknowledge, SetAside and AskOrders."""
 
     submission: MessageSubmission
     delivery: Delivery
@@ -107,3 +108,14 @@ class MessagingHandler:
         """Mark parcels undecryptable."""
         if session.messaging is not None:
             self.delivery.mark_undecryptable(session.messaging, frame.seqs)
+
+    def ask_orders(self, session: Session, frame: f.AskOrders, now: float) -> None:
+        """Tell which handles have a Commit. One question at a time: the session waits."""
+
+        def found(taken: list[bool]) -> None:
+            session.answer(f.Orders(frame.request, taken))
+
+        if session.messaging is not None:
+            session.ask()
+            done = unless_failed(session.fail, found)
+            self.mailboxes.reader.ask(TakenHandles(frame.handles), done)

@@ -58,6 +58,7 @@ PENDING: Final[dict[type[f.Frame], Callable[[Any], Answers]]] = {
     f.Send: lambda frame: _refuse(frame, Code.NOT_NOW, WAITS),
     f.Fanout: lambda frame: [],
     f.ClaimKeyPackages: _without,
+    f.AskOrders: lambda frame: [f.Orders(frame.request, [])],
     f.ListMail: lambda frame: [f.MailListing(frame.request, [], False)],
     f.FetchMail: lambda frame: [f.MailChunk(frame.request, frame.uid, frame.offset, 0, b"")],
     f.OpenPairing: lambda frame: [f.PairingOpened(WAITS)],

@@ -201,6 +201,11 @@ def _first_seq(transaction: Transaction, query: port.FirstSeq) -> int:
     return reserved
 
 
+def _taken(transaction: Transaction, query: port.TakenHandles) -> list[bool]:
+    sql = "SELECT EXISTS (SELECT 1 FROM conversation_order WHERE handle = ?)"
+    return [bool(transaction.connection.execute(sql, (one,)).get) for one in query.handles]
+
+
 def _tallies(transaction: Transaction, query: port.MailboxTallies) -> port.TallyPage:
     tallies: list[port.Tally] = []
     room, after = query.limit, query.after
@@ -251,6 +256,7 @@ COMMANDS: Final[Table] = {
 }
 QUERIES: Final[Table] = {
     port.FirstSeq: _first_seq,
+    port.TakenHandles: _taken,
     port.MailboxTallies: _tallies,
     port.WaitingParcels: waiting_parcels,
 }
