@@ -10,6 +10,7 @@ import pytest
 from blackthorn.mls.codepoints import BASIC, MEMBER, SOURCE_UPDATE, X509
 from blackthorn.mls.credential import X509Credential
 from blackthorn.mls.epoch.proposal_list import ProposalList, QueuedProposal
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, RequiredCapabilities
 from blackthorn.mls.framing.framing import Sender
@@ -19,6 +20,7 @@ from blackthorn.mls.framing.proposals import (
     Commit,
     GroupContextExtensions,
     Proposal,
+    Remove,
     Update,
     encode_proposal,
 )
@@ -158,8 +160,42 @@ def test_a_credential_that_the_application_refuses(group: list[Person]) -> None:
     refused(bob, update, Rule.CREDENTIAL_VALID, validate=doubt)
 
 
+def test_the_application_sees_which_credential_a_leaf_had_before(group: list[Person]) -> None:
+    """5.3.1: it refuses a leaf that becomes another client's, by a path or by an Update."""
+    mallory, bob, carol = group
+
+    def same_client(credential: object, _: bytes, replaced: object) -> None:
+        if replaced is not None and replaced != credential:
+            raise MLSError("the leaf is another client's now")
+
+    def carols(leaf: LeafNode) -> LeafNode:
+        return replace(leaf, credential=carol.credential)
+
+    stolen = send_commit(mallory, Commit((), path_of(mallory, carols)))
+    refused(bob, stolen, Rule.CREDENTIAL_VALID, validate=same_client)
+    update = update_by_reference(group, update_leaf(mallory, credential=carol.credential))
+    refused(bob, update, Rule.CREDENTIAL_VALID, validate=same_client)
+
+
+def test_a_staged_commit_shows_how_its_path_changes_the_committer(group: list[Person]) -> None:
+    mallory, bob, carol = group
+    old = mallory.at.members[0]
+    made = mallory.at.commit(random=mallory.random, now=NOW, validate=believe)
+    staged = bob.read(made.commit)
+    assert isinstance(staged, StagedCommit)
+    assert staged.renewed == staged.committer == old
+    assert mallory.at.pending is not None and mallory.at.pending.renewed == old
+    mallory.at.discard_pending()
+    stolen = path_of(mallory, lambda leaf: replace(leaf, credential=carol.credential))
+    removal = send_commit(mallory, Commit((Remove(bob.at.own_index),), stolen))
+    staged = bob.read(removal)  # who is removed opens no path, and sees the change all the same
+    assert isinstance(staged, StagedCommit) and staged.removes_me
+    assert staged.committer == old
+    assert staged.renewed == replace(old, credential=carol.credential)
+
+
 def test_a_refusal_of_the_application_keeps_its_own_rule() -> None:
-    def refuse(credential: object, signature_key: bytes) -> None:
+    def refuse(credential: object, *_: object) -> None:
         raise MLSError("no certificate", Rule.CREDENTIAL_TYPE)
 
     message = newcomer().key_package()[0]

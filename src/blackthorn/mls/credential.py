@@ -35,16 +35,23 @@ class X509Credential:
 
 Credential = BasicCredential | X509Credential
 
-CredentialValidator = Callable[[Credential, bytes], None]
-"""Takes a credential and the signature public key beside it; raises `MLSError` to refuse."""
+CredentialValidator = Callable[[Credential, bytes, Credential | None], None]
+"""Takes a credential, the signature public key beside it, and the credential that it replaces in
+its leaf (None for a new member); raises `MLSError` to refuse."""
 
 
 def check_credential(
-    validate: CredentialValidator, credential: Credential, signature_key: bytes
+    validate: CredentialValidator,
+    credential: Credential,
+    signature_key: bytes,
+    replaced: Credential | None = None,
 ) -> None:
-    """Let the application validate a new credential (5.3.1). Raises what `validate` raises."""
+    """Let the application validate a new credential (5.3.1). Raises what `validate` raises.
+
+    `replaced` is the credential that the leaf had before: the new one must succeed it.
+    """
     try:
-        validate(credential, signature_key)
+        validate(credential, signature_key, replaced)
     except MLSError as error:
         error.rule = error.rule or Rule.CREDENTIAL_VALID
         raise

@@ -183,7 +183,7 @@ def test_the_validator_sees_the_joiner() -> None:
     (mallory,) = people(["mallory"], 17)
     commit = enter(mallory, alice.at.group_info())
 
-    def refuse(credential: object, signature_key: bytes) -> None:
+    def refuse(credential: object, *_: object) -> None:
         if credential == mallory.credential:
             raise InvalidLeaf("nobody knows mallory")
 
@@ -240,7 +240,7 @@ def test_the_joiner_refuses_members_it_does_not_believe() -> None:
     alice, bob = group_of(["alice", "bob"], 25)
     (carol,) = people(["carol"], 26)
 
-    def refuse(credential: object, signature_key: bytes) -> None:
+    def refuse(credential: object, *_: object) -> None:
         if credential == bob.credential:
             raise InvalidLeaf("nobody knows bob")
 

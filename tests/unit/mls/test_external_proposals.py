@@ -267,7 +267,7 @@ def test_a_joiner_validates_the_external_senders_too(group: list[Person]) -> Non
     message, private = dave.key_package()
     made = alice.at.commit(add=[verified(message)], random=alice.random, now=NOW, validate=believe)
 
-    def refuse(credential: object, signature_key: bytes) -> None:
+    def refuse(credential: object, *_: object) -> None:
         if credential == clerk.credential:
             raise InvalidLeaf("nobody knows the clerk")
 

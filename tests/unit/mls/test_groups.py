@@ -225,7 +225,7 @@ def test_joining_needs_the_right_keys() -> None:
     with pytest.raises(GroupState):
         Group.join(made.welcome, private, mallory.private, validate=believe)
 
-    def refuse(credential: Credential, signature_key: bytes) -> None:
+    def refuse(credential: Credential, *_: object) -> None:
         if credential == alice.credential:
             raise InvalidLeaf("nobody knows alice")
 

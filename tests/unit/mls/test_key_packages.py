@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.mls.codepoints import GREASE, SOURCE_UPDATE
-from blackthorn.mls.credential import Credential, X509Credential
+from blackthorn.mls.credential import X509Credential
 from blackthorn.mls.errors import (
     InvalidKeyPackage,
     InvalidLeaf,
@@ -132,13 +132,13 @@ def test_unknown_extensions_are_carried(alice: Person) -> None:
 def test_the_validator_decides(alice: Person) -> None:
     seen = []
 
-    def refuse(credential: Credential, signature_key: bytes) -> None:
-        seen.append((credential, signature_key))
+    def refuse(*seen_now: object) -> None:
+        seen.append(seen_now)
         raise InvalidKeyPackage("not on the list")
 
     with pytest.raises(InvalidKeyPackage, match="list"):
         parse_key_package(alice.key_package()[0], now=NOW, validate=refuse)
-    assert seen == [(alice.credential, alice.public)]
+    assert seen == [(alice.credential, alice.public, None)]
 
 
 def test_secrets_do_not_print(alice: Person) -> None:

@@ -5,6 +5,7 @@ Rules for every leaf in a Welcome, an Add, an Update or a claimed key package:
 1. The credential is basic: a normalised address followed by a 16-byte device id.
 2. The device is live in its user's verified chain, and the signature key is its MLS key there.
 3. The leaf of this device has this device's key.
+4. A leaf that replaces another is of the same device.
 
 The user of an unknown device is looked up, and the leaf is then checked again.
 """
@@ -71,8 +72,12 @@ class LeafValidator:
         self._own_key = own_key
         self._chain_of = chain_of
 
-    def __call__(self, credential: Credential, signature_key: bytes) -> None:
+    def __call__(
+        self, credential: Credential, signature_key: bytes, replaced: Credential | None = None
+    ) -> None:
         identity = identify(credential)
+        if replaced is not None and identify(replaced) != identity:
+            raise InvalidLeaf("a member's leaf becomes another device's")
         if identity == self._me:
             if signature_key != self._own_key:
                 raise InvalidLeaf("a leaf of this device has a key that it does not have")

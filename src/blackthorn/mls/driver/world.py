@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.credential import BasicCredential, Credential
+from blackthorn.mls.credential import BasicCredential
 from blackthorn.mls.driver.request import RequestError
 from blackthorn.mls.epoch.policy import ExternalJoin, Policy
 from blackthorn.mls.framing.key_package import KeyPackagePrivate
@@ -70,7 +70,7 @@ class World:
         return handle
 
 
-def believe(credential: Credential, signature_key: bytes) -> None:
+def believe(*_: object) -> None:
     """Accept every credential: the driver has no authentication service."""
 
 

@@ -196,7 +196,7 @@ class ProposalList:
         leaf_validation.check_leaf_alone(suite, leaf)
         leaf_validation.check_leaf_for_group(leaf, self._group_extensions())
         leaf.verify(suite, self.epoch.context.group_id, sender)
-        check_credential(self.validate, leaf.credential, leaf.signature_key)
+        check_credential(self.validate, leaf.credential, leaf.signature_key, old.credential)
         self.updates[sender] = leaf
 
     def _reinit(self, proposal: ReInit) -> None:

@@ -19,6 +19,8 @@ class StagedCommit:
     added: Sequence[Member]
     removed: Sequence[Member]
     updated: Sequence[Member]
+    renewed: Member
+    """The committer as the leaf of the Commit's path names them; `committer` without a path."""
     removes_me: bool
     joins: bool
     """Whether this external Commit adds its committer, who is in `added` then."""

@@ -28,6 +28,7 @@ from blackthorn.mls.group.state import State
 from blackthorn.mls.schedule import key_schedule
 from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
 from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.leaf_node import LeafNode
 from blackthorn.mls.tree.treekem import NewPath
 from blackthorn.mls.tree.treemath import common_ancestor
 
@@ -89,7 +90,7 @@ def make_commit(
     return NewCommit(
         replace(commit, confirmation_tag=new.confirmation_tag),
         _welcome(state, request, applied, path, derived, new),
-        describe(epoch, epoch.own_member(), applied, new),
+        describe(epoch, epoch.own_member(), applied, new, sealed.leaf),
     )
 
 
@@ -110,10 +111,11 @@ def describe(
     committer: Member,
     applied: proposal_list.AppliedProposals,
     new: Epoch | None,
+    path_leaf: LeafNode | None,
     *,
     joins: bool = False,
 ) -> StagedCommit:
-    """The staged Commit; `new` is None for a removed member."""
+    """The staged Commit; `new` is None for a removed member, `path_leaf` without a path."""
     leaves = dict(applied.tree.members())
     added = [Member.of(index, leaves[index]) for index in applied.added]
     return StagedCommit(
@@ -122,6 +124,7 @@ def describe(
         added=[committer, *added] if joins else added,
         removed=applied.removed,
         updated=[Member.of(index, leaves[index]) for index in applied.updated],
+        renewed=committer if path_leaf is None else Member.of(committer.index, path_leaf),
         removes_me=new is None,
         joins=joins,
         reinit=applied.reinit,

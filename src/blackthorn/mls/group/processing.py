@@ -7,7 +7,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls import codepoints, errors, limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER, SOURCE_COMMIT
-from blackthorn.mls.credential import CredentialValidator, check_credential
+from blackthorn.mls.credential import Credential, CredentialValidator, check_credential
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member, PastEpoch
 from blackthorn.mls.epoch.external_commit import apply_external, received_init_secret
@@ -155,15 +155,17 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
     applied = proposals.apply()
     if commit.path is None and applied.needs_path:
         raise errors.InvalidCommit("the Commit has no path and needs one", Rule.PATH_REQUIRED)
-    if commit.path is not None:
-        _check_path_leaf(epoch, applied, committer, commit.path.leaf, validate)
+    path_leaf = None if commit.path is None else commit.path.leaf
+    if path_leaf is not None:
+        replaced = verified.sender.credential
+        _check_path_leaf(epoch, applied, committer, path_leaf, validate, replaced)
     if applied.reinit is not None:
         policy.reinitialise(applied.reinit)
     if _removes_me(epoch, applied):
-        return describe(epoch, verified.sender, applied, None)
+        return describe(epoch, verified.sender, applied, None, path_leaf)
     arrival = ReceivedCommit(committer, commit.path, authenticated, next_epoch.EpochBase.of(epoch))
     new = _follow(state, applied, arrival, terms.known_psks)
-    return describe(epoch, verified.sender, applied, new)
+    return describe(epoch, verified.sender, applied, new, path_leaf)
 
 
 def stage_external_commit(
@@ -173,15 +175,15 @@ def stage_external_commit(
     epoch = state.epoch
     change, leaf = apply_external(epoch, commit)
     applied, joiner = change.applied, Member.of(change.index, leaf)
-    _check_path_leaf(epoch, applied, change.index, leaf, terms.validate)
+    _check_path_leaf(epoch, applied, change.index, leaf, terms.validate, None)
     terms.policy.join(ExternalJoin(joiner, change.replaced, applied.psks))
     if _removes_me(epoch, applied):
-        return describe(epoch, joiner, applied, None, joins=True)
+        return describe(epoch, joiner, applied, None, leaf, joins=True)
     init = received_init_secret(epoch, change.kem_output)
     base = replace(next_epoch.EpochBase.of(epoch), init=init)
     arrival = ReceivedCommit(change.index, commit.path, authenticated, base)
     new = _follow(state, applied, arrival, terms.known_psks)
-    return describe(epoch, joiner, applied, new, joins=True)
+    return describe(epoch, joiner, applied, new, leaf, joins=True)
 
 
 def _removes_me(epoch: Epoch, applied: AppliedProposals) -> bool:
@@ -210,8 +212,9 @@ def _check_path_leaf(
     committer: int,
     leaf: LeafNode,
     validate: CredentialValidator,
+    replaced: Credential | None,
 ) -> None:
-    """12.4.2 and 7.3, for the committer's new leaf."""
+    """12.4.2 and 7.3, for the committer's new leaf; `replaced` is a member's old credential."""
     if leaf.source != SOURCE_COMMIT:
         raise errors.InvalidCommit("the leaf of the path has another source", Rule.PATH_SOURCE)
     leaf_validation.check_leaf_alone(epoch.suite, leaf)
@@ -219,7 +222,7 @@ def _check_path_leaf(
     leaf.verify(epoch.suite, epoch.context.group_id, committer)
     others = (other for index, other in applied.tree.members() if index != committer)
     leaf_validation.check_leaf_among(leaf, others)
-    check_credential(validate, leaf.credential, leaf.signature_key)
+    check_credential(validate, leaf.credential, leaf.signature_key, replaced)
 
 
 @dataclass(frozen=True)

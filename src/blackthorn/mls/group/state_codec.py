@@ -187,6 +187,7 @@ def _read_staged(reader: Reader, present: Epoch, version: int) -> StagedCommit:
         added=added,
         removed=removed,
         updated=updated,
+        renewed=new.member(committer.index) or committer,
         removes_me=False,
         joins=False,
         reinit=_read_reinit(reader) if version > 1 else None,
