@@ -358,7 +358,14 @@ def test_the_postmaster_is_named_at_init_or_later_and_told_of_until_activated(di
     assert postmaster(made) == "alice@acme.example"
     refused = run("init", str(tmp_path / "n"), "--domain", "acme.example", "--postmaster", "x@y.z")
     assert refused.returncode == 2 and "is not of acme.example" in one_line(refused)
+    begun = run("init", str(tmp_path / "b"), "--domain", "acme.example", "--postmaster", ADDRESS)
+    assert f"deferred until you add {ADDRESS} by `blackthorn user add`" in begun.stdout
     settings = directory / "blackthorn.toml"
+    for name in ("bob", "carol"):
+        done = run("config", "postmaster", str(directory), f"{name}@acme.example")
+        add = f"`blackthorn user add {name}@acme.example --dir {directory}` adds one"
+        assert done.returncode == 2 and add in one_line(done) and not postmaster(directory)
+        add_user(directory, f"{name}@acme.example")
     for name in ("bob", "carol"):
         done = run("config", "postmaster", str(directory), f"{name}@acme.example")
         assert done.returncode == 0 and "restart the server" in done.stdout

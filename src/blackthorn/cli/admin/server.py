@@ -58,7 +58,7 @@ def init(
     public: Annotated[str | None, Option(help="HOST:PORT at which devices reach the link.")] = None,
     postmaster: Annotated[
         str | None,
-        Option(metavar="ADDRESS", help="The user who gets the mail to postmaster and abuse."),
+        Option(metavar="ADDRESS", help="The user, to be added, who gets mail to postmaster and abuse."),
     ] = None,
 ) -> None:
     """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
@@ -81,8 +81,10 @@ def init(
     terminal.say(f"{directory} is ready for {domain.lower()}.")
     terminal.say(f"Next: blackthorn serve {directory}")
     if postmaster is None:
-        name_one = f"blackthorn config postmaster {directory} ADDRESS"
-        terminal.say(f"Mail to postmaster and abuse is deferred until you name a user: {name_one}")
+        until = f"name a user: blackthorn config postmaster {directory} ADDRESS"
+    else:
+        until = f"add {postmaster.lower()} by `blackthorn user add` and they activate a device."
+    terminal.say(f"Mail to postmaster and abuse is deferred until you {until}")
 
 
 def serve(directory: ServerDirectory) -> None:
@@ -212,7 +214,10 @@ def check_config(directory: ServerDirectory) -> None:
 
 @config.command("postmaster")
 def name_postmaster(directory: ServerDirectory, address: Address) -> None:
-    """Name the user who gets the mail to postmaster and abuse, from the server's next start on."""
+    """Name the user who gets the mail to postmaster and abuse, from the server's next start on.
+
+    The user exists already. The mail is deferred until they have activated a device.
+    """
     import os
 
     from blackthorn.programs.server.folder import set_postmaster

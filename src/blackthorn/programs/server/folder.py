@@ -3,6 +3,7 @@
 import datetime
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 from blackthorn.crypto import tls_keys
 from blackthorn.errors import ConflictError, DecodeError, UserError, system_error
+from blackthorn.ids import Address
 from blackthorn.ports.ledger import ReadCheckpoints
+from blackthorn.ports.users import FindUser
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.storage.files import atomic, ledger
@@ -61,9 +64,13 @@ def check_modes(path: Path, settings: Configuration) -> None:
 
 
 def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> None:
-    """Set the user who gets mail to postmaster and abuse, from the next start on. UserError."""
+    """Set the user who gets mail to postmaster and abuse, from the next start on.
+
+    Raises UserError for an address that is no user's of this server, StorageError.
+    """
     configuration.load(path, environment)
-    file, line = path / SETTINGS, f"postmaster = {configuration.toml_value(_address(address))}"
+    user = _address(address)
+    file, line = path / SETTINGS, f"postmaster = {configuration.toml_value(user)}"
     text = file.read_text("utf-8")
     for pattern, kept in ((r"(# *)?postmaster *=.*", ""), (r"\[enterprise\].*", r"\g<0>\n")):
         text, found = re.subn(f"(?m)^{pattern}$", kept + line, text, count=1)
@@ -71,6 +78,10 @@ def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> 
             break
     if not configuration.parse(text, {}).enterprise.postmaster:
         raise UserError(f"{file} has no line [enterprise]: write it, and {line} below it")
+    with closing(ServerFolder(path).open_database()) as database:
+        if not host_store(database).read(FindUser(user)):
+            command = f"blackthorn user add {user} --dir {shlex.quote(str(path))}"
+            raise UserError(f"there is no user {user}: `{command}` adds one")
     with system_error(UserError, f"{file} cannot be written"):
         atomic.replace(file, text.encode())
 
@@ -98,7 +109,7 @@ def make_ledger(path: Path, environment: dict[str, str]) -> str:
     return keys.log_vkey
 
 
-def _address(text: str) -> str:
+def _address(text: str) -> Address:
     try:
         return parse_address(text)
     except DecodeError as error:
