@@ -119,6 +119,44 @@ def test_a_contact_that_the_demand_brought_proves_nothing(world, demand):
     assert "proves who wrote" in told and "verify waits for" in told
 
 
+def test_a_verification_tells_what_was_and_was_not_checked(world, demand):
+    case = received(world, demand)
+    words = ("directive", "verify", case, *CALLED)
+    told = world.run("ann", *words, "--dry-run")
+    assert "Not entered, and so taken: --method call-back, --result genuine." in told
+    assert "Checked: that your contact is not the demand's own. Whether you have asked" in told
+    assert "the authority, when you asked it, confirmed" in told
+    forged = world.run("ann", *words, "--result", "forged", "--method", "portal-key", "--dry-run")
+    assert "knew nothing of this demand" in forged and "Not entered" not in forged
+    told += world.both("ann", "lea", *words) + world.run("ann", "directive", "show", case)
+    lines = [line for line in told.splitlines() if line.strip().startswith("result ")]
+    assert len(lines) == 3
+    assert all("genuine, as the officers state; no program can" in line for line in lines)
+    steps = world.json("ann", "directive", "show", case)["steps"]
+    assert steps[-1]["public"]["result"] == "genuine"
+
+
+def test_a_demand_that_brought_no_contact_checks_nothing(world, demand):
+    case = received(world, demand[:-2])
+    told = world.run("ann", "directive", "verify", case, *CALLED, "--dry-run")
+    assert "Checked: nothing. Whether you have asked" in told
+
+
+def test_a_demand_for_no_category_is_refused_before_it_is_shown(world, demand):
+    words = [each for each in demand if each not in ("--category", "sealed-mail")]
+    told = world.run("lea", *words, *NAMED, "--yes", error=UserError)
+    assert "--category is missing" in told and "waiting-parcels" in told
+    assert world.printed == ""
+    words[3] = "removal"
+    assert "receive is decided" in world.run("lea", *words, *NAMED, "--yes")
+
+
+def test_what_breaks_a_rule_is_not_shown_as_if_it_could_be_signed(world, demand):
+    period = ("--from", "2015-02-01", "--to", "2015-01-31")
+    told = world.run("lea", *demand, *NAMED, *period, "--yes", error=UserError)
+    assert "ends before it begins" in told and world.printed == ""
+
+
 def test_a_forged_one_ends(world, demand):
     case = received(world, demand)
     world.both("lea", "ann", "directive", "verify", case, *CALLED, "--result", "forged")

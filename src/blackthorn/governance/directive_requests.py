@@ -19,8 +19,18 @@ SPOOFING_NOTE: Final = (
 )
 
 
+_VERIFIED: Final = {
+    "genuine": "You state that the authority, when you asked it, confirmed this demand.",
+    "forged": "You state that the authority, when you asked it, knew nothing of this demand.",
+}
+_UNCHECKED: Final = (
+    "Whether you have asked, and what was answered, no program can check: it rests on the two "
+    "people who sign."
+)
+
+
 def _receive(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Refuses demands about everybody, or about too many accounts."""
+    """Refuses demands about everybody, about too many accounts, or for nothing named."""
     public, technical = dict(request.public), directives.TECHNICAL
     accounts = parse_accounts(request.private["accounts"], context.domain)
     named = accounts or public["unknown"]
@@ -29,6 +39,9 @@ def _receive(context: Context, request: DecisionRequest) -> DecisionRequest:
         raise UserError(f"no account is named: use {label}; general access is of kind {technical}")
     if public["kind"] == technical and (named or public["categories"]):
         raise UserError(f"{technical} names no account and no category")
+    if public["kind"] in directives.FOR_DATA and not public["categories"]:
+        what = ", ".join(directives.CATEGORIES)
+        raise UserError(f"{context.label('category')} is missing: what is demanded; {what}")
     public["accounts"] = len(accounts)
     private = {**request.private, "accounts": accounts}
     return noted(replace(request, public=public, private=private), SPOOFING_NOTE)
@@ -39,7 +52,9 @@ def _verify(context: Context, request: DecisionRequest) -> DecisionRequest:
     contact, brought = _bare(request.private["contact"]), str(context.demand.get("contact", ""))
     if contact and contact in (_bare(brought), *map(_bare, brought.split())):
         raise UserError("that contact is from the directive: ask one from an independent source")
-    return noted(request, SPOOFING_NOTE)
+    checked = "that your contact is not the demand's own" if brought else "nothing"
+    stated = _VERIFIED[request.public["result"]]
+    return noted(request, SPOOFING_NOTE, stated, f"Checked: {checked}. {_UNCHECKED}")
 
 
 def _bare(contact: str) -> str:
@@ -114,9 +129,18 @@ _FORMS: Final = (
         Input("channel", "channel", "How it came, such as post or portal.", required=True),
         Input("received", "received_ms", "When it came.", required=True),
         Input("document", "document", "The demand itself; only its hash is signed.", True),
-        Input("account", "accounts", "An account. Again for each.", placeholder="ADDRESS"),
+        Input(
+            *("account", "accounts"),
+            "An account; at least one, or --unknown. Again for each.",
+            placeholder="ADDRESS",
+        ),
         Input("unknown", "unknown", "Names in it without an account.", preset=0),
-        Input("category", "categories", yields=False),
+        Input(
+            *("category", "categories"),
+            f"{', '.join(directives.CATEGORIES)}. Required for {', '.join(directives.FOR_DATA)}. "
+            "Again for each.",
+            yields=False,
+        ),
         Input("from", "from_ms", "The period's first day.", yields=False),
         Input("to", "to_ms", "The period's last day.", yields=False, end_of_day=True),
         Input("gag-until", "gag_until_ms", "Until when the law bars disclosure.", yields=False),
@@ -132,7 +156,7 @@ _FORMS: Final = (
         Input("contact", "contact", "Where you asked. Not published.", required=True),
         Input("source", "source", "Where you found that contact. Not published.", True),
         Input("method", "method", preset="call-back"),
-        Input("result", "result", preset="genuine"),
+        Input("result", "result", "What was answered: genuine or forged.", preset="genuine"),
         finish=_verify,
     ),
     _form(

@@ -14,6 +14,9 @@ KINDS: Final = ("production", "preservation", "emergency", "removal", "blocking"
 CATEGORIES: Final = (
     *("account-facts", "sealed-mail", "waiting-parcels", "identity-chain", "ledger-entries"),
 )
+FOR_DATA: Final = ("production", "preservation", "emergency")
+"""Kinds that name the categories of data that they ask for."""
+
 NO_CAPABILITY: Final = "no-such-capability"
 REASONS: Final = (
     *(NO_CAPABILITY, "not-genuine", "not-lawful", "disproportionate", "no-such-account"),
@@ -36,7 +39,7 @@ def _receive(case: transitions.Case, request: transitions.Request) -> None:
     if named > limits.MAX_DIRECTIVE_ACCOUNTS:
         most = limits.MAX_DIRECTIVE_ACCOUNTS
         raise VerificationError("G7", f"a directive names at most {most} accounts")
-    if public["kind"] in ("production", "emergency", "preservation") and not public["categories"]:
+    if public["kind"] in FOR_DATA and not public["categories"]:
         raise VerificationError("G7", "name the categories that the directive asks for")
     if public["to_ms"] and public["from_ms"] > public["to_ms"]:
         raise VerificationError("G7", "the period of a directive ends before it begins")

@@ -35,7 +35,7 @@ class DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input; `preset` is its default value.
+    """One input; `preset` is its default value, which a note names when it is taken.
 
     An empty input takes another officer's proposal unless `yields` is false.
     """
@@ -100,8 +100,11 @@ class RequestForm:
     def request(self, context: Context, entered: Mapping[str, Any]) -> DecisionRequest:
         """The decision for these inputs, by name. Raises UserError."""
         public, default, private = dict(context.measured), dict[str, Any](), dict[str, Any]()
+        taken = []
         for entry in self.inputs:
             value, spec = entered.get(entry.name, entry.preset), self.spec(entry)
+            if entry.preset is not None and entry.name not in entered:
+                taken.append(f"{context.label(entry.name)} {entry.preset}")
             fields = private if self.is_private(entry) else public
             if value is not None:
                 label = context.label(entry.name)
@@ -113,6 +116,8 @@ class RequestForm:
                 fields = default if entry.yields and fields is public else fields
             fields[entry.field] = value
         request = DecisionRequest(context.case.id, self.move.action, public, default, private)
+        if taken:
+            request = noted(request, f"Not entered, and so taken: {', '.join(taken)}.")
         return self.finish(context, request) if self.finish is not None else request
 
 

@@ -58,7 +58,9 @@ def init(
     public: Annotated[str | None, Option(help="HOST:PORT at which devices reach the link.")] = None,
     postmaster: Annotated[
         str | None,
-        Option(metavar="ADDRESS", help="The user, to be added, who gets mail to postmaster and abuse."),
+        Option(
+            metavar="ADDRESS", help="The user, added later, who gets mail to postmaster, abuse."
+        ),
     ] = None,
 ) -> None:
     """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""

@@ -68,8 +68,9 @@ def approve(
     me = officer.signer(device, decisions, statement)
     if statement.action in _IRREVERSIBLE:
         notes = [*notes, _IRREVERSIBLE[statement.action]]
-    show.statement(decisions, waiting, notes, to_err=output.json)
+    # Signed before it is shown, since that also checks it; nothing is sent before the question.
     signed, missing = officer.sign(device, decisions, waiting, me)
+    show.statement(decisions, waiting, notes, to_err=output.json)
     if output.dry_run:
         return _result(waiting.signed, missing, taken=False, output=output)
     question = f"Sign this {statement.action} in {statement.case} as {me}?"

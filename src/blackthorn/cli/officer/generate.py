@@ -110,13 +110,12 @@ def _option(form: RequestForm, entry: Input) -> Any:
         metavar=entry.placeholder or metavar,
         help=form.help_of(entry),
         min=spec.least if spec.kind == "count" and not flag else None,
+        show_default=True if entry.preset is None else str(entry.preset),
     )
     if flag:
         return parameter(_key(entry.name), Annotated[bool, option], False)
     if entry.required:
         return parameter(_key(entry.name), Annotated[kind, option])
-    if entry.preset is not None:
-        return parameter(_key(entry.name), Annotated[kind, option], entry.preset)
     return parameter(_key(entry.name), Annotated[kind | None, option], None)
 
 

@@ -26,6 +26,11 @@ _STATES: Final = {
     "bold red": ("destroying",),
     "bold": ("refused", "closed"),
 }
+_STATED: Final = {
+    ("result", "genuine"): "genuine, as the officers state; no program can check it",
+    ("result", "forged"): "forged, as the officers state; no program can check it",
+}
+"""Name and value of a field → its text, where the bare value would claim too much."""
 _COLOURS: Final = {state: colour for colour, states in _STATES.items() for state in states}
 
 
@@ -56,7 +61,7 @@ def _text(name: str, value: Any) -> str:
         return ", ".join(map(str, value)) or "none"
     if name.endswith("_ms"):
         return f"{local_time(value)}  ({rfc3339(value)})" if value else "not stated"
-    return str(value)
+    return _STATED.get((name, value), str(value))
 
 
 def _label(name: str) -> str:
