@@ -15,14 +15,14 @@ import pytest
 from blackthorn.errors import DefectError, DiskError, StorageError
 from blackthorn.ports.parcels import FirstSeq
 from blackthorn.ports.store import Command
+from blackthorn.simulation.memory import wrapping
+from blackthorn.simulation.stepped import SteppedWriter
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import COMMANDS, Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.support.market_keys import wrapping
-from tests.support.stepped import SteppedWriter
 
 
 class Stepped:

@@ -14,12 +14,12 @@ from blackthorn.errors import DamageError, DefectError, StorageError
 from blackthorn.ports.closure import ListClosures, ReadStatement
 from blackthorn.ports.enrolment import PurgeCodes
 from blackthorn.ports.parcels import MailboxTallies, Parcels, StoreParcels, WaitingParcels
+from blackthorn.simulation.memory import memory_database, wrapping
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine, host_store
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import commit_group
-from tests.support.databases import memory_database
-from tests.support.market_keys import add_people, wrapping
+from tests.support.market_keys import add_people
 
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:

@@ -11,10 +11,10 @@ import pytest
 
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.ports.cases import StoreDecision
+from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import Engine
 from tests.support.governance_world import World
-from tests.support.market_keys import wrapping
 from tests.support.server_process import ServerProcess, initialise, run
 
 

@@ -18,10 +18,10 @@ from blackthorn.identity.statements import (
     Statement,
     make,
 )
+from blackthorn.simulation.ledger import DELAY_MS
 from tests.support.attacks import attack
 from tests.support.evil_server import EvilServer
 from tests.support.hostile_harness import conclude
-from tests.support.ledger_world import DELAY_MS
 
 DELAY_SECONDS = DELAY_MS / 1000
 
@@ -120,7 +120,7 @@ def test_a_reset_with_a_stolen_code_is_loud_and_any_device_cancels_it():
     alice.write(bob, world.secret("while it waits"))
     world.settle()
     assert len(bob.received()) == 2, "old devices are still valid"
-    number = bob._wish(change_chain.enqueue_cancel)
+    number = bob.enqueue(change_chain.enqueue_cancel)
     world.publish()
     world.settle()
     assert bob.outcomes[number].error == ""

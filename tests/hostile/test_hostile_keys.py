@@ -29,7 +29,7 @@ ML_KEM_768_X25519 = 35
 
 def states_a_mail_key(world, person):
     """The person's chain names a mail certificate; what it is."""
-    person._wish(
+    person.enqueue(
         lambda unit: change_chain.enqueue_mail_key(
             unit, mail_keys.fresh(unit.records, unit.me.address, unit.now_ms)
         )

@@ -4,10 +4,10 @@ import pytest
 
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
+from blackthorn.simulation.linking import add_device
 from tests.scenarios.test_device_hostile import package_of, replace_packages
 from tests.support.device_world import World
 from tests.support.evil_server import EvilServer, changed
-from tests.support.life_world import add_device
 
 
 def test_a_device_that_the_ledger_does_not_have_is_left_out():

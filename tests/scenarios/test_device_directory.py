@@ -89,13 +89,13 @@ def test_absence_is_proved_anew_for_each_wish():
     world = World(702, "alice")
     (alice,) = world.people
     carol_address = "carol@acme.example"
-    first = alice._wish(lambda unit: _send(unit, carol_address))
+    first = alice.enqueue(lambda unit: _send(unit, carol_address))
     world.settle()
     assert alice.outcomes[first].final and alice.outcomes[first].error
     carol = _joins(world, "carol")
     world.publish()
     carol.connect()
-    second = alice._wish(lambda unit: _send(unit, carol_address))
+    second = alice.enqueue(lambda unit: _send(unit, carol_address))
     world.settle()
     assert not alice.outcomes[second].error
     world.check_received(carol, ["hello"])
@@ -109,9 +109,9 @@ def _send(unit, address):
 
 def _joins(world, name):
     """A new user's device is activated; the next epoch will have him."""
-    from tests.support.device_world import Person
+    from blackthorn.simulation.device import Person
 
-    person = Person(world, 0, name)
+    person = Person.first(world, 0, name)
     world._enrol(person)
     world.people.append(person)
     world.dispatcher._submission.forget_fanouts()
@@ -558,7 +558,7 @@ def state_recovery(person):
 
     with person.unit() as unit:
         keys = SigningKeys.generate(unit.random).public
-    return person._wish(
+    return person.enqueue(
         lambda unit: change_chain.enqueue(unit, "the recovery key", SetRecovery(keys))
     )
 

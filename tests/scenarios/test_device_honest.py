@@ -15,8 +15,8 @@ from blackthorn.device.transparency import own_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.link import frames as f
+from blackthorn.simulation.linking import add_device
 from tests.support.device_world import World
-from tests.support.life_world import add_device
 
 HOUR = 3600
 HOUR_MS = HOUR * 1000
@@ -27,7 +27,7 @@ def change_own_chain(person):
     """A change of the person's own chain that takes nobody in or out."""
     keys = SigningKeys.generate(person.world.chance.randbytes).public
     what = "the recovery key"
-    return person._wish(lambda unit: change_chain.enqueue(unit, what, SetRecovery(keys)))
+    return person.enqueue(lambda unit: change_chain.enqueue(unit, what, SetRecovery(keys)))
 
 
 def no_alarms(world):

@@ -3,8 +3,8 @@
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import local_chain
+from blackthorn.simulation.linking import add_device, bring_up, revoke
 from tests.support.device_world import World
-from tests.support.life_world import add_device, bring_up, revoke
 
 
 def members(person, kind: str) -> list[set[bytes]]:
@@ -64,7 +64,7 @@ def test_a_revocation_makes_a_new_mail_key_that_the_others_have_before_it_is_nam
     alice, _ = world.people
     with alice.unit() as unit:
         first = mail_keys.fresh(unit.records, alice.address, world.now_ms)
-    alice._wish(lambda unit: change_chain.enqueue_mail_key(unit, first))
+    alice.enqueue(lambda unit: change_chain.enqueue_mail_key(unit, first))
     bring_up(world)
     assert chain_of(alice).openpgp.fingerprint == first.fingerprint
     tablet, phone = add_device(alice), add_device(alice, "phone")

@@ -7,20 +7,20 @@ import random
 
 import pytest
 
-from tests.scenarios.test_device_life import chain_of, members
-from tests.support import runs
-from tests.support.device_world import World
-from tests.support.life_world import (
+from blackthorn.device.account.pairing import Stage
+from blackthorn.simulation.linking import (
     Host,
     Newcomer,
-    Stage,
     add_device,
     bring_up,
     compare,
     on_line,
     revoke,
-    steps,
 )
+from tests.scenarios.test_device_life import chain_of, members
+from tests.support import runs
+from tests.support.device_world import World
+from tests.support.life_world import steps
 
 pytestmark = pytest.mark.thorough
 

@@ -4,17 +4,11 @@ from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import alarms
 from blackthorn.link.codes import Code
+from blackthorn.simulation.ledger import DELAY_MS
+from blackthorn.simulation.linking import add_device, bring_up, revoke
+from blackthorn.simulation.recovery import Recoverer, reset, state_recovery
 from tests.scenarios.test_device_life import chain_of, members
 from tests.support.device_world import World
-from tests.support.ledger_world import DELAY_MS
-from tests.support.life_world import (
-    Recoverer,
-    add_device,
-    bring_up,
-    reset,
-    revoke,
-    state_recovery,
-)
 
 
 def test_the_words_bring_a_device_back_and_everybody_is_told() -> None:
@@ -38,7 +32,7 @@ def test_the_words_bring_a_device_back_and_everybody_is_told() -> None:
     assert phone.keys.device in chain.recovered
     with phone.vault.transaction() as records:
         assert mail_keys.has(records, chain.openpgp.fingerprint), "it states a key of its own"
-    phone._wish(lambda unit: change_chain.enqueue_revocation(unit, lost, "lost"))
+    phone.enqueue(lambda unit: change_chain.enqueue_revocation(unit, lost, "lost"))
     bring_up(world)
     assert [each.name for each in chain_of(phone).devices] == ["new phone"]
     phone.write(bob, "I am back")
@@ -133,7 +127,7 @@ def test_a_reset_is_cancelled_by_a_device_that_was_left() -> None:
     bring_up(world)
     assert "own-reset" in alice.alarms()
     assert chain_of(alice).pending.device.name == "thief"
-    number = alice._wish(change_chain.enqueue_cancel)
+    number = alice.enqueue(change_chain.enqueue_cancel)
     bring_up(world)
     assert alice.outcomes[number].final and not alice.outcomes[number].error
     wait_for_delay(world)
@@ -251,7 +245,7 @@ def team_with_a_lost_device(seed: int):
     world.publish()
     phone = found.person()
     bring_up(world)
-    phone._wish(lambda unit: change_chain.enqueue_revocation(unit, lost, "lost"))
+    phone.enqueue(lambda unit: change_chain.enqueue_revocation(unit, lost, "lost"))
     bring_up(world)
     assert carol.keys.device in members(bob, "group")[0]
     return world, alice, bob, carol, dave

@@ -10,8 +10,8 @@ from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.replay import replayed
 from blackthorn.directory.audit import Replay
 from blackthorn.link import frames as f
+from blackthorn.simulation.ledger import DELAY_MS
 from tests.support.device_world import World
-from tests.support.ledger_world import DELAY_MS
 
 HOUR = 3600
 

@@ -49,7 +49,7 @@ def test_a_change_that_waits_and_a_reset_are_said():
     world = EvilServer(913, "alice", "bob", epoch_ms=10_000)
     alice, bob, *_ = world.people
     keys = SigningKeys.generate(world.chance.randbytes).public
-    alice._wish(lambda unit: change_chain.enqueue(unit, "the recovery key", SetRecovery(keys)))
+    alice.enqueue(lambda unit: change_chain.enqueue(unit, "the recovery key", SetRecovery(keys)))
     world.settle()
     assert standing(alice) == "live; a change of yours is not published yet"
     ghost = world.reset(bob)

@@ -92,7 +92,7 @@ def test_what_takes_rights_back_is_not_stopped():
     alice.change_group("team", [], [bob])
     world.settle()
     assert bob.events()[-1] == f"{alice.address} removed you"
-    enqueue = alice._wish(lambda unit: _recovery(unit))
+    enqueue = alice.enqueue(lambda unit: _recovery(unit))
     world.settle()
     assert alice.outcomes[enqueue].error == ""
 

@@ -1,7 +1,7 @@
 """A second device of one user: added by code, with all that the first one has."""
 
+from blackthorn.simulation.linking import add_device, bring_up
 from tests.support.device_world import World
-from tests.support.life_world import add_device, bring_up
 
 
 def test_a_second_device_reads_and_writes_the_same_conversations() -> None:

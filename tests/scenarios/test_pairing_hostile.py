@@ -15,9 +15,9 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code, new_code
 from blackthorn.link.codes import Code as LinkCode
+from blackthorn.simulation.linking import SERVER, Host, Newcomer, compare
 from tests.scenarios.test_device_life import chain_of
 from tests.support.device_world import World
-from tests.support.life_world import SERVER, Host, Newcomer, compare
 
 
 class Enemy:

@@ -19,8 +19,8 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import ENROLMENT, SignedStatement, Statement, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.simulation.memory import memory_vault
 from blackthorn.tlog.merkle import MerkleLog
-from tests.support.databases import memory_vault
 from tests.support.small_directory import SmallDirectory
 
 DAY_MS = 24 * 3_600_000

@@ -19,6 +19,7 @@ from blackthorn.programs.server.closure import publish_statement, register_seed
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_checks import ClosureChecks
 from blackthorn.server.markets.closure_facts import Facts
+from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
@@ -26,7 +27,6 @@ from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.support.governance_world import World
 from tests.support.market_keys import add_people
-from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.support.walks import leaving
 

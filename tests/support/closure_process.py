@@ -23,6 +23,7 @@ from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.closure import Closures
+from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
@@ -30,7 +31,6 @@ from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stores.markets import compact
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.support.market_keys import wrapping
 
 EXIT = "X-PK-1"
 STATES = {0: "preparing", 1: "destroying", 2: "closed"}

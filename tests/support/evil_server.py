@@ -27,10 +27,11 @@ from blackthorn.server.handlers.dispatcher import LEDGER_FRAMES
 from blackthorn.server.ledger.changes import kind_of
 from blackthorn.server.ledger.epoch_builder import Waiting, WaitingUser
 from blackthorn.server.ledger.lookups import Lookups
+from blackthorn.simulation.device import Person, Wire
+from blackthorn.simulation.memory import memory_database
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
-from tests.support.databases import memory_database
-from tests.support.device_world import Person, Wire, World
+from tests.support.device_world import World
 from tests.support.ledger_world import LedgerWorld
 
 Told = f.AnyFrame | list[f.AnyFrame] | None
@@ -235,7 +236,7 @@ class EvilServer(World):
     # --- Devices of the attacker ----------------------------------------------------------
 
     def _device_of(self, person: Person) -> Person:
-        ghost = Person(self, 0, person.name)
+        ghost = Person.first(self, 0, person.name)
         self.ghosts.append(ghost)
         return ghost
 

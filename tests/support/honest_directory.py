@@ -26,7 +26,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.ledger.lookups import Lookups
-from tests.support.databases import memory_vault
+from blackthorn.simulation.memory import memory_vault
 from tests.support.ledger_world import LedgerWorld
 
 NAMES = ("alice", "bob", "carol", "dave")

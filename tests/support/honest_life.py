@@ -14,7 +14,8 @@ from blackthorn.errors import UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.mls.group.group import Group
-from tests.support.device_world import Person, World
+from blackthorn.simulation.device import Person
+from tests.support.device_world import World
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 GROUPS = ("team", "board")
@@ -106,7 +107,7 @@ class Life:
         def make(unit):
             return change_chain.enqueue(unit, "a recovery key", SetRecovery(keys))
 
-        self._wish(who, lambda: who._wish(make))
+        self._wish(who, lambda: who.enqueue(make))
 
     def certificate(self) -> None:
         (who,) = self._some()
@@ -115,7 +116,7 @@ class Life:
             key = mail_keys.fresh(unit.records, unit.me.address, unit.now_ms)
             return change_chain.enqueue_mail_key(unit, key)
 
-        self._wish(who, lambda: who._wish(make))
+        self._wish(who, lambda: who.enqueue(make))
 
     def connect(self) -> None:
         self._some()[0].connect()

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from blackthorn.ports.device_store import AlarmRecord
-from tests.support.device_world import Person
+from blackthorn.simulation.device import Person
 from tests.support.evil_server import EvilServer
 
 WITHOUT_EVIDENCE = frozenset({

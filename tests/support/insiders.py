@@ -13,7 +13,7 @@ from blackthorn.link import frames as f
 from blackthorn.mls import suites
 from blackthorn.mls.framing.key_package import KeyPackagePrivate, create_key_package
 from blackthorn.mls.group.group import Group
-from tests.support.device_world import Person
+from blackthorn.simulation.device import Person
 from tests.support.evil_server import EvilServer
 
 

@@ -19,10 +19,10 @@ from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
+from blackthorn.simulation.wires import Wires
 from tests.support import link_world
 from tests.support.ledger_world import LedgerWorld, Model
 from tests.support.link_world import Wire
-from tests.support.wires import Wires
 
 
 @dataclass

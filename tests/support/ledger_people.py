@@ -22,9 +22,10 @@ from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import Ready, StatementStored, SubmitStatement
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.accounts.users import UserAdministration
+from blackthorn.simulation.ledger import DOMAIN
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import host_store
-from tests.support.ledger_world import DOMAIN, Model
+from tests.support.ledger_world import Model
 from tests.support.real_device import activate
 
 DAY_SECONDS = 86_400

@@ -23,10 +23,10 @@ from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.support.market_keys import wrapping
 
 PATIENCE = 10.0
 """Seconds after which a test says that something never happened."""

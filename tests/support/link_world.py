@@ -23,12 +23,11 @@ from blackthorn.ports.parcels import FirstSeq, MailboxTallies, WaitingParcels
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.simulation import wires
+from blackthorn.simulation.memory import memory_database, wrapping
+from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
+from blackthorn.simulation.wires import Wires
 from blackthorn.storage.sqlite.engine import Engine
-from tests.support import wires
-from tests.support.databases import memory_database
-from tests.support.market_keys import wrapping
-from tests.support.stepped import SteppedReader, SteppedWriter
-from tests.support.wires import Wires
 
 
 class Wire(wires.Wire):

@@ -17,12 +17,12 @@ from blackthorn.governance.statements import (
 from blackthorn.governance.transitions import Role
 from blackthorn.ids import Address
 from blackthorn.programs.server.decisions import make_decision_service
+from blackthorn.simulation.memory import wrapping
+from blackthorn.simulation.stepped import SteppedReader
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.support.governance_world import directive_facts
 from tests.support.ledger_world import LedgerWorld, Model
-from tests.support.market_keys import wrapping
-from tests.support.stepped import SteppedReader
 
 ROLES = {
     "ann": [Role.OWNER],

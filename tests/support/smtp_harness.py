@@ -27,11 +27,12 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import announcing
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
+from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
-from tests.support.market_keys import add_people, wrapping
+from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail
 
 DOMAIN = "acme.example"

@@ -9,9 +9,10 @@ from blackthorn.directory.entries import COMMAND
 from blackthorn.directory.records import encode_record
 from blackthorn.errors import SecurityError, VerificationError
 from blackthorn.identity.statements import Cancel, SetRecovery
+from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from tests.support import runs
-from tests.support.ledger_world import DELAY_MS, LedgerWorld
+from tests.support.ledger_world import LedgerWorld
 
 COLUMNS = {
     "ledger_entry": ("place", "entry"),

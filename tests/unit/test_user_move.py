@@ -17,12 +17,12 @@ from blackthorn.ports.exits import FindExitPerson
 from blackthorn.ports.mail import SealedMail
 from blackthorn.programs.server import user_move
 from blackthorn.programs.server.folder import initialise
+from blackthorn.simulation.stepped import SteppedWriter
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.markets import market_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.support.governance_world import DAY_MS, World
-from tests.support.stepped import SteppedWriter
 from tests.support.stored import StoredMail
 
 ANN = Address("ann@acme.example")

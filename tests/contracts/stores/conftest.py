@@ -12,14 +12,13 @@ import pytest
 
 from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ports.store import Command, Query, Result
+from blackthorn.simulation.memory import MemoryKeys, memory_database
+from blackthorn.simulation.stepped import SteppedWriter
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.wrapping import Wrapping
-from tests.support.databases import memory_database
-from tests.support.market_keys import MemoryKeys
 from tests.support.memory_store.engine import MemoryEngine
 from tests.support.memory_store.state import Device, User
-from tests.support.stepped import SteppedWriter
 
 FULL_DISK = "the disk is full: nothing was stored; free some space"
 

@@ -15,8 +15,8 @@ from blackthorn.device.account.exit_notices import Notice, countdown, days_left
 from blackthorn.errors import UnavailableError
 from blackthorn.link.frames import MarketNotice
 from blackthorn.programs.device import market_exit
+from blackthorn.simulation.memory import memory_vault
 from tests.support.closures import closed
-from tests.support.databases import memory_vault
 
 DAY = 24 * 3_600_000
 STOP = 1_451_433_600_000  # 2015-12-30

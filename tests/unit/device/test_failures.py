@@ -4,7 +4,7 @@ from blackthorn.device.operations import failures, limits
 from blackthorn.device.operations.change_group import ChangeGroup
 from blackthorn.device.operations.create_group import CreateGroup
 from blackthorn.device.operations.send_text import SendText
-from tests.support.databases import memory_vault
+from blackthorn.simulation.memory import memory_vault
 
 TEXT = SendText("direct", "ghost@acme.example", b"", "boo" * 100, 0, b"")
 

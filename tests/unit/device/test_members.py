@@ -18,7 +18,7 @@ from blackthorn.identity.statements import ENROLMENT, make
 from blackthorn.ids import Address
 from blackthorn.mls.credential import BasicCredential, X509Credential
 from blackthorn.mls.errors import InvalidLeaf
-from tests.support.databases import memory_vault
+from blackthorn.simulation.memory import memory_vault
 
 SEED = 7
 print(f"seed {SEED}")

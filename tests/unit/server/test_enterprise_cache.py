@@ -8,9 +8,9 @@ from blackthorn.errors import DiskError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.server import enterprise, limits
 from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.simulation.stepped import SteppedReader
 from tests.support.memory_store.engine import MemoryEngine
 from tests.support.memory_store.state import Device, User
-from tests.support.stepped import SteppedReader
 
 U1, U2 = Address("u1@acme.example"), Address("u2@acme.example")
 

@@ -25,9 +25,10 @@ from blackthorn.ids import Address
 from blackthorn.ports.enrolment import Enrolled, OrphanStep, PurgeOrphans
 from blackthorn.ports.enterprise import Standing
 from blackthorn.server.ledger import limits as ledger_limits
+from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.wire import limits as wire_limits
 from tests.support.certificates import unsealable
-from tests.support.ledger_world import DELAY_MS, LedgerWorld, Model, certified
+from tests.support.ledger_world import LedgerWorld, Model, certified
 
 HOUR_MS = 3_600_000
 

@@ -17,13 +17,14 @@ from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.ledger import AppendEpoch
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import EpochBuilder
+from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.storage.sqlite.engine import COMMANDS
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.verify import verify_consistency
 from blackthorn.wire.note import parse_vkey
 from tests.support import runs
-from tests.support.ledger_world import DELAY_MS, LedgerWorld, Model
+from tests.support.ledger_world import LedgerWorld, Model
 
 RELEASE = encode_record(entries.RELEASE, {"name": "x", "version": "1", "digest": bytes(32)})
 

@@ -9,9 +9,10 @@ from blackthorn.directory.entries import decode_entry
 from blackthorn.errors import ConfigError, StorageError, VerificationError
 from blackthorn.identity.statements import AddDevice, SetRecovery
 from blackthorn.ports.ledger import KeepEvidence
+from blackthorn.simulation.ledger import DELAY_MS
+from blackthorn.simulation.memory import memory_database
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
-from tests.support.databases import memory_database
-from tests.support.ledger_world import DELAY_MS, LedgerWorld
+from tests.support.ledger_world import LedgerWorld
 
 
 def grown(seed: int, witnesses: int = 0) -> LedgerWorld:

@@ -24,12 +24,12 @@ from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.service import MailFor, MailService
+from blackthorn.simulation.memory import memory_database, wrapping
+from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.engine import Engine
 from tests.support.certificates import unsealable
-from tests.support.databases import memory_database
-from tests.support.market_keys import add_people, wrapping
+from tests.support.market_keys import add_people
 from tests.support.sessions import RecordingSession
-from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import answered
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")

@@ -7,9 +7,9 @@ from blackthorn.ids import DeviceId
 from blackthorn.ports.parcels import Tally
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.messaging.mailboxes import PAGE, Mailboxes
+from blackthorn.simulation.stepped import SteppedReader
 from tests.support.memory_store.engine import MemoryEngine
 from tests.support.memory_store.state import Device, Parcel, User
-from tests.support.stepped import SteppedReader
 
 DEVICES = 300
 

@@ -29,11 +29,11 @@ from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notice import KINDS, Notice, notice_step
 from blackthorn.server.markets.notice_texts import LANGUAGES, words
 from blackthorn.server.markets.notices import Notices
+from blackthorn.simulation.memory import memory_database, wrapping
+from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from tests.support.certificates import unsealable
-from tests.support.databases import memory_database
-from tests.support.market_keys import add_people, wrapping
-from tests.support.stepped import SteppedReader, SteppedWriter
+from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.server.test_mail_server import FixedClock, RecordingSession, Table
 

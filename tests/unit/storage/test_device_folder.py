@@ -15,11 +15,11 @@ from blackthorn.device.operations.table import operation_of
 from blackthorn.errors import BlackthornError, ConflictError, DamageError, DiskError
 from blackthorn.programs.device import activation
 from blackthorn.programs.device.home import Home, opened
+from blackthorn.simulation.memory import memory_vault
 from blackthorn.storage.device import folder as folder_module
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.folder import DeviceFolder
 from blackthorn.storage.device.vault import Vault, migrations
-from tests.support.databases import memory_vault
 
 STORED = Path(__file__).with_name("vault_v3")
 """A device's folder as the third schema's program left it; a text of it still waits."""

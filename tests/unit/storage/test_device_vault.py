@@ -8,9 +8,9 @@ import pytest
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import ConflictError, DamageError, StorageError, UserError
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
+from blackthorn.simulation.memory import memory_vault
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
-from tests.support.databases import memory_vault
 
 KEY = Secret(b"\x05" * 32)
 MARK = "a-mark-that-nobody-else-writes"

@@ -24,6 +24,7 @@ from blackthorn.ports.parcels import (
     WaitingParcels,
 )
 from blackthorn.programs.server.market_start import WRAP_ROWS, wrap_all
+from blackthorn.simulation.memory import MemoryKeys
 from blackthorn.storage.sqlite import database as database_module
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
@@ -32,7 +33,7 @@ from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.units import MIB
-from tests.support.market_keys import MemoryKeys, add_people
+from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail
 
 SEED = 20151230

@@ -15,6 +15,7 @@ from blackthorn.governance.package.build import ProductionCase
 from blackthorn.ports.mail import SealedMail, StoreMail
 from blackthorn.ports.parcels import MarkUndecryptable, Parcels, SharedParcel, StoreParcels
 from blackthorn.programs.server.production import frozen_rows, produce
+from blackthorn.simulation.stepped import SteppedWriter
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.production import (
@@ -27,7 +28,6 @@ from blackthorn.storage.sqlite.stores.production import (
 from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.support.bags import files_of
-from tests.support.stepped import SteppedWriter
 from tools.inventory import migrations, read_inventory
 
 ALICE, BOB = "alice@acme.example", "bob@acme.example"

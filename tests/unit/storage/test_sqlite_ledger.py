@@ -6,10 +6,10 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enrolment import EnrolDevice, Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import Change, NewDevice, StoredStatement
+from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
-from tests.support.market_keys import wrapping
 from tests.support.stored import StoredEnterprise
 
 ALICE = Address("alice@acme.example")

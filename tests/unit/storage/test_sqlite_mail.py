@@ -4,11 +4,11 @@ import pytest
 
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
+from blackthorn.simulation.memory import memory_database, wrapping
+from blackthorn.simulation.stepped import SteppedWriter
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from tests.support.databases import memory_database
-from tests.support.market_keys import add_people, wrapping
-from tests.support.stepped import SteppedWriter
+from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail
 
 

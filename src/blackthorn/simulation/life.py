@@ -1,0 +1,320 @@
+"""A world that lives through a schedule: it does its events and lets time pass between them.
+
+Devices keep their connections alive while they are on line; one that wants to be on line comes back
+when its connection breaks. What waits for time (retries, upkeep, an epoch of the ledger) gets it in
+a few steps after an event, as long as something waits; the rest is served every few hours.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from blackthorn.device.account.pairing import Stage
+from blackthorn.errors import UserError
+from blackthorn.link import frames as f
+from blackthorn.simulation import linking, recovery
+from blackthorn.simulation.device import Person
+from blackthorn.simulation.memory import CrashError, MemoryVault
+from blackthorn.simulation.records import NEVER, Change, History, Records, Span, Text
+from blackthorn.simulation.schedule import SERVER, Event, Schedule, user_of
+from blackthorn.simulation.wires import Wire
+from blackthorn.simulation.world import DAY_SECONDS, World
+
+STEP_SECONDS: Final = 4 * 3600
+"""The longest time in which devices on line are not served."""
+
+FOLLOW_SECONDS: Final = (5, 31, 62, 125, 310, 605)
+"""How long after an event devices are served again, as long as something waits there."""
+
+UP, DOWN = "up", "down"
+
+
+class Life(World):
+    """One simulation, with the records of what was done in it."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.records = Records()
+        self.devices: dict[str, Person] = {}
+        self.wanted: set[str] = set()
+        """The devices that want to be on line."""
+        self._names: dict[Person, str] = {}
+        self._held: dict[Person, set[str]] = {}
+        self._copies: dict[str, tuple[MemoryVault, float]] = {}
+        self._words: dict[str, tuple[str, str]] = {}
+        self._follow: list[float] = []
+        super().__init__(schedule.seed, *schedule.users, epoch_ms=10_000)
+        self._origin = self.now
+        for person in self.people:
+            self._adopt(f"{person.name}.1", person)
+            self.wanted.add(f"{person.name}.1")
+
+    @property
+    def age(self) -> float:
+        """Seconds since the beginning."""
+        return self.now - self._origin
+
+    def _adopt(self, name: str, person: Person) -> None:
+        """The device gets its name in schedules, and randomness of its own."""
+        person.chance = random.Random(f"{self.schedule.seed} {name}")  # noqa: S311
+        self.devices[name], self._names[person] = person, name
+        user = user_of(name)
+        self.records.devices[name] = History(user, Span(self.age, self.age + 1))
+
+    # --- Time -------------------------------------------------------------------------------
+
+    def wall_ms(self) -> int:
+        """The time by the server's clock, in Unix milliseconds."""
+        return self.now_ms + self.ledger.ahead_ms
+
+    def _ledger_step(self) -> bool:
+        self.ledger.now_ms = max(self.ledger.now_ms, self.wall_ms())
+        return super()._ledger_step()
+
+    def advance(self, age: float) -> None:
+        """Let time pass until that age, serving everybody on the way."""
+        while True:
+            due = min([age, self.age + STEP_SECONDS, *self._follow])
+            self._follow = [when for when in self._follow if when > due]
+            self.now = self._origin + max(due, self.age)
+            self._serve()
+            if due >= age:
+                return
+
+    def _serve(self) -> None:
+        """Everybody on line is served at this moment."""
+        self._keep_alive()
+        if self._day != (today := self.wall_ms() // (1000 * DAY_SECONDS)):
+            self._day = today
+            self.dispatcher.start_day(today)
+        self.dispatcher.tick(self.now)
+        self._come_back()
+        for person in list(self.people):
+            if person.wire is not None:
+                self.attempt(person, person.tick)
+        self.settle()
+
+    _day = -1
+
+    def _keep_alive(self) -> None:
+        """What devices and the server ask and answer while nothing else is said."""
+        for wire in list(self.wires):
+            held = self._held.get(wire.device, ())  # type: ignore[call-overload]
+            if wire.link.opened and UP not in held and wire.open:
+                wire.say(f.Ping(0))
+                while wire in self.wires and self.step_wire(wire, to_server=True):
+                    pass
+
+    def _come_back(self) -> None:
+        for name in sorted(self.wanted):
+            person = self.devices.get(name)
+            if person is not None and person.wire is None:
+                self.attempt(person, person.connect)
+
+    def settle(self) -> None:
+        """Move everything that is not held, until nothing moves; then look at the outcomes."""
+        moved = True
+        while moved:
+            moved = self.run_wires()
+            self.dispatcher.tick(self.now)
+            moved = self._ledger_step() or moved
+            if not moved:
+                for person in self.people:
+                    if person.companion is not None and person.wire is not None:
+                        self.attempt(person, person.tick)
+                        moved = moved or bool(person.wire and person.wire.to_server)
+        for name, person in self.devices.items():
+            self.records.observe(name, person, self.age)
+
+    def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
+        held = self._held.get(wire.device, ())  # type: ignore[call-overload]
+        if (UP if to_server else DOWN) in held:
+            return False
+        return super().step_wire(wire, to_server=to_server)
+
+    def tell(self, wire: Wire, frame: f.AnyFrame) -> None:
+        try:
+            wire.device.hear(wire, frame)
+        except CrashError:
+            assert isinstance(wire.device, Person)
+            wire.device.restart()
+
+    def attempt(self, person: Person, act: Callable[[], object]) -> None:
+        """A person tries what may not be possible; their device may crash at a write."""
+        try:
+            act()
+        except UserError:
+            return
+        except CrashError:
+            person.restart()
+
+    def end_faults(self) -> None:
+        """From now on everybody who is somebody's device is on line, with the right time."""
+        self.cosigning = True
+        self.ledger.ahead_ms = 0
+        self._held.clear()
+        for name, person in self.devices.items():
+            person.ahead_ms = 0
+            person.vault.crash_in(0, stored=False)
+            if self.records.devices[name].span.surely_until == NEVER:
+                self.wanted.add(name)
+        self._serve()
+
+    # --- Events -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All events of the schedule."""
+        for event in self.schedule.events:
+            self.advance(event.at)
+            self.do(event)
+            self.settle()
+            self._wait_for(event)
+
+    def _wait_for(self, event: Event) -> None:
+        """Serve devices again soon if the event, or somebody's operation, waits for that."""
+        slow = event.what in ("link", "revoke", "recover", "release", "connect")
+        if slow or any(p.wire is not None and p.waiting() for p in self.people):
+            self._follow = sorted({*self._follow, *(self.age + wait for wait in FOLLOW_SECONDS)})
+
+    def do(self, event: Event) -> None:
+        """One event; it does nothing if it cannot be done."""
+        if event.who == SERVER:
+            self._do_server(event)
+            return
+        person = self.devices.get(event.who)
+        if person is not None:
+            self.attempt(person, lambda: self._do_device(event, person))
+
+    def _do_server(self, event: Event) -> None:
+        match event.what, event.args:
+            case "server-crash", ("after",):
+                self.crash(committed=True)
+            case "server-crash", _:
+                self.crash(committed=False)
+            case "witnesses", (state,):
+                self.cosigning = state == "on"
+            case "server-clock", (int(seconds),):
+                self.ledger.ahead_ms = seconds * 1000
+                self.ledger.now_ms = self.wall_ms()
+            case _:
+                raise ValueError(f"no such event: {event}")
+
+    def _do_device(self, event: Event, person: Person) -> None:
+        name = event.who
+        match event.what, event.args:
+            case "connect", _:
+                self.wanted.add(name)
+                person.connect()
+            case "leave", _:
+                self.wanted.discard(name)
+                self._cut(person)
+            case "cut", _:
+                self._cut(person)
+            case "restart", _:
+                person.restart()
+            case "crash", (int(writes), when):
+                person.vault.crash_in(writes, stored=when == "after")
+            case "hold", ("both",):
+                self._held[person] = {UP, DOWN}
+            case "hold", (str(way),):
+                self._held[person] = {way}
+            case "release", _:
+                self._held.pop(person, None)
+            case "clock", (int(seconds),):
+                person.ahead_ms = seconds * 1000
+            case "keep", _:
+                self._copies[name] = person.vault.copy(), self.age
+            case "restore", _:
+                self._restore(name, person)
+            case _:
+                self._do_person(event, person)
+
+    def _do_person(self, event: Event, person: Person) -> None:
+        """What people do, rather than their devices."""
+        name, user = event.who, user_of(event.who)
+        match event.what, event.args:
+            case "text", (str(to),):
+                text = Text(self._body(event), name, user, to, "", self.age)
+                self.records.wrote(person.write(self.user(to), text.body), text)
+            case "group-text", (str(group),):
+                text = Text(self._body(event), name, user, "", group, self.age)
+                self.records.wrote(person.write_group(group, text.body), text)
+            case "create", (str(group), *others):
+                number = person.create_group(group, *(self.user(str(other)) for other in others))
+                change = Change(group, (user, *map(str, others)), True, self.age)
+                self.records.changes(name, number, change)
+            case ("add" | "remove") as what, (str(group), str(other)):
+                lists = [[self.user(other)], []] if what == "add" else [[], [self.user(other)]]
+                number = person.change_group(group, *lists)
+                change = Change(group, (other,), what == "add", self.age)
+                self.records.changes(name, number, change)
+            case "link", (str(other),):
+                self._link(person, other)
+            case "revoke", (str(other),):
+                self._revoke(person, other)
+            case "state-recovery", _:
+                self._words[user] = recovery.state_recovery(person)
+            case "recover", (str(other),):
+                self._recover(user, other)
+            case _:
+                raise ValueError(f"no such event: {event}")
+
+    def _body(self, event: Event) -> str:
+        return f"text {len(self.records.texts)} of {event.who}"
+
+    def _cut(self, person: Person) -> None:
+        if person.wire is not None:
+            self.cut(person.wire)
+
+    def _restore(self, name: str, person: Person) -> None:
+        if name not in self._copies:
+            return
+        vault, kept = self._copies[name]
+        person.vault = vault.copy()
+        self.records.forget_pending(name)
+        self.records.devices[name].restored.append((kept, self.age))
+        person.restart()
+
+    def _link(self, person: Person, name: str) -> None:
+        """The whole pairing, while both devices are on line; the new one stays so."""
+        if name in self.devices or person.wire is None or person in self._held:
+            return
+        host, newcomer = linking.Host(person), linking.Newcomer(self, name)
+        self.settle()
+        joined = newcomer.join(host.code)
+        self.settle()
+        if joined.digits and joined.digits == host.pairing.digits:
+            host.type_digits(joined.digits)
+            newcomer.say(joined.confirm())
+            self.settle()
+            for wait in (12, 12):  # the ledger must show it to the host
+                self.now += wait
+                self.settle()
+        host.leave()
+        if newcomer.pairing is None or newcomer.pairing.stage is not Stage.DONE:
+            newcomer.crash()
+            return
+        self._adopt(name, newcomer.person())
+        self.wanted.add(name)
+
+    def _revoke(self, person: Person, name: str) -> None:
+        other = self.devices.get(name)
+        if other is None or other.address != person.address or other is person:
+            return
+        linking.revoke(person, other)
+        self.records.devices[name].span.surely_until = self.age
+
+    def _recover(self, user: str, name: str) -> None:
+        """All devices of the user are lost; a new one comes by the words."""
+        if user not in self._words or name in self.devices:
+            return
+        for other, history in self.records.devices_of(user):
+            history.span.surely_until = self.age
+            self.wanted.discard(other)
+            self._cut(self.devices[other])
+        words, check = self._words[user]
+        found = recovery.Recoverer(self, name)
+        found.recover(words, self.user(user), check)
+        self.settle()
+        self._adopt(name, found.person())
+        self.wanted.add(name)

@@ -1,0 +1,78 @@
+"""Simulations by seed: live through the schedule, then calm and probes, then the invariants."""
+
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Final
+
+from blackthorn.simulation.invariants import Violation, check
+from blackthorn.simulation.life import Life
+from blackthorn.simulation.records import NEVER
+from blackthorn.simulation.schedule import Event, Schedule, user_of
+
+CALM_SECONDS: Final = 86_400
+"""From the last fault until everything must have come right."""
+
+CALM_STEPS: Final = 12
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one schedule."""
+
+    schedule: Schedule
+    violations: list[Violation] = field(default_factory=list)
+    texts: int = 0
+    accepted: int = 0
+    deliveries: int = 0
+    device_days: float = 0.0
+    cpu_seconds: float = 0.0
+    steps: int = 0
+    """Lines of a failing schedule that were tried in order to shorten it."""
+
+
+def simulate(schedule: Schedule) -> Outcome:
+    """Live through a schedule; what does not hold afterwards."""
+    outcome, began = Outcome(schedule), time.process_time()
+    life = Life(schedule)
+    try:
+        life.run()
+        _calm(life)
+        outcome.violations = check(life)
+    except AssertionError:
+        raise
+    except Exception:
+        outcome.violations = [Violation("fault", traceback.format_exc(limit=-6))]
+    _count(life, outcome)
+    outcome.cpu_seconds = time.process_time() - began
+    return outcome
+
+
+def _count(life: Life, outcome: Outcome) -> None:
+    outcome.texts = len(life.records.texts)
+    outcome.accepted = sum(text.accepted != NEVER for text in life.records.texts)
+    outcome.deliveries = sum(len(person.received()) for person in life.devices.values())
+    ends = (
+        (h.span.since, min(h.span.surely_until, life.age)) for h in life.records.devices.values()
+    )
+    outcome.device_days = sum(end - start for start, end in ends) / 86_400
+
+
+def _calm(life: Life) -> None:
+    """End all faults, let a day pass, then let everybody write in each conversation."""
+    life.end_faults()
+    for _ in range(CALM_STEPS):
+        life.advance(life.age + CALM_SECONDS / CALM_STEPS)
+    for name, person in sorted(life.devices.items()):
+        if life.records.devices[name].span.surely_until != NEVER:
+            continue
+        for record in sorted(person.conversations(), key=lambda record: record.id):
+            if record.standing != "active" or record.kind == "self":
+                continue
+            what = "text" if record.kind == "direct" else "group-text"
+            to = user_of(record.name.partition("@")[0]) if what == "text" else record.name
+            event = Event(int(life.age), name, what, (to,))
+            life.do(event)
+            life.settle()
+    life.advance(life.age + 700)
+    life.advance(life.age + 3_000)

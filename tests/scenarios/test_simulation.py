@@ -1,0 +1,42 @@
+"""Simulated lives: small schedules by hand, whose outcome is known."""
+
+from blackthorn.simulation.schedule import Event, Schedule
+from blackthorn.simulation.simulate import Outcome, simulate
+
+HOUR = 3_600
+DAY = 86_400
+USERS = ("alice", "bob", "carol", "dave")
+
+
+def lived(*events: tuple, seed: int = 1) -> Outcome:
+    """The outcome of a schedule for four users: (seconds, who, what, arguments...)."""
+    made = [Event(at, who, what, args) for at, who, what, *args in events]
+    return simulate(Schedule(seed, USERS, tuple(made)))
+
+
+def test_people_who_come_and_go_read_everything() -> None:
+    outcome = lived(
+        (10, "alice.1", "create", "team", "bob", "carol", "dave"),
+        (60, "bob.1", "group-text", "team"),
+        (HOUR, "bob.1", "leave"),
+        (2 * HOUR, "alice.1", "text", "bob"),
+        (2 * HOUR, "carol.1", "group-text", "team"),
+        (3 * DAY, "bob.1", "connect"),
+    )
+    assert outcome.violations == []
+    assert outcome.texts == outcome.accepted == 9
+
+
+def test_a_simulation_is_exact() -> None:
+    events = (
+        (10, "alice.1", "create", "team", "bob", "carol"),
+        (20, "carol.1", "hold", "down"),
+        (30, "bob.1", "link", "bob.2"),
+        (700, "alice.1", "group-text", "team"),
+        (800, "carol.1", "release"),
+        (DAY, "bob.2", "crash", 3, "after"),
+        (DAY, "alice.1", "text", "bob"),
+    )
+    first, second = (lived(*events, seed=7) for _ in range(2))
+    assert first.violations == second.violations == []
+    assert (first.deliveries, first.device_days) == (second.deliveries, second.device_days)
