@@ -2,12 +2,24 @@
 
 import pytest
 
+from blackthorn.device.conversations import left_out
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
 from blackthorn.simulation.linking import add_device
 from tests.scenarios.test_device_hostile import package_of, replace_packages
 from tests.support.device_world import World
 from tests.support.evil_server import EvilServer, changed
+
+DAY = 24 * 3600.0
+
+
+def spoil(world, device):
+    """All key packages of the device that the server has now are of no use."""
+    world.database.writing.execute(
+        "UPDATE key_package SET package = CAST(id AS BLOB)"
+        " WHERE device = (SELECT number FROM devices WHERE id = ?)",
+        (bytes(device.keys.device),),
+    )
 
 
 def test_a_device_that_the_ledger_does_not_have_is_left_out():
@@ -127,3 +139,68 @@ def test_a_device_whose_link_lasts_for_weeks_renews_its_key_packages():
     last_resort = {row for row in sets[0] if row[1]}
     assert sets[0] & sets[1] == sets[1] & sets[2] == sets[2] & sets[3] == last_resort
     assert not sets[3] & sets[4]
+
+
+def test_a_bad_key_package_ends_no_operation_and_its_owner_is_added_later():
+    world = World(878, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    spoil(world, carol)
+    number = alice.create_group("team", bob, carol)
+    world.settle()
+    assert alice.outcomes[number].final and not alice.outcomes[number].error
+    (told,) = [line for line in alice.history() if line.sort == "event" and not line.shown]
+    assert told.text.startswith("carol@acme.example is not in here yet")
+    alice.write_group("team", "without Carol")
+    world.settle()
+    assert bob.received() == ["without Carol"] and not carol.history()
+    world.wake(7 * DAY)  # her device has published new ones
+    world.wake(DAY, 2)
+    alice.write_group("team", "with Carol")
+    world.settle()
+    assert carol.received() == ["with Carol"] and not alice.alarms()
+
+
+def test_whoever_was_removed_meanwhile_is_not_added_later():
+    world = World(879, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    tablet = add_device(carol)
+    world.settle()
+    spoil(world, tablet)
+    world.away.add(carol.address)
+    for person in (carol, tablet):
+        world.cut(person.wire)
+    alice.create_group("team", bob, carol)
+    world.settle()
+    assert "a device of carol@acme.example is not in here yet" in alice.events()[0]
+    alice.change_group("team", [], [carol])
+    world.settle()
+    world.wake(DAY, 3)
+    assert all("added" not in event for event in bob.events()[1:])
+    with alice.unit() as unit:
+        assert not left_out.due(unit)
+
+
+def test_a_claim_is_repeated_three_times_at_most_for_a_bad_key_package():
+    world = World(880, "alice", "bob")
+    alice, bob = world.people
+    replace_packages(world, bob, package_of(world, bob, suites.SUITE_1))
+    claims, serve = [], world.dispatcher._handlers[f.ClaimKeyPackages]
+    world.dispatcher._handlers[f.ClaimKeyPackages] = lambda s, frame, now: (
+        claims.append(frame),
+        serve(s, frame, now),
+    )
+    number = alice.write(bob, "secret")
+    world.settle()
+    assert alice.outcomes[number].final and len(claims) == 3
+    assert claims[1].addresses == [bob.address] and claims[1].devices == [bob.keys.device]
+
+
+def test_private_halves_are_kept_thirty_days_after_their_packages():
+    world = World(881, "alice")
+    (alice,) = world.people
+    counts = []
+    for days in (27, 30, 2):
+        world.wake(days * DAY)
+        with alice.unit() as unit:
+            counts.append(unit.records.key_packages.count())
+    assert counts == [60 + 1 + 100, 60 + 2 + 200, 2 + 200]

@@ -91,3 +91,34 @@ def test_an_answer_that_would_not_fit_leaves_users_for_the_next_claim(
     assert [
         each.address for each in claim(world, directory_client, addresses[2]).claimed
     ] == addresses[2:]
+
+
+def test_a_user_gets_five_of_one_device_a_day_and_then_the_last_resort_one(world: World) -> None:
+    owner, greedy, other = world.devices[:3]
+    for device in (owner, greedy, other):
+        device.connect()
+    owner.wire.say(f.PublishKeyPackages([b"%d" % number for number in range(9)], b"last"))
+    world.settle()
+
+    def given(device: Device) -> bytes:
+        return claim(world, device, owner.address).claimed[0].package
+
+    assert [given(greedy) for _ in range(7)] == [b"0", b"1", b"2", b"3", b"4", b"last", b"last"]
+    assert given(other) == b"5"
+    world.dispatcher.start_day(world.dispatcher._key_packages.today + 1)
+    assert [given(greedy), given(other)] == [b"6", b"7"]
+
+
+def test_what_did_not_fit_an_answer_is_not_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messaging_limits, "MAX_CLAIM_BYTES", wire_limits.MAX_KEY_PACKAGE_BYTES)
+    first, second, asking = world.devices[:3]
+    for device in (first, second, asking):
+        device.connect()
+        device.wire.say(f.PublishKeyPackages([b"%d" % number for number in range(9)], b"last"))
+    world.settle()
+    for _ in range(6):
+        claim(world, asking, first.address, second.address)
+    assert claim(world, asking, first.address).claimed[0].package == b"last"
+    assert claim(world, asking, second.address).claimed[0].package == b"0"

@@ -29,13 +29,15 @@ class PublishKeyPackages(Command[int]):
 class ClaimKeyPackages(Command[list[list[bytes | None]]]):
     """For each device of each user a one-time package (deleted), else the last-resort one.
 
-    The one that expires last comes first; none that has expired on the Unix day `day`. The list
-    ends before the user whose packages could exceed `max_bytes`.
+    The one that expires last comes first; none that has expired on the Unix day `day`, and of the
+    devices in `spent` the last-resort one only. The list ends before the user whose packages could
+    exceed `max_bytes`.
     """
 
     users: Sequence[Sequence[int]]
     max_bytes: int
     day: int = 0
+    spent: frozenset[int] = frozenset()
 
 
 class KeyPackageStock(Query[int]):

@@ -3,6 +3,7 @@
 import pytest
 
 from blackthorn.device.operations import prepared as stored
+from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.change_group import ChangeGroup
 from blackthorn.device.operations.create_group import CreateGroup
@@ -40,6 +41,12 @@ STORED = [
     (
         KeepMembers("group", "team", GROUP),
         b"\x84\xa4type\xa7members\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 " + GROUP,
+    ),
+    (
+        AddLater("group", "team", GROUP, "carol"),
+        b"\x85\xa4type\xa5later\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 "
+        + GROUP
+        + b"\xa7address\xa5carol",
     ),
     (CreateSelfGroup(), b"\x81\xa4type\xa4self"),
     (

@@ -23,7 +23,13 @@ from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.healing import states
 from blackthorn.device.mail import keys
-from blackthorn.device.operations import change_chain, create_self_group, share_state, table
+from blackthorn.device.operations import (
+    add_later,
+    change_chain,
+    create_self_group,
+    share_state,
+    table,
+)
 from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
@@ -81,6 +87,7 @@ def enqueue_due(unit: UnitOfWork) -> list[int]:
     waiting = [table.operation_of(row) for row in unit.records.outbox.all()]
     mine = _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
+    wanted += add_later.due(unit)
     numbers = [due.enqueue(unit) for due in wanted if not _covered(waiting, due)]
     return numbers + _renewal(unit, chain, waiting, mine)
 

@@ -9,16 +9,15 @@ All live devices of a user are in all of their conversations. The *self-group* c
 devices alone (`device.conversations.self_group`) and is never shown.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from blackthorn.device.conversations import key_packages, limits
+from blackthorn.device.conversations import key_packages, left_out, limits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import (
     Identity,
-    UnknownDeviceError,
     addresses,
     identify,
     identities,
@@ -28,61 +27,18 @@ from blackthorn.device.healing.states import Event, State, after, is_member
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import InputError, UserError
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.frames import ClaimedKeyPackage
 from blackthorn.mls import suites
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidLeaf, InvalidWelcome
+from blackthorn.mls.errors import InvalidCommit, InvalidWelcome
 from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
-    parse_key_package,
 )
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.group.joining import welcome_references
-from blackthorn.mls.rules import Rule
 from blackthorn.ports.device_store import ConversationRecord
 
 GROUP_ID_BYTES: Final = 32
-
-
-def verify_claimed(
-    unit: UnitOfWork, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
-) -> tuple[list[VerifiedKeyPackage], set[str]]:
-    """The verified key packages of a claim, and the owners of expired ones.
-
-    Devices that the ledger does not show are left out, and expired packages. Raises MLSError for a
-    package of another user or key, or of a weaker suite.
-    """
-    verified: dict[DeviceId, VerifiedKeyPackage] = {}
-    expired: set[str] = set()
-    for claim in claimed:
-        try:
-            package = parse_key_package(claim.package, now=unit.now, validate=unit.validate)
-        except UnknownDeviceError:
-            continue
-        except InvalidLeaf as error:
-            if error.rule is not Rule.LIFETIME_NOW:
-                raise
-            expired.add(claim.address)
-            continue
-        identity = identify(package.credential)
-        if (identity.address, identity.device) != (claim.address, claim.device):
-            raise InvalidKeyPackage(f"the server gave another's key package for {claim.address}")
-        if identity.address not in asked:
-            raise InvalidKeyPackage("the server gave a key package that was not asked for")
-        if package.suite.number not in _accepted_suites(unit, identity):
-            raise InvalidKeyPackage(f"the key package of {claim.address} is of a weaker suite")
-        if identity.device != unit.me.device:
-            verified[identity.device] = package
-    return list(verified.values()), expired
-
-
-def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:
-    """The cipher suites accepted for a device, including those that its chain requires."""
-    chain = unit.chains.of(identity.address)
-    device = chain.device(identity.device) if chain is not None else None
-    insisted = set(device.suites) if device is not None else set()
-    return {suites.DEFAULT_SUITE} & (insisted or {suites.DEFAULT_SUITE})
 
 
 def create(
@@ -346,6 +302,7 @@ def _tell_change(
     if conversation.record.kind != GROUP:
         return
     after = set(addresses(conversation.group.members))
+    left_out.forget(unit, conversation.record.id, before - after)
     for address in sorted(after - before):
         tell(unit, conversation, committer, f"{committer} added {address}")
     for address in sorted({device.address for device in gone} - after):

@@ -92,9 +92,9 @@ def forget_expired(unit: UnitOfWork) -> None:
     """Delete private keys that no Welcome can need any more; all that waited was read."""
     kept, store = limits.KEY_PACKAGE_KEPT_SECONDS, unit.records.key_packages
     for last_resort in (False, True):
-        before = unit.now - _lifetime_seconds(last_resort) - kept
-        store.forget_before(before * 1000, last_resort)
-    store.forget_met_before((unit.now - limits.LAST_RESORT_LIFETIME_SECONDS) * 1000)
+        before_ms = clock_ms(unit) - (_lifetime_seconds(last_resort) + kept) * 1000
+        store.forget_before(before_ms, last_resort)
+    store.forget_met_before(clock_ms(unit) - limits.LAST_RESORT_LIFETIME_SECONDS * 1000)
 
 
 class ReusedError(errors.InvalidWelcome):

@@ -38,8 +38,12 @@ KEY_PACKAGE_SET_SECONDS = 7 * 24 * 3600
 LAST_RESORT_SET_SECONDS = 28 * 24 * 3600
 """Age at which a new last-resort key package replaces the published one."""
 
-KEY_PACKAGE_KEPT_SECONDS = 90 * 24 * 3600
+KEY_PACKAGE_KEPT_SECONDS = 30 * 24 * 3600
 """Private keys kept after their lifetime, for a Welcome that waits or was sent late."""
+
+MAX_LEFT_OUT = 1_000
+LEFT_OUT_SECONDS = 30 * 24 * 3600
+"""Users whom a device adds to a conversation later, and how long it tries."""
 
 MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
 """Largest lead of a message's time over this device's clock; a later time is cut to it."""

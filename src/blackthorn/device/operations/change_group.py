@@ -7,7 +7,7 @@ import msgspec
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings, prepared
+from blackthorn.device.operations import claims, operation, postings
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -33,22 +33,21 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
     def claims(self, unit: UnitOfWork) -> list[str]:
         return list(self.add)
 
-    def prepare(
-        self, unit: UnitOfWork, row: OutboxRecord
-    ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group
-        wanted = operation.ClaimRequest(list(self.add), known=members.addresses(group.members))
-        packages = operation.claimed(unit, row, wanted, self.add)
-        if isinstance(packages, operation.ClaimRequest):
-            return packages
+        wanted = claims.ClaimRequest(list(self.add), known=members.addresses(group.members))
+        found = claims.claimed(unit, row, wanted, self.add)
+        if not isinstance(found, claims.Claimed):
+            return found
         present = set(conversations.other_devices(unit, group))
-        added = [p for p in packages if members.identify(p.credential).device not in present]
+        added = [p for p in found.packages if members.identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:
             if self.add and not row.problem:  # else another's change came first, to the same end
-                raise operation.HopelessError(f"{', '.join(self.add)}: in the group already")
+                raise claims.HopelessError(f"{', '.join(self.add)}: in the group already")
             return operation.NothingToDo()
+        found.tell(unit, conversation)
         gone = conversations.gone_devices(unit, group)
         commit = postings.commit(unit, row, self, conversation, added, gone, "commit", removed)
         return commit or operation.NothingToDo()

@@ -6,7 +6,7 @@ from blackthorn.device import limits
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing.states import is_member
-from blackthorn.device.operations import operation, postings, prepared
+from blackthorn.device.operations import claims, operation, postings
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -29,15 +29,15 @@ class CreateGroup(operation.Operation, frozen=True, tag="create"):
     def claims(self, unit: UnitOfWork) -> list[str]:
         return [*self.addresses, unit.me.address]
 
-    def prepare(
-        self, unit: UnitOfWork, row: OutboxRecord
-    ) -> prepared.PreparedPosting | operation.ClaimRequest:
-        wanted = operation.ClaimRequest(self.claims(unit))
-        packages = operation.claimed(unit, row, wanted, self.addresses)
-        if isinstance(packages, operation.ClaimRequest):
-            return packages
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
+        wanted = claims.ClaimRequest(self.claims(unit))
+        found = claims.claimed(unit, row, wanted, self.addresses)
+        if not isinstance(found, claims.Claimed):
+            return found
         metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
-        return postings.creation(unit, row, self, metadata, self.name, packages)
+        prepared = postings.creation(unit, row, self, metadata, self.name, found.packages)
+        found.tell(unit, unit.open(prepared.conversation))
+        return prepared
 
     def failure_text(self) -> operation.FailureText:
         return operation.FailureText("not made: the group", self.name)

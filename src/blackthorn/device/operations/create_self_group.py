@@ -2,7 +2,7 @@
 
 from blackthorn.device.conversations import self_group
 from blackthorn.device.core import group_metadata, unit_of_work
-from blackthorn.device.operations import operation, postings, prepared
+from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -17,19 +17,17 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
     def claims(self, unit: unit_of_work.UnitOfWork) -> list[str]:
         return [unit.me.address]
 
-    def prepare(
-        self, unit: unit_of_work.UnitOfWork, row: OutboxRecord
-    ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
+    def prepare(self, unit: unit_of_work.UnitOfWork, row: OutboxRecord) -> operation.Step:
         """Create the group, unless another device has created it."""
         if self_group.present(unit) is not None:
             return operation.NothingToDo()
-        packages = operation.claimed(unit, row, operation.ClaimRequest(self.claims(unit)))
-        if isinstance(packages, operation.ClaimRequest):
-            return packages
-        if not packages:
+        found = claims.claimed(unit, row, claims.ClaimRequest(self.claims(unit)))
+        if not isinstance(found, claims.Claimed):
+            return found
+        if not found.packages:
             return operation.NothingToDo()
         metadata = group_metadata.GroupMetadata(group_metadata.SELF, "", unit.now_ms)
-        return postings.creation(unit, row, self, metadata, "", packages)
+        return postings.creation(unit, row, self, metadata, "", found.packages)
 
     def failure_text(self) -> operation.FailureText:
         return operation.FailureText(

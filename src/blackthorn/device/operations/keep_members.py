@@ -3,7 +3,7 @@
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import members, unit_of_work
 from blackthorn.device.healing import states
-from blackthorn.device.operations import operation, postings, prepared
+from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -21,9 +21,7 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
     def claims(self, unit: unit_of_work.UnitOfWork) -> list[str]:
         return [unit.me.address]
 
-    def prepare(
-        self, unit: unit_of_work.UnitOfWork, row: OutboxRecord
-    ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
+    def prepare(self, unit: unit_of_work.UnitOfWork, row: OutboxRecord) -> operation.Step:
         record = unit.records.conversations.get(self.conversation)
         if record is None or record.standing not in states.SENDING:
             return operation.NothingToDo()
@@ -32,11 +30,11 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)
         known = members.addresses(group.members)
-        wanted = operation.ClaimRequest(self.claims(unit), missing, known)
-        packages = operation.claimed(unit, row, wanted) if missing else []
-        if isinstance(packages, operation.ClaimRequest):
-            return packages
-        added = [p for p in packages if members.identify(p.credential).device in missing]
+        wanted = claims.ClaimRequest(self.claims(unit), missing, known)
+        found = claims.claimed(unit, row, wanted) if missing else claims.Claimed([], [])
+        if not isinstance(found, claims.Claimed):
+            return found
+        added = [p for p in found.packages if members.identify(p.credential).device in missing]
         if not added and not gone:
             return operation.NothingToDo()
         commit = postings.commit(unit, row, self, conversation, added, gone, "commit")

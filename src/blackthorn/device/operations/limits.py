@@ -25,4 +25,7 @@ OUTBOX_HANDOVER_SECONDS = 10
 """After this time the receiving process also sends other processes' rows."""
 
 MAX_CLAIM_TRIES = 3
-"""Times that key packages are claimed again for a user whose packages had expired."""
+"""Times that a device's key package is claimed when none could be used; then it is left out."""
+
+UNPUBLISHED_SECONDS = 60
+"""Wait for the ledger to show a device of which the server has a key package."""

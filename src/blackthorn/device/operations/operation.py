@@ -5,62 +5,19 @@ the stored form: tags and fields are an on-disk format.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.conversations import conversations
-from blackthorn.device.core.members import identify
 from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, claim_of, encode
-from blackthorn.errors import UserError
-from blackthorn.ids import Address, DeviceId
+from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
+from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, encode
 from blackthorn.link.frames import StatementStored, SubmitStatement
-from blackthorn.mls.framing.key_package import VerifiedKeyPackage
 from blackthorn.ports.device_store import OutboxRecord, OutcomeRecord, Records
-
-
-class HopelessError(UserError):
-    """The operation can never be done, for the reason in the text."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """Key packages of these users must be claimed first, or of these devices of theirs only.
-
-    `known` are members to look up before if their last lookup is old: a new member refuses a group
-    with a removed device.
-    """
-
-    addresses: list[str]
-    devices: list[DeviceId] = field(default_factory=list)
-    known: list[Address] = field(default_factory=list)
-
-
-def claimed(
-    unit: UnitOfWork, row: OutboxRecord, wanted: ClaimRequest, needed: Iterable[str] = ()
-) -> list[VerifiedKeyPackage] | ClaimRequest:
-    """The verified key packages of a claim, or what must be claimed first.
-
-    Expired packages of `needed` users are claimed anew. Raises HopelessError when such a user has
-    none that can be used, MLSError.
-    """
-    claim = claim_of(row)
-    if missing := claim.missing(wanted.addresses):
-        return replace(wanted, addresses=missing)
-    packages, expired = conversations.verify_claimed(unit, claim.packages, wanted.addresses)
-    absent = sorted(set(needed) - {identify(package.credential).address for package in packages})
-    if not absent:
-        return packages
-    if not expired.issuperset(absent) or claim.tries >= limits.MAX_CLAIM_TRIES:
-        text = f"no key package of {', '.join(absent)} can be used"
-        raise HopelessError(f"{text}: ask them to connect, then send it again")
-    unit.records.outbox.update(replace(row, packages=encode(claim.again(absent))))
-    return replace(wanted, addresses=absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +25,7 @@ class NothingToDo:
     """The operation is done, without a posting."""
 
 
-Step = PreparedPosting | SubmitStatement | ClaimRequest | NothingToDo
+Step = PreparedPosting | SubmitStatement | ClaimRequest | LookUpFirst | NothingToDo
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,17 +46,10 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
         return None
     if answer.unknown:
         return fail(unit, row, f"there is no user {', '.join(sorted(answer.unknown))} here")
-    without = sorted(set(answer.without) - {unit.me.address})
-    if without:
-        return fail(unit, row, f"{', '.join(without)} has no activated device yet")
     before = forms.claim_of(row)
-    fresh = [package for package in answer.claimed if package.address not in before.answered]
-    answered = {package.address for package in fresh} | set(answer.without)
-    if not answered & set(operation_of(row).claims(unit)):
+    total = before.with_answer(answer.claimed, answer.without)
+    if not set(total.answered) - set(before.answered) & set(operation_of(row).claims(unit)):
         return fail(unit, row, "the server returned no key packages")
-    total = forms.KeyPackageClaim(
-        before.packages + fresh, sorted({*before.answered, *answered}), before.tries
-    )
     return unit.records.outbox.update(replace(row, packages=forms.encode(total)))
 
 

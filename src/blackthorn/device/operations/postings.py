@@ -14,7 +14,8 @@ from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import states
-from blackthorn.device.operations.operation import HopelessError, Operation
+from blackthorn.device.operations.claims import HopelessError
+from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
 from blackthorn.ids import DeviceId

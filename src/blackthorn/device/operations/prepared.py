@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from blackthorn.device.core import stored, unit_of_work
 from blackthorn.link.frames import ClaimedKeyPackage, Posting
@@ -38,21 +39,36 @@ class PreparedPosting(Struct, frozen=True):
 
 
 class KeyPackageClaim(Struct, frozen=True, omit_defaults=True):
-    """Claimed key packages, and the users for whom the server answered."""
+    """Claimed key packages, and the users for whom the server answered.
+
+    `devices` are to be claimed again, of users who are not answered; `since_ms` is when a package
+    first came of a device that the ledger does not show.
+    """
 
     packages: list[ClaimedKeyPackage]
     answered: list[str]
     tries: int = 0
+    devices: list[bytes] = []
+    since_ms: int = 0
 
     def missing(self, users: Iterable[str]) -> list[str]:
         """The users for whom the server has not answered yet."""
         return [user for user in users if user not in self.answered]
 
-    def again(self, users: Collection[str]) -> "KeyPackageClaim":
-        """The same before these users were answered, counted as one more try."""
-        packages = [package for package in self.packages if package.address not in users]
+    def again(self, users: Collection[str], devices: Collection[bytes]) -> "KeyPackageClaim":
+        """The same without these devices of these users, counted as one more try."""
+        packages = [package for package in self.packages if package.device not in devices]
         answered = [user for user in self.answered if user not in users]
-        return KeyPackageClaim(packages, answered, self.tries + 1)
+        return KeyPackageClaim(packages, answered, self.tries + 1, list(devices), self.since_ms)
+
+    def with_answer(
+        self, packages: Iterable[ClaimedKeyPackage], without: Iterable[str]
+    ) -> "KeyPackageClaim":
+        """The same with an answer of the server; `without`: users of whom it has no packages."""
+        fresh = [package for package in packages if package.address not in self.answered]
+        answered = {package.address for package in fresh} | set(without)
+        total = sorted({*self.answered, *answered})
+        return replace(self, packages=self.packages + fresh, answered=total, devices=[])
 
 
 _prepared = msgspec.msgpack.Decoder(PreparedPosting)

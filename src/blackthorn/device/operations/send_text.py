@@ -11,7 +11,7 @@ from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing.states import is_member
-from blackthorn.device.operations import create_group, postings
+from blackthorn.device.operations import claims, create_group, postings
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
 from blackthorn.device.operations.prepared import PreparedPosting, encode
@@ -56,23 +56,24 @@ class SendText(base.Operation, frozen=True, tag="text"):
         """A first text to a person creates the conversation."""
         return [self.name, unit.me.address] if self.kind == DIRECT else []
 
-    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | base.ClaimRequest:
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> base.Step:
         """Seal the text, in a new conversation if there is none."""
         if conversation := self.sealed_in(unit):
             return self._seal(unit, row, conversation)
-        wanted = base.ClaimRequest(self.claims(unit))
-        packages = base.claimed(unit, row, wanted, [self.name])
-        if isinstance(packages, base.ClaimRequest):
-            return packages
+        wanted = claims.ClaimRequest(self.claims(unit))
+        found = claims.claimed(unit, row, wanted, [self.name])
+        if not isinstance(found, claims.Claimed):
+            return found
         metadata = GroupMetadata(DIRECT, "", unit.now_ms)
-        conversation, welcome = conversations.create(unit, metadata, self.name, packages)
+        conversation, welcome = conversations.create(unit, metadata, self.name, found.packages)
+        found.tell(unit, conversation)
         return self._seal(unit, row, conversation, welcome)
 
     def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
         """The group, or the direct conversation of the earlier sealing, if still usable."""
         if self.kind == GROUP:
             if not self.group:
-                raise base.HopelessError("the group was not made")
+                raise claims.HopelessError("the group was not made")
             return postings.active(unit, self.group, "the group does not exist any more")
         if self.conversation:
             record = unit.records.conversations.get(self.conversation)
@@ -95,7 +96,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
         count = self.count if again else record.sent + 1
         body = content.encode(content.TextContent(self.salt, self.text, self.sent_ms, count))
         if not conversations.other_devices(unit, conversation.group):
-            raise base.HopelessError("nobody else is in this conversation")
+            raise claims.HopelessError("nobody else is in this conversation")
         message = content.message_id(body, unit.me.address, record.id, self.salt)
         prepared = postings.message(unit, conversation, body, welcome)
         sealed = msgspec.structs.replace(self, message=message, conversation=record.id, count=count)

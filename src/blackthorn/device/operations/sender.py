@@ -12,13 +12,8 @@ from typing import Final
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox, postings, table
-from blackthorn.device.operations.operation import (
-    AlarmScope,
-    ClaimRequest,
-    NothingToDo,
-    Operation,
-    finish,
-)
+from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
+from blackthorn.device.operations.operation import AlarmScope, NothingToDo, Operation, finish
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.transparency import alarms, directory_client
 from blackthorn.errors import UserError
@@ -141,6 +136,10 @@ class Sender:
                 finish(unit, row.number)
             case ClaimRequest() if row.number not in self._claiming:
                 requests += self._claim(unit, row, operation, step)
+            case LookUpFirst(addresses, text):
+                self._directory.want(addresses)
+                waiting = unit.records.outbox.get(row.number)
+                self._wait(unit, waiting or row, text, AGAIN_MS)
             case f.SubmitStatement() if row.number not in self._claiming:
                 self._claiming.add(row.number)
                 requests.append(step)

@@ -6,6 +6,7 @@ import msgspec
 
 from blackthorn.device.core.stored import decode
 from blackthorn.device.operations import change_chain, change_group, create_group, create_self_group
+from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import UNREADABLE
@@ -21,6 +22,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     create_self_group.CreateSelfGroup,
     ShareState,
     change_chain.ChangeChain,
+    AddLater,
 )
 
 _stored_form: Any = Union[KINDS]  # noqa: UP007  (the members are known at run time only)

@@ -1,11 +1,14 @@
 """Key packages: a device publishes its own, others claim them.
 
-A one-time package is claimed once: its deletion is durable before the answer. Without one, the
-last-resort package is handed out, any number of times (RFC 9420, 16.8).
+A one-time package is claimed once: its deletion is durable before the answer. Without one, or once
+a user has had MAX_DAILY_CLAIMS of the device's today, the last-resort package is handed out, any
+number of times (RFC 9420, 16.8). Claims are counted in memory.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
@@ -41,6 +44,7 @@ class KeyPackages:
     exits: ExitRules | None = None
     today: int = 0
     """The Unix day, after which nothing is handed out that expires before it."""
+    _claims: "DailyClaims" = field(default_factory=lambda: DailyClaims())
 
     def stock(self, device: DeviceRecord, done: Done[int]) -> None:
         """Unclaimed one-time key packages of the device."""
@@ -107,13 +111,17 @@ class KeyPackages:
         }
         unknown = [address for address in addresses if address not in users]
 
+        numbers = [[device.number for device in found] for found in wanted.values()]
+        spent = self._claims.take(asking.address, self.today, chain(*numbers))
+
         def claimed(packages: list[list[bytes | None]]) -> None:
+            self._claims.give_back(asking.address, chain(*numbers[len(packages) :]))
             answer = _answer(wanted, unknown, packages)
             self.counters.key_packages_claimed += len(answer.packages)
             done(answer)
 
-        numbers = [[device.number for device in found] for found in wanted.values()]
-        command = ClaimKeyPackages(numbers, messaging_limits.MAX_CLAIM_BYTES, self.today + 1)
+        room = messaging_limits.MAX_CLAIM_BYTES
+        command = ClaimKeyPackages(numbers, room, self.today + 1, spent)
         self.writer.submit(command, unless_failed(done, claimed))
 
     def _devices(
@@ -123,6 +131,34 @@ class KeyPackages:
             return []
         found = [device for device in user.live if not devices or device.id in devices]
         return [device for device in found if device != asking][: wire_limits.MAX_DEVICES_PER_USER]
+
+
+class DailyClaims:
+    """How often each user has claimed of each device today; the oldest counts are forgotten."""
+
+    def __init__(self) -> None:
+        self._day = 0
+        self._counts: OrderedDict[tuple[Address, int], int] = OrderedDict()
+
+    def take(self, user: Address, day: int, devices: Iterable[int]) -> frozenset[int]:
+        """Count a claim of these devices; those of which the user has had enough today."""
+        if day != self._day:
+            self._day, self._counts = day, OrderedDict()
+        spent = []
+        for device in devices:
+            count = self._counts.get((user, device), 0)
+            if count >= messaging_limits.MAX_DAILY_CLAIMS:
+                spent.append(device)
+            self._counts[user, device] = count + 1
+        while len(self._counts) > messaging_limits.MAX_COUNTED_CLAIMS:
+            self._counts.popitem(last=False)
+        return frozenset(spent)
+
+    def give_back(self, user: Address, devices: Iterable[int]) -> None:
+        """Devices whose packages did not fit the answer."""
+        for device in devices:
+            if (user, device) in self._counts:
+                self._counts[user, device] -= 1
 
 
 def _answer(

@@ -38,5 +38,12 @@ conversation meanwhile, may have to join it anew; far beyond any leave from work
 UNDECRYPTABLE_DAYS = 30
 """Days that a parcel is kept which its device could not open."""
 
+MAX_DAILY_CLAIMS = 5
+"""One-time key packages of one device that one user gets a day; then its last-resort one, so that
+nobody uses up another's. Five new conversations with one person are a busy day."""
+
+MAX_COUNTED_CLAIMS = 100_000
+"""Pairs of a claiming user and a device whose claims of the day are counted, 200 bytes each."""
+
 MAX_CLAIM_BYTES = 6 * MIB
 """Key packages in one answer, which must fit a frame; the device asks again for the rest."""

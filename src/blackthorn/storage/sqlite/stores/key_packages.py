@@ -34,18 +34,18 @@ def _claim(transaction: Transaction, command: ClaimKeyPackages) -> list[list[byt
     for devices in command.users:
         if room < len(devices) * limits.MAX_KEY_PACKAGE_BYTES:
             break
-        packages = [_claim_of(transaction.connection, device, command.day) for device in devices]
+        packages = [_claim_of(transaction.connection, device, command) for device in devices]
         room -= sum(len(package or b"") for package in packages)
         claimed.append(packages)
     return claimed
 
 
-def _claim_of(connection: Connection, device: int, day: int) -> bytes | None:
+def _claim_of(connection: Connection, device: int, command: ClaimKeyPackages) -> bytes | None:
     query = (
-        "SELECT id, last_resort, package FROM key_package WHERE device = ?"
+        "SELECT id, last_resort, package FROM key_package WHERE device = ? AND last_resort >= ?"
         " AND (not_after = 0 OR not_after >= ?) ORDER BY last_resort, not_after DESC, id LIMIT 1"
     )
-    found = connection.execute(query, (device, day)).get
+    found = connection.execute(query, (device, device in command.spent, command.day)).get
     if found is None:
         return None
     row, last_resort, package = found

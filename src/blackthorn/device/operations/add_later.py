@@ -1,0 +1,74 @@
+"""Add devices that were left out of a conversation because no key package could be used."""
+
+from blackthorn.device.conversations import conversations, left_out
+from blackthorn.device.core.members import addresses, identify
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.healing import states
+from blackthorn.device.operations import claims, operation, postings
+from blackthorn.ids import DeviceId
+from blackthorn.ports.device_store import OutboxRecord
+from blackthorn.wire.limits import MAX_DEVICES_PER_USER
+
+
+class AddLater(operation.Operation, frozen=True, tag="later"):
+    """All live devices of `address` that are not in the conversation."""
+
+    kind: str
+    name: str
+    conversation: bytes
+    address: str
+
+    @property
+    def target(self) -> bytes:
+        return operation.name_of(self.kind, self.name)
+
+    def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
+        return operation.AlarmScope.of(unit, [self.address], in_group=True)
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        return [self.address]
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
+        record = unit.records.conversations.get(self.conversation)
+        if record is None or record.standing not in states.SENDING:
+            return operation.NothingToDo()
+        conversation = unit.open(self.conversation)
+        group = conversation.group
+        present = set(conversations.other_devices(unit, group))
+        live = unit.chains.live(self.address) or frozenset()
+        missing = [DeviceId(device) for device in sorted(live - present)][:MAX_DEVICES_PER_USER]
+        if not missing:
+            left_out.forget(unit, self.conversation, [self.address])
+            return operation.NothingToDo()
+        wanted = claims.ClaimRequest([self.address], missing, addresses(group.members))
+        found = claims.claimed(unit, row, wanted)
+        if not isinstance(found, claims.Claimed):
+            return found
+        added = [p for p in found.packages if identify(p.credential).device in missing]
+        if not added:
+            return operation.NothingToDo()
+        gone = conversations.gone_devices(unit, group)
+        commit = postings.commit(unit, row, self, conversation, added, gone, "commit")
+        return commit or operation.NothingToDo()
+
+    def failure_text(self) -> operation.FailureText:
+        return operation.FailureText(f"{self.address} was not added to", self.name)
+
+    def covers(self, other: operation.Operation) -> bool:
+        """One operation for each user and conversation is enough."""
+        return isinstance(other, AddLater) and (self.conversation, self.address) == (
+            other.conversation,
+            other.address,
+        )
+
+
+def due(unit: UnitOfWork) -> list[operation.Operation]:
+    """Attempts to enqueue now."""
+    wanted: list[operation.Operation] = []
+    for entry in left_out.due(unit):
+        record = unit.records.conversations.get(entry.conversation)
+        if record is None or not states.is_member(record.standing):
+            left_out.forget(unit, entry.conversation, [entry.address])
+        elif record.standing in states.SENDING:
+            wanted.append(AddLater(record.kind, record.name, record.id, entry.address))
+    return wanted
