@@ -301,7 +301,10 @@ def test_two_people_compare_and_the_mark_stays(deployment: Deployment) -> None:
     assert ivan.run_json("verify", heidi.address)["verified"] is False
     said = failing(ivan, "verify", heidi.address, "--scan", one["payload"].replace("heidi", "ivan"))
     assert "I45" in said or "I44" in said
-    assert "I44" in failing(ivan, "verify", heidi.address, "--scan", "junk")
+    for mistake in (("--scan", "junk"), ("--digits", other["digits"][:-1])):
+        with pytest.raises(StepFailedError, match="failed with 2") as failed:
+            ivan.run("verify", heidi.address, *mistake)
+        assert "[I44]" in failed.value.detail or "that is 59 digits" in failed.value.detail
     assert "there is no user" in failing(ivan, "verify", "nobody@acme.example")
     assert "your own address" in failing(ivan, "verify", ivan.address)
 

@@ -171,6 +171,16 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         verify_export(tmp_path / "missing")
 
 
+def test_a_folder_that_is_no_export_is_said_and_is_no_alarm(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for other in (tmp_path / "photos", copy / "mail"):
+        with pytest.raises(UserError, match=r"is no export: none of its files manifest\.json"):
+            verify_export(other)
+    for name in ("manifest.json", "manifest.sig"):
+        (copy / name).unlink()  # what somebody took away is still an alarm
+        assert verify_export(copy).findings
+
+
 # --- An exporter that is wrong is found too -----------------------------------------------
 
 
@@ -303,8 +313,8 @@ def test_after_a_kill_nothing_is_taken_for_whole_and_the_next_run_is_clean(tmp_p
     process.kill()
     process.communicate()
     assert [each.name for each in tmp_path.iterdir()] == ["out.partial"]
-    with pytest.raises(SecurityError):
-        require_whole(verify_export(partial))
+    with pytest.raises(UserError, match="is no export"):
+        verify_export(partial)
     export_into(tmp_path / "out", Person(mail=[mail(1, b"x")]))
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
     assert verify_export(tmp_path / "out").findings == []

@@ -22,6 +22,7 @@ HASH_BYTES: Final = 32
 _DOMAIN: Final = b"blackthorn-fingerprint-v1\0"
 _ROUNDS: Final = 5200
 _GROUPS: Final = 6
+_DIGITS: Final = 60
 _FIELDS: Final = ("v", "shows", "hash", "to", "tohash")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -68,9 +69,17 @@ def sixty_digits(one: VerifiedChain, other: VerifiedChain) -> str:
     return " ".join(both[place : place + 5] for place in range(0, len(both), 5))
 
 
-def compare_digits(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> VerifiedChain:
-    """Their chain if the typed digits match, whatever is between them. Raises I45."""
+def parse_digits(text: str) -> str:
+    """The sixty typed digits, whatever is between them. Raises DecodeError for another number."""
     typed = re.sub(r"[^0-9]", "", text)
+    if len(typed) != _DIGITS:
+        raise DecodeError(f"that is {len(typed)} digits, not {_DIGITS}: type all of them again")
+    return typed
+
+
+def compare_digits(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> VerifiedChain:
+    """Their chain if the typed digits match. Raises DecodeError, I45 for sixty other digits."""
+    typed = parse_digits(text)
     if typed != sixty_digits(mine, theirs).replace(" ", ""):
         raise VerificationError("I45", f"the digits of {theirs.label} are not the same")
     return theirs

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from blackthorn.errors import DecodeError
 from blackthorn.identity import limits
 from blackthorn.identity.fingerprint import (
     Half,
@@ -103,9 +104,15 @@ def test_I45_digits_that_differ() -> None:
     one, other = alice().verified, bob().verified
     digits = sixty_digits(one, other)
     last = str((int(digits[-1]) + 1) % 10)
-    for typed in ("", digits[:-1], digits[:-1] + last, digits + "0", digits[::-1]):
+    for typed in (digits[:-1] + last, digits[::-1]):
         with refuses("I45"):
             compare_digits(typed, one, other)
+
+
+@pytest.mark.parametrize("typed", ["", "x", "1" * 59, "1" * 61, "\u0661" * 60])
+def test_another_number_of_digits_is_a_typing_mistake(typed: str) -> None:
+    with pytest.raises(DecodeError, match="not 60: type all of them again"):
+        compare_digits(typed, alice().verified, bob().verified)
 
 
 def test_a_code_is_scanned_by_the_other_side() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from blackthorn.cli import chains, options, terminal, times
-from blackthorn.errors import UserError
+from blackthorn.errors import DecodeError, UserError, VerificationError
 from blackthorn.identity import fingerprint
 from blackthorn.mail.render.text import safe_line
 
@@ -33,13 +33,14 @@ def verify(
 ) -> None:
     """Show sixty digits and a QR code to compare identities with another person.
 
-    --scan and --digits compare for you. With --confirm the person counts as verified: if their
-    identity is reset, nothing is sent to them until you accept that. --json prints {"address",
-    "digits", "payload", "same", "verified", "devices"}.
+    --scan and --digits compare for you; exit code 4: they are not the same. With --confirm the
+    person counts as verified: if their identity is reset, nothing is sent to them until you accept
+    that. --json prints {"address", "digits", "payload", "same", "verified", "devices"}.
     """
     from blackthorn.device.transparency import verified
     from blackthorn.programs.device.home import wall_ms
 
+    _check_typed(scan, digits)
     (whose,) = options.parse_addresses([address])
     device = options.program(at)
     mine, theirs = _chains(device, whose)
@@ -59,6 +60,20 @@ def verify(
         terminal.print_json(document)
     else:
         _show(document)
+
+
+def _check_typed(scan: str | None, digits: str | None) -> None:
+    """Raises UserError for what is no code and not sixty digits: that is no alarm."""
+    try:
+        if digits is not None:
+            fingerprint.parse_digits(digits)
+        if scan is not None:
+            fingerprint.parse_payload(scan)
+    except DecodeError as error:
+        raise UserError(f"--digits: {error}") from None
+    except VerificationError as error:
+        what = "scan the one that `blackthorn verify` shows on the other person's device"
+        raise UserError(f"--scan: {error.text}: {what} [{error.rule}]") from None
 
 
 def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":

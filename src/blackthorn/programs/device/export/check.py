@@ -40,9 +40,13 @@ class ExportCheck:
 
 
 def verify_export(folder: Path) -> ExportCheck:
-    """Check everything. Raises UserError when there is no such folder."""
+    """Check everything. Raises UserError when there is no such folder, or no export in it."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
+    names = (manifests.MANIFEST, manifests.SIGNATURE, CHAIN)
+    if not any(os.path.lexists(folder / name) for name in names):
+        missing = ", ".join(names)
+        raise UserError(f"{folder} is no export: none of its files {missing} is there")
     check = ExportCheck()
     encoded = _small(folder, manifests.MANIFEST, limits.MAX_EXPORT_MANIFEST_BYTES, check)
     if encoded is None:
