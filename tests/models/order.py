@@ -201,8 +201,7 @@ class Order:
             for commit in sorted(held - state.here[device]):
                 state = self._arrives(state, device, commit)
         for device in self.devices:
-            for _, state in self._commits(state, device):
-                break
+            state = next((changed for _, changed in self._commits(state, device)), state)
         for device in self.devices:
             for commit in sorted(state.coming[device]):
                 state = self._arrives(state, device, commit)

@@ -1,4 +1,4 @@
-"""An insider's void, failing and unordered Commits: one branch remains and the group goes on (H7)."""
+"""An insider's void, failing and unordered Commits: one branch remains and goes on (H7)."""
 
 import pytest
 
