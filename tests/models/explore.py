@@ -5,7 +5,7 @@ States are hashable; `canonical` maps those that differ in names alone to one.
 """
 
 import random
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -83,15 +83,14 @@ def walk(model: Model[State], seed: int, walks: int, depth: int) -> Found[State]
     """Random walks of `depth` steps; the trace of the first broken one, and its seed."""
     found: Found[State] = Found(whole=False, depth=depth)
     seen: set[State] = set()
-    choose: Callable[[list[tuple[str, State]]], tuple[str, State]]
     for number in range(walks):
-        choose = random.Random(f"{seed}/{number}").choice
+        chance = random.Random(f"{seed}/{number}")
         state, trace = model.initial(), [f"seed {seed}, walk {number}"]
         for _ in range(depth):
             steps = list(model.steps(state))
             if not steps:
                 break
-            what, state = choose(steps)
+            what, state = steps[chance.randrange(len(steps))]
             trace.append(what)
             seen.add(model.canonical(state))
             found.broken = model.broken(state)
