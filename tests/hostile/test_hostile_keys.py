@@ -137,7 +137,7 @@ def test_the_files_of_a_device_are_nothing_without_its_passphrase(method, tmp_pa
     secret = Secret(b"correct horse battery" if method == "passphrase" else bytes(range(32)))
     vault = DeviceFolder(home).create(method, secret)
     text = b"canary of a stolen device"
-    keys = device_keys.generate(Address("alice@acme.example"), lambda n: bytes([7]) * n)
+    keys = device_keys.generate(Address("alice@acme.example"), lambda n: bytes([7]) * n, 0)
     with vault.transaction() as records:
         device_keys.save(records, keys)
         records.settings.put("note", text)

@@ -69,14 +69,15 @@ def test_the_exchange_is_what_the_specification_says():
     assert (begin.version, begin.nameplate, begin.message) == (1, "4821", spake.start())
 
     address = Address("alice@acme.example")
-    owner = Owner(address, 2, sha256(b"the second statement"))
+    owner = Owner(address, 2, sha256(b"the second statement"), 1_700_000_000_000)
     second, server = exchange.challenge(
         begin, known, owner, Channel(F, B), seeded.Random(2).randbytes
     )
     schedule = Schedule(begin.message, second.message, spake.finish(second.message))
     assert second.proof == schedule.proof(b"server", second.payload)
     told = msgspec.msgpack.decode(schedule.open(b"owner", second.payload))
-    assert told == {"address": address, "seq": 2, "head": sha256(b"the second statement")}
+    head = sha256(b"the second statement")
+    assert told == {"address": address, "seq": 2, "head": head, "time_ms": 1_700_000_000_000}
 
     identity = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
     public = identity.public_key().public_bytes_raw()

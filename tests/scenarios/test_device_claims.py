@@ -133,6 +133,8 @@ def test_a_device_whose_link_lasts_for_weeks_renews_its_key_packages():
         sets.append(set(found))
         world.later(7 * 86_400)
         wire.say(f.Ping(1))  # the link has not been silent
+        world.run_wires()
+        world.publish()
         world.settle()
     assert alice.wire is wire
     assert [len(packages) for packages in sets] == [61, 101, 101, 101, 101]

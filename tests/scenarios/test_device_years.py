@@ -14,6 +14,7 @@ def test_an_added_device_is_followed_after_its_key_package_has_expired() -> None
     assert carol.wire is not None
     world.cut(carol.wire)
     world.later(80 * DAY)
+    world.publish()
     for person in (alice, bob, dave):
         person.connect()
     world.settle()

@@ -6,10 +6,11 @@ as if it had been decrypted, so the packets are checked first.
 
 import base64
 import binascii
+from contextlib import suppress
 
 import pysequoia
 
-from blackthorn.crypto import limits
+from blackthorn.crypto import limits, openpgp_dates
 from blackthorn.crypto.openpgp_seal import sequoia_errors
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import InputError, SecurityError
@@ -26,8 +27,10 @@ class _BrokenError(InputError):
     """Malformed packets, for `unseal` to translate."""
 
 
-def generate_user_key(address: str) -> tuple[Secret, bytes]:
+def generate_user_key(address: str, at: int | None = None) -> tuple[Secret, bytes]:
     """A user's OpenPGP key and certificate, binary (about 2.3 and 2.1 kB).
+
+    Dated `at`, Unix seconds, or by the machine's clock where that is earlier.
 
     Version 6, Ed25519 to certify and sign, ML-KEM-768+X25519 to encrypt to. It never expires:
     pysequoia does not decrypt with an expired key, not even older mail.
@@ -38,14 +41,21 @@ def generate_user_key(address: str) -> tuple[Secret, bytes]:
         cipher_suite=pysequoia.CipherSuite.Cv25519,
         encryption_algorithm=pysequoia.EncryptionAlgorithm.MLKEM768_X25519,
     )
-    return Secret(bytes(key)), bytes(key.extract_certificate())
+    made = bytes(key)
+    if at is not None and at < openpgp_dates.created(made):
+        made = openpgp_dates.redate(made, at)
+        key = pysequoia.Tsk.from_bytes(made)
+    return Secret(made), bytes(key.extract_certificate())
 
 
 def sign_detached(message: bytes, key: Secret) -> bytes:
-    """A detached binary signature (154 bytes with Ed25519, version 6), for `verify_detached`.
+    """A detached binary signature, for `verify_detached`; 154 bytes with version 6.
 
-    It carries the machine's time. Raises UnsealError when the key cannot sign.
+    It is dated as the key itself; with another version, by the machine's clock. Raises UnsealError
+    when the key cannot sign.
     """
+    with suppress(ValueError):
+        return openpgp_dates.sign(message, key.expose())
     with sequoia_errors(UnsealError("the OpenPGP key cannot sign")):
         signer = pysequoia.Tsk.from_bytes(key.expose()).signer()
         detached = pysequoia.SignatureMode.DETACHED

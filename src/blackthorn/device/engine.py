@@ -42,6 +42,8 @@ class Device:
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
         self._connected = False
+        self._stock: int | None = None
+        """Unclaimed key packages of this device that the server counted, until more were made."""
 
     def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
         return unit_of_work.unit(self._store, self.keys, now_ms, self._random, self._chains)
@@ -90,7 +92,7 @@ class Device:
         frames: Frames = []
         with self.unit(now_ms) as unit:
             receiver.forget_old(unit)
-            frames += key_packages.replenish(unit, ready.key_packages)
+            self._stock = ready.key_packages
             if receives:
                 frames.append(self._receiver.start(unit))
             self._sender.connected(unit)
@@ -112,6 +114,15 @@ class Device:
                 answer = self._answer(frame, now_ms)
                 if answer is not None:
                     return answer + self.tick(now_ms)
+        return []
+
+    def _replenish(self, unit: unit_of_work.UnitOfWork) -> Frames:
+        """Publish the key packages that are due by the server's count, or by age."""
+        stock, self._stock = self._stock, None
+        if stock is not None:
+            return [*key_packages.replenish(unit, stock)]
+        if self._receiver.active and self._receiver.drained:  # a link may last for weeks
+            return [*key_packages.replenish(unit)]
         return []
 
     def _answer(self, frame: f.AnyFrame, now_ms: int) -> Frames | None:
@@ -183,9 +194,10 @@ class Device:
             if mine and not directory.busy:
                 asked += self.replayer.ask(unit)
             frames = inbound.answer_unsettled(unit) + asked + inbound.ask_again(unit)
+            if directory.time_is_new(unit):
+                frames += self._replenish(unit)
             if inbound.active and inbound.drained:
                 sender.take_charge(self._reconciler.look(unit))
-                frames += key_packages.replenish(unit)  # by age: a link may last for weeks
             if inbound.drained or not inbound.active:
                 requests, postings = sender.due(unit, receives=inbound.active)
                 # An operation may have found users to look up before it can be prepared.

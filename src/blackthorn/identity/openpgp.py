@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from blackthorn.crypto import openpgp_dates
 from blackthorn.crypto.openpgp_seal import Certificate, CertificateError, parse_certificate
 from blackthorn.crypto.openpgp_verify import verify_detached
 from blackthorn.crypto.signatures import VerifyError
@@ -48,6 +49,14 @@ def claim(label: str, certificate: bytes, sign: Callable[[bytes], bytes]) -> Set
     digest = hashlib.sha256(certificate).digest()
     proof = sign(certificate_message(label, fingerprint, digest))
     return SetOpenPGP(fingerprint, digest, proof)
+
+
+def is_ahead(certificate: bytes, now: int) -> bool:
+    """Whether a certificate is dated later than `now`, Unix seconds: it cannot be verified then."""
+    try:
+        return openpgp_dates.created(certificate) > now
+    except ValueError:
+        return False
 
 
 def verify_certificate(stated: OpenPGP, certificate: bytes) -> Certificate:

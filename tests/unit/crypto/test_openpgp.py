@@ -5,8 +5,8 @@ from base64 import b64decode
 import pysequoia
 import pytest
 
-from blackthorn.crypto import limits
-from blackthorn.crypto.openpgp_open import UnsealError, generate_user_key, unseal
+from blackthorn.crypto import limits, openpgp_dates
+from blackthorn.crypto.openpgp_open import UnsealError, generate_user_key, sign_detached, unseal
 from blackthorn.crypto.openpgp_seal import (
     CertificateError,
     ExpiredCertificateError,
@@ -14,7 +14,9 @@ from blackthorn.crypto.openpgp_seal import (
     parse_certificate,
     seal,
 )
+from blackthorn.crypto.openpgp_verify import verify_detached
 from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import VerifyError
 from tests.support.certificates import unsealable
 
 NOW = 1_900_000_000
@@ -128,3 +130,34 @@ def test_what_was_never_sealed_is_not_opened() -> None:
     assert pysequoia.decrypt(signed, decryptor=key.decryptor()).bytes == b"hello"
     with pytest.raises(UnsealError):
         unseal(signed, KEY)
+
+
+def test_a_key_dated_as_it_was_is_the_same_to_the_byte():
+    """So every field, length and hash of the rewritten packets is as pysequoia makes them."""
+    key = KEY.expose()
+    assert openpgp_dates.redate(key, openpgp_dates.created(key)) == key
+
+
+@pytest.mark.parametrize("at", [1_000_000_000, 1_700_000_000])
+def test_a_key_dated_by_another_clock_seals_opens_and_signs(at):
+    key, certificate = generate_user_key("alice@acme.example", at)
+    assert openpgp_dates.created(certificate) == openpgp_dates.created(key.expose()) == at
+    parsed = parse_certificate(certificate)
+    assert unseal(seal(b"hello", parsed, now=NOW), key) == b"hello"
+    signature = sign_detached(b"a statement", key)
+    verify_detached(parsed, signature, b"a statement")
+    assert pysequoia.Sig.from_bytes(signature).created.timestamp() == at
+    with pytest.raises(VerifyError):
+        verify_detached(parsed, signature, b"another statement")
+
+
+def test_a_key_is_never_dated_later_than_this_machine():
+    """pysequoia takes no key from the future, not even to open mail."""
+    _, certificate = generate_user_key("alice@acme.example", 2**32 - 1)
+    parse_certificate(certificate).check_sealing()
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc6", b"\xc6\x05\x04abcd", b"\xc6\xe0", b"\x99\x00"])
+def test_the_date_of_other_bytes_is_a_value_error(data):
+    with pytest.raises(ValueError, match=r".+"):
+        openpgp_dates.created(data)

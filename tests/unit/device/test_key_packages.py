@@ -124,6 +124,7 @@ def test_a_set_that_is_dated_ahead_is_replaced_once_the_clock_is_right(world):
 def test_a_clock_that_is_behind_dates_no_set_that_has_expired_already(world):
     """Else the server would have none at every connection, and get a hundred each time."""
     me, _, _, _ = world
+    me.ledger.publish()
     look(me, DirectoryClient(), ME)
     me.behind_ms = 40 * DAY_MS
     first = published(me, 0)

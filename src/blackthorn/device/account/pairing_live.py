@@ -11,6 +11,7 @@ from blackthorn.device.core import statement_codec, unit_of_work
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import local_chain
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.statements import AddDevice, DeviceInfo, decode, make
@@ -179,7 +180,7 @@ class LivePairing(Side):
                             "your chain has that device with other keys: use another --home"
                         )
                     return self._begin_handover(current)
-                draft = next_statement(chain, AddDevice(new), now_ms)
+                draft = next_statement(chain, AddDevice(new), clock_ms(current))
                 signed = make(draft, [(current.me.device, current.keys.signing)])
             except (UserError, VerificationError) as error:
                 return self.fail(error)

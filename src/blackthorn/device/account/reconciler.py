@@ -34,6 +34,7 @@ from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.transparency import local_chain, verified
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
 from blackthorn.ports.device_store import MailKeyRecord
@@ -104,7 +105,8 @@ def remaining(unit: UnitOfWork) -> list[str]:
     apart = (not groups and not alone) or any(_untidy(unit, group) for group in groups)
     if apart or kinds & {create_self_group.CreateSelfGroup, share_state.ShareState}:
         found.append("your devices have yet to connect")
-    if keys.renewal_due(unit.records, chain, unit.me.device) and chain.pending is None:
+    due = keys.renewal_due(unit.records, chain, unit.me.device, clock_ms(unit))
+    if due and chain.pending is None:
         found.append("your mail key has yet to be replaced")
     if KeepMembers in kinds or _conversations(unit, chain, True):
         found.append("your conversations have yet to be updated")
@@ -188,13 +190,15 @@ def _renewal(
     """Rule 2, one step per call. A pending reset blocks every change of the chain."""
     if not mine or chain.pending is not None:
         return []
-    if not keys.renewal_due(unit.records, chain, unit.me.device):
+    if not keys.renewal_due(unit.records, chain, unit.me.device, clock_ms(unit)):
+        return []
+    if change_chain.mail_key_waits(unit):
         return []
     if any(isinstance(operation, ChangeChain) for operation in waiting):
         return []
     made = _next_key(unit, chain)
     if made is None:
-        made = keys.fresh(unit.records, unit.me.address, unit.now_ms)
+        made = keys.fresh(unit.records, unit.me.address, clock_ms(unit))
         unit.records.settings.put(_NEXT, made.fingerprint.encode())
     groups = self_group.all_active(unit)
     if any(conversations.gone_devices(unit, group.group) for group in groups):
@@ -206,9 +210,10 @@ def _renewal(
 
 
 def _next_key(unit: UnitOfWork, chain: VerifiedChain) -> MailKeyRecord | None:
-    """The key generated for this renewal, unless the chain already names it."""
+    """The key generated for this renewal, unless the chain names it or a fast clock dated it."""
     chosen = (unit.records.settings.get(_NEXT) or b"").decode()
     if not chosen or (chain.openpgp is not None and chain.openpgp.fingerprint == chosen):
         return None
     found = (key for key in unit.records.mail_keys.all() if key.fingerprint == chosen)
-    return next(found, None)
+    made = next(found, None)
+    return None if made is not None and keys.is_ahead(made, clock_ms(unit)) else made

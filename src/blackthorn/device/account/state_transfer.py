@@ -18,7 +18,7 @@ from blackthorn.device.account import limits as account_limits
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys
-from blackthorn.device.transparency import local_chain, verified
+from blackthorn.device.transparency import ledger_state, local_chain, verified
 from blackthorn.errors import DamageError, VerificationError
 from blackthorn.link.pairing.channel import AlteredError
 from blackthorn.link.pairing.messages import Batch, Handover
@@ -116,6 +116,7 @@ def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
         except _UNREADABLE:
             raise AlteredError("the transferred checkpoint is invalid") from None
         unit.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
+        ledger_state.accept_time(unit, checkpoint)
 
 
 def take(unit: UnitOfWork, batch: Batch) -> None:

@@ -25,6 +25,7 @@ from blackthorn.device.core.members import (
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing.states import Event, State, after, is_member
 from blackthorn.device.transparency import local_chain
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import InputError, UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mls import suites
@@ -51,6 +52,7 @@ def create(
 
     Its first Commit is merged at once: nobody else can commit yet.
     """
+    now = clock_ms(unit) // 1000
     group = Group.create(
         suites.suite(suites.DEFAULT_SUITE),
         unit.random(GROUP_ID_BYTES),
@@ -58,10 +60,10 @@ def create(
         unit.keys.identity,
         unit.keys.identity_public,
         random=unit.random,
-        now=unit.now,
+        now=now,
         extensions=[metadata.extension()],
     )
-    made = group.commit(add=packages, random=unit.random, now=unit.now, validate=unit.validate)
+    made = group.commit(add=packages, random=unit.random, now=now, validate=unit.validate)
     group.merge_pending()
     conversation = Conversation(_record(group, metadata, name), group)
     unit.adopt(conversation)

@@ -41,7 +41,7 @@ def make_last_resort(unit: UnitOfWork) -> bytes:
 
 
 def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
-    now_ms = clock_ms(unit)  # others refuse a package that a late clock dates
+    now_ms = clock_ms(unit)
     message, private = create_key_package(
         suites.suite(suites.DEFAULT_SUITE),
         unit.me.credential(),

@@ -65,9 +65,12 @@ def of(signing: SigningKeys, address: Address) -> DeviceKeys:
     return DeviceKeys(address, signing.ed25519, Secret(b""), b"", signing.ml_dsa)
 
 
-def generate(address: Address, random: Callable[[int], bytes]) -> DeviceKeys:
-    """Generate the keys of a user's first device. (The OpenPGP library uses its own randomness.)"""
-    openpgp, certificate = openpgp_open.generate_user_key(address)
+def generate(address: Address, random: Callable[[int], bytes], now_ms: int) -> DeviceKeys:
+    """Generate the keys of a user's first device; the OpenPGP key is dated `now_ms`.
+
+    (The OpenPGP library uses its own randomness.)
+    """
+    openpgp, certificate = openpgp_open.generate_user_key(address, now_ms // 1000)
     return DeviceKeys(address, Secret(random(32)), openpgp, certificate, Secret(random(32)))
 
 

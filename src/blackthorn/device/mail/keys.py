@@ -11,6 +11,7 @@ from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.openpgp import claim
+from blackthorn.identity.openpgp import is_ahead as certificate_is_ahead
 from blackthorn.identity.statements import SetOpenPGP
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mail.errors import SealBrokenError
@@ -31,8 +32,8 @@ def newest(records: Records) -> MailKeyRecord | None:
 
 
 def fresh(records: Records, address: Address, now_ms: int) -> MailKeyRecord:
-    """Generate and store a new key for the user. (The library uses its own randomness.)"""
-    secret, certificate = generate_user_key(address)
+    """Generate and store a new key, dated `now_ms`. (The library uses its own randomness.)"""
+    secret, certificate = generate_user_key(address, now_ms // 1000)
     return keep(records, secret, certificate, now_ms)
 
 
@@ -42,16 +43,24 @@ def claim_of(record: MailKeyRecord, address: Address) -> SetOpenPGP:
     return claim(address, record.certificate, lambda message: sign_detached(message, secret))
 
 
-def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
-    """Whether this device should generate a new key for the user.
+def is_ahead(record: MailKeyRecord, now_ms: int) -> bool:
+    """Whether a key is dated later than `now_ms`: made by a fast clock, and nobody takes it yet."""
+    return certificate_is_ahead(record.certificate, now_ms // 1000)
 
-    True after a reset, when a former device knows the current key, or when this device was
-    recovered without the key.
+
+def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId, now_ms: int) -> bool:
+    """Whether this device should generate a new key for the user, as of the ledger's `now_ms`.
+
+    True after a reset, when a former device knows the current key, when that is dated ahead, or
+    when this device was recovered without the key.
     """
     stated = chain.openpgp
     if stated is None:
         return bool(chain.last_reset) or me in chain.recovered
     if any(device.seq > stated.seq for device in chain.former):
+        return True
+    current = [key for key in records.mail_keys.all() if key.fingerprint == stated.fingerprint]
+    if any(is_ahead(key, now_ms) for key in current):
         return True
     return me in chain.recovered and not has(records, stated.fingerprint)
 

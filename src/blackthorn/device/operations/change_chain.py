@@ -2,13 +2,14 @@
 
 A statement is signed once and sent unchanged until it is answered; a repeated one counts as stored.
 If the chain has moved on, it is signed again for the new head unless its purpose is fulfilled or it
-has another device's signature.
+has another device's signature. A refused one waits 30 s, doubled up to an hour.
 """
 
 from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
@@ -16,6 +17,7 @@ from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import limits, prepared
 from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, finish
 from blackthorn.device.transparency import local_chain
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import UserError
 from blackthorn.identity import statements
 from blackthorn.identity.chain import VerifiedChain, next_statement
@@ -31,14 +33,29 @@ MOVED_ON: Final = ("[I14]", "[I15]")
 TRANSIENT: Final = ("try again", "try later")
 """Texts of temporary refusals."""
 
+_STATEMENT, _MAIL_KEY = "statement-refused", "mail-key-refused"
+"""The settings with refusals: of the oldest waiting statement, and of the newest mail key."""
+
 NO_CHAIN: Final = "the ledger does not show your identity yet: try again in a minute"
+
+
+class Refusals(Struct, frozen=True):
+    """How often a statement was refused in a row, and when last by this device's clock."""
+
+    count: int = 0
+    last_ms: int = 0
+
+    def waits(self, now_ms: int) -> bool:
+        """Whether it is too early to state it again: after 30 s, doubled up to an hour."""
+        wait_s = min(limits.REFUSED_SECONDS * 2 ** (self.count - 1), limits.REFUSED_MOST_SECONDS)
+        return bool(self.count) and 0 <= now_ms - self.last_ms < wait_s * 1000
 
 
 class ChangeChain(Operation, frozen=True, tag="chain"):
     """A statement for the own chain: `body` from `core.statement_codec`, `what` in words.
 
-    `signed` is the encoded statement once it was signed. With `fixed` it has another device's
-    signature and is never signed again.
+    `signed` is the encoded statement once it was signed, dated by the ledger's time. With `fixed`
+    it has another device's signature and is never signed again.
     """
 
     what: str
@@ -52,6 +69,13 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
     def target(self) -> bytes:
         return TARGET
 
+    def waits(self, unit: UnitOfWork) -> bool:
+        return _refusals(unit, _STATEMENT).waits(unit.now_ms)
+
+    @property
+    def is_dated(self) -> bool:
+        return not self.signed
+
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> SubmitStatement | NothingToDo:
         if self.signed:
             return SubmitStatement(row.number, self.signed, self.certificate)
@@ -59,7 +83,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
         body = _still_wanted(unit, chain, decode_body(self.body))
         if body is None:
             return NothingToDo()
-        draft = next_statement(chain, body, unit.now_ms)
+        draft = next_statement(chain, body, clock_ms(unit))
         signed = statements.make(draft, [(unit.me.device, unit.keys.signing)]).encode()
         self._update(unit, row, signed=signed)
         return SubmitStatement(row.number, signed, self.certificate)
@@ -83,15 +107,23 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
             return ""
         if any(words in answer.refusal for words in TRANSIENT):
             unit.records.outbox.update(replace(row, problem=answer.refusal))
+            _count_refusal(unit, _STATEMENT)
             return ""
         reason = f"the server refused it: {answer.refusal}"
-        if self.fixed:  # the device with the other signature makes another, or tells its person
+        # A row that waited would hold back revocations: the reconciler makes it anew.
+        told = self._is_mail_key and _count_refusal(unit, _MAIL_KEY) > 1
+        if self.fixed or told:  # the other device makes another, or tells its person
             finish(unit, row.number, error=reason)
             return ""
         return reason
 
+    @property
+    def _is_mail_key(self) -> bool:
+        return isinstance(decode_body(self.body), statements.SetOpenPGP)
+
     def _done(self, unit: UnitOfWork, row: OutboxRecord) -> str:
         finish(unit, row.number)
+        unit.records.settings.put(_MAIL_KEY if self._is_mail_key else _STATEMENT, b"")
         chain = local_chain.own(unit)
         if chain is None or chain.seq < statements.decode(self.signed).statement.seq:
             local_chain.stored(unit, self.signed)
@@ -140,6 +172,24 @@ def enqueue_mail_key(unit: UnitOfWork, record: MailKeyRecord) -> int:
     return enqueue(unit, "the new mail key", body, record.certificate)
 
 
+def mail_key_waits(unit: UnitOfWork) -> bool:
+    """Whether a mail key was refused so recently that it is not stated again yet."""
+    return _refusals(unit, _MAIL_KEY).waits(unit.now_ms)
+
+
+def _refusals(unit: UnitOfWork, setting: str) -> Refusals:
+    data = unit.records.settings.get(setting)
+    return msgspec.msgpack.decode(data, type=Refusals) if data else Refusals()
+
+
+def _count_refusal(unit: UnitOfWork, setting: str) -> int:
+    """Count a refusal; how many there were in a row."""
+    count = _refusals(unit, setting).count + 1
+    refused = Refusals(count, unit.now_ms)
+    unit.records.settings.put(setting, msgspec.msgpack.encode(refused))
+    return count
+
+
 def known_chain(unit: UnitOfWork) -> VerifiedChain:
     """The own chain. Raises UserError when it is unknown or this device is not live in it."""
     chain = local_chain.own(unit)
@@ -169,6 +219,6 @@ def _still_wanted(
         case statements.Cancel(seq):
             return body if chain.pending is not None and chain.pending.seq == seq else None
         case statements.SetOpenPGP():
-            due = mail_keys.renewal_due(unit.records, chain, unit.me.device)
+            due = mail_keys.renewal_due(unit.records, chain, unit.me.device, clock_ms(unit))
             return body if due or chain.openpgp is None else None
     return body

@@ -21,6 +21,10 @@ GONE_DEVICE_SECONDS = 120
 MAX_STATEMENT_TRIES = 8
 """Times that a statement is signed again because the chain has moved on."""
 
+REFUSED_SECONDS = 30
+REFUSED_MOST_SECONDS = 3600
+"""Wait before a refused statement is stated again: the first, doubled each time; the longest."""
+
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time the receiving process also sends other processes' rows."""
 

@@ -102,6 +102,15 @@ class Operation(Struct, frozen=True):
         """Store it in the outbox; the number of its row."""
         return unit.records.outbox.add(self.target, encode(self), unit.now_ms)
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether preparing it signs the ledger's time, which must be new then."""
+        return False
+
+    def waits(self, unit: UnitOfWork) -> bool:
+        """Whether it is too early to try it again."""
+        return False
+
     def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
         """The conversation in which it is sealed, once revoked devices were removed from there."""
         return None

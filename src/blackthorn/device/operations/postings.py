@@ -18,6 +18,7 @@ from blackthorn.device.operations.claims import HopelessError
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.ids import DeviceId
 from blackthorn.link import fanout, limits
 from blackthorn.link.frames import Order, Parcel, Posting
@@ -96,8 +97,9 @@ def commit(
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, b"", HANDLE_BYTES)
+    now = clock_ms(unit) // 1000
     made = group.commit(
-        add=added, remove=leaving, random=unit.random, now=unit.now, validate=unit.validate
+        add=added, remove=leaving, random=unit.random, now=now, validate=unit.validate
     )
     parcels = [(members, key.seal(made.commit, unit.random))] if members else []
     if made.welcome is not None:

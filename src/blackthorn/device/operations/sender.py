@@ -121,6 +121,8 @@ class Sender:
         if self._is_blocked(unit, row, operation.alarm_scope(unit)):
             return None
         self.blocked.discard(row.number)
+        if operation.waits(unit) or (operation.is_dated and not self._directory.time_is_new(unit)):
+            return None
         unit.finish()
         try:
             with unit.records.attempt():

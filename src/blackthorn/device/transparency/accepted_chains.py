@@ -10,7 +10,7 @@ from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_ala
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
-from blackthorn.identity.openpgp import verify_certificate
+from blackthorn.identity.openpgp import is_ahead, verify_certificate
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import ChainRecord
 
@@ -160,7 +160,8 @@ def _certificate(
         except CertificateError:
             return b""  # it is what they stated, and of no use: nothing to raise an alarm for
         except VerificationError as error:
-            if certificate is offered:
+            judged = error.rule == "I39" or not is_ahead(certificate, unit.now_ms // 1000)
+            if certificate is offered and judged:
                 text = f"the server's mail certificate is another than the stated one: {error}"
                 records, fact = unit.records, str(chain.openpgp.seq)
                 raise_alarm(records, "false-certificate", chain.label, text, unit.now_ms, fact=fact)

@@ -22,6 +22,7 @@ from blackthorn.device.transparency.ledger_state import (
     StaleError,
     accept_answer,
     accept_epoch,
+    clock_ms,
     too_old,
 )
 from blackthorn.directory.verify import Absent, Present
@@ -94,6 +95,8 @@ class DirectoryClient:
         self._proving: _ConsistencyQuery | None = None
         self._told = 0
         self._asked_ms = 0
+        self._ended_ms = -FRESH_MS - 1
+        """When a lookup last ended, answered or not."""
         self._silent_ms = -AGAIN_MS
         """Time of the last timeout; no question is sent for a while after it."""
 
@@ -129,7 +132,7 @@ class DirectoryClient:
         """Stop waiting for a server that does not answer."""
         if not self.busy or not reached(self._asked_ms + ANSWER_MS, unit.now_ms, ANSWER_MS):
             return
-        self._silent_ms = unit.now_ms
+        self._silent_ms = self._ended_ms = unit.now_ms
         asked = self._lookup.addresses if self._lookup is not None else []
         self.refused |= dict.fromkeys(asked, "the server does not answer")
         self._ask_anew()
@@ -307,6 +310,7 @@ class DirectoryClient:
     def _end(self, unit: UnitOfWork) -> Frames:
         addresses = self._lookup.addresses if self._lookup is not None else []
         self._lookup, self._latest = None, None
+        self._ended_ms = unit.now_ms
         self._fetches.clear()
         again = self._wanted | set(self.pending)
         unit.records.peers.set_asked([address for address in addresses if address not in again])
@@ -331,6 +335,17 @@ class DirectoryClient:
         self._proving = None
         gossip.compare(unit.records, proving.answer, proving.own, frame.proof, unit.now_ms)
         return []
+
+    def time_is_new(self, unit: UnitOfWork) -> bool:
+        """Whether the ledger's time is at most an hour old, or as new as a lookup could make it.
+
+        Else one is scheduled.
+        """
+        ages = (unit.now_ms - clock_ms(unit), unit.now_ms - self._ended_ms)
+        if any(0 <= age_ms <= FRESH_MS for age_ms in ages):
+            return True
+        self.own_changed()
+        return False
 
     def all_fresh(self, unit: UnitOfWork, addresses: Sequence[str]) -> bool:
         """Whether all users were looked up within the hour; refused ones do not count."""

@@ -17,14 +17,16 @@ from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.link import frames as f
-from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
+from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Settings
 from blackthorn.tlog.verify import NO_QUORUM
 
 _STALE: Final = "D14"
 _AHEAD: Final = "D38"
 _TERMS: Final = "D13"
 _WITNESSED: Final = "ledger-clock"
-"""The setting with the latest time signed by witnesses, Unix milliseconds."""
+"""The setting with the ledger's time, Unix milliseconds."""
+_CLAIMED: Final = "ledger-clock-claimed"
+"""The setting with the ledger's time as the server gave it before the first checkpoint."""
 
 
 class StaleError(VerificationError):
@@ -56,7 +58,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     last = unit.records.directory.newest()
     part = verify.EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
     age = transparency_limits.DIRECTORY_STALE_SECONDS
-    terms = verify.Terms(trusted.policy, trusted.config, clock_ms(unit), age)
+    terms = verify.Terms(trusted.policy, trusted.config, _wall_ms(unit), age)
     try:
         epoch = verify.verify_epoch(part, frame.consistency, accepted_of(last), terms)
     except VerificationError as error:
@@ -74,10 +76,21 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     times = (accepted.epoch, accepted.unix_ms, epoch.quorum_time)
     record = CheckpointRecord(accepted.size, accepted.root, accepted.note, *times, epoch.head.users)
     unit.records.directory.put_checkpoint(record, device_limits.KEPT_CHECKPOINTS)
-    witnessed_ms = epoch.quorum_time * 1000
-    if witnessed_ms > _witnessed_ms(unit):
-        unit.records.settings.put(_WITNESSED, witnessed_ms.to_bytes(8, "big"))
+    accept_time(unit, record)
     return AcceptedEpoch(epoch, frame.epoch)
+
+
+def accept_time(unit: UnitOfWork, checkpoint: CheckpointRecord) -> None:
+    """Move the ledger's time on to that of an accepted checkpoint."""
+    found_ms = checkpoint.quorum_s * 1000 or checkpoint.unix_ms
+    if found_ms > _witnessed_ms(unit):
+        unit.records.settings.put(_WITNESSED, found_ms.to_bytes(8, "big"))
+
+
+def claim_time(settings: Settings, claimed_ms: int) -> None:
+    """Store the time that the server gives a new device, 0 for none; a checkpoint replaces it."""
+    if claimed_ms:
+        settings.put(_CLAIMED, claimed_ms.to_bytes(8, "big"))
 
 
 def accepted_of(record: CheckpointRecord | None) -> verify.Accepted | None:
@@ -87,12 +100,23 @@ def accepted_of(record: CheckpointRecord | None) -> verify.Accepted | None:
 
 
 def clock_ms(unit: UnitOfWork) -> int:
-    """Unix milliseconds: this device's clock, never behind the time that witnesses have signed."""
-    return max(unit.now_ms, _witnessed_ms(unit))
+    """The ledger's time, Unix milliseconds: all that this device signs is dated so.
+
+    When a quorum cosigned the newest accepted checkpoint; without witnesses, its head's time. It
+    never goes back. Before the first checkpoint it is the server's word at the activation, or else
+    this device's clock.
+    """
+    claimed = int.from_bytes(unit.records.settings.get(_CLAIMED) or b"", "big")
+    return _witnessed_ms(unit) or claimed or unit.now_ms
 
 
 def _witnessed_ms(unit: UnitOfWork) -> int:
     return int.from_bytes(unit.records.settings.get(_WITNESSED) or b"", "big")
+
+
+def _wall_ms(unit: UnitOfWork) -> int:
+    """This device's clock, never behind the ledger's: by it the age of a checkpoint is judged."""
+    return max(unit.now_ms, _witnessed_ms(unit))
 
 
 def too_old(unit: UnitOfWork) -> bool:
@@ -103,7 +127,7 @@ def too_old(unit: UnitOfWork) -> bool:
     newest = unit.records.directory.newest()
     if newest is None:
         return True
-    now_ms = clock_ms(unit)
+    now_ms = _wall_ms(unit)
     oldest_ms = min(verified_chains.ledger_ms(newest), unit.now_ms)
     return now_ms - oldest_ms > transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 
@@ -126,7 +150,7 @@ def _alarm_epoch(
     elif error.rule == _AHEAD:
         kind = "head-ahead"
         _, policy = anchors.records(unit.records.settings)
-        fields |= {"policy": policy.encode(), "seen_ms": clock_ms(unit)}
+        fields |= {"policy": policy.encode(), "seen_ms": _wall_ms(unit)}
     evidence = alarms.evidence_of(unit.records, kind, fields)
     if error.rule == "T32":
         code, evidence = "unwitnessed", alarms.NO_EVIDENCE

@@ -61,11 +61,13 @@ class Owner(Struct, frozen=True):
     """The code's user, and their identity chain before the code was used.
 
     `seq` is the number of its statements, `head` the hash of the last, zeros without any.
+    `time_ms` is the ledger's time, Unix milliseconds, 0 for none: the device dates its keys so.
     """
 
     address: types.AddressText
     seq: types.Uint64
     head: types.Bytes32
+    time_ms: types.Uint64 = 0
 
 
 class DeviceKeys(Struct, frozen=True):

@@ -58,7 +58,8 @@ class Recover(Frame, tag=86, frozen=True):
 class Recognised(Frame, tag=87, frozen=True):
     """Server to device: the end of the user's chain, and a device's pins.
 
-    A SubmitStatement that adds the device may follow; then it connects again.
+    `time_ms` is the ledger's time, Unix milliseconds, 0 for none: the statement is dated so. A
+    SubmitStatement that adds the device may follow; then it connects again.
     """
 
     seq: Uint64
@@ -67,6 +68,7 @@ class Recognised(Frame, tag=87, frozen=True):
     pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
+    time_ms: Uint64 = 0
 
 
 AccountsFrame = ActivateBegin | ActivateChallenge | ActivateProve | Activated | Recover | Recognised

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from msgspec import Struct
@@ -21,7 +21,7 @@ from blackthorn.device.core import anchors, unit_of_work
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.transparency import local_chain, own_chain
+from blackthorn.device.transparency import ledger_state, local_chain, own_chain
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis, Reset, Statement, decode, make
@@ -80,7 +80,7 @@ async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, Opened]:
         _check_wanted(challenged.owner, wanted)
         if vault is None:
             vault = home.create(method, secret)
-        keys = _keys(vault, challenged.address, wanted)
+        keys = _keys(vault, challenged.owner, wanted)
         public = _public(vault, keys, challenged.owner, wanted)
         prove, waiting = challenged.prove(public, keys.identity)
         connection.send(prove)
@@ -157,19 +157,26 @@ def check_unfinished(vault: Vault, home: Home) -> None:
             raise errors.UserError(f"{home.folder} holds an activated device: use another --home")
 
 
-def _keys(vault: Vault, address: Address, wanted: Activation) -> DeviceKeys:
-    """The keys of an earlier attempt or new ones, stored before use.
+def _keys(vault: Vault, owner: Owner, wanted: Activation) -> DeviceKeys:
+    """The keys of an earlier attempt or new ones, stored before use, dated by the ledger's time.
 
     After a reset the device generates its OpenPGP key when the reset is effective.
     """
+    address, now_ms = Address(owner.address), owner.time_ms or wall_ms()
     with vault.transaction() as records:
         device_keys.belongs_to(records.settings, address)
+        ledger_state.claim_time(records.settings, owner.time_ms)
         keys = device_keys.load(records)
         if keys is None:
-            fresh = device_keys.generate(address, random)
+            fresh = device_keys.generate(address, random, now_ms)
             keys = device_keys.of(fresh.signing, address) if wanted.reset else fresh
             device_keys.save(records, keys)
             device_keys.put_name(records.settings, wanted.name)
+        made = mail_keys.newest(records)
+        if made is not None and mail_keys.is_ahead(made, now_ms):  # by a fast clock: refused
+            again = mail_keys.fresh(records, address, now_ms)
+            keys = replace(keys, openpgp=Secret(again.secret), certificate=again.certificate)
+            records.settings.put(_STATEMENTS, b"")
     return keys
 
 
@@ -181,7 +188,7 @@ def _public(
         packages = key_packages.make_set(first)
         last_resort = key_packages.make_last_resort(first)
         name = device_keys.own_name(first.records.settings)
-        statements = _statements(first.records, keys, owner, name)
+        statements = _statements(first, owner, name)
     return exchange.DeviceKeys(
         identity_key=keys.identity_public,
         name=name,
@@ -192,25 +199,27 @@ def _public(
     )
 
 
-def _statements(records: Records, keys: DeviceKeys, owner: Owner, name: str) -> list[bytes]:
+def _statements(unit: unit_of_work.UnitOfWork, owner: Owner, name: str) -> list[bytes]:
     """The device's first statements: the stored ones if they still fit."""
-    data = records.settings.get(_STATEMENTS)
+    settings = unit.records.settings
+    data = settings.get(_STATEMENTS)
     made = msgspec.msgpack.decode(data, type=_Made) if data else None
     if made is None or (made.seq, made.head) != (owner.seq, owner.head):
-        made = _Made(owner.seq, owner.head, _make(records, keys, owner, name))
-        records.settings.put(_STATEMENTS, msgspec.msgpack.encode(made))
+        made = _Made(owner.seq, owner.head, _make(unit, owner, name))
+        settings.put(_STATEMENTS, msgspec.msgpack.encode(made))
     return made.statements
 
 
-def _make(records: Records, keys: DeviceKeys, owner: Owner, name: str) -> list[bytes]:
-    info, now_ms = keys.info(name), wall_ms()
+def _make(unit: unit_of_work.UnitOfWork, owner: Owner, name: str) -> list[bytes]:
+    keys = unit.keys
+    info, now_ms = keys.info(name), ledger_state.clock_ms(unit)
     signers = [(info.id, keys.signing)]
     if owner.seq:
         draft = Statement(keys.address, owner.seq + 1, owner.head, Reset(info), now_ms)
         return [make(draft, signers).encode()]
     genesis = first_statement(keys.address, Genesis(info), now_ms)
     made = [make(genesis, signers).encode()]
-    key = mail_keys.newest(records)
+    key = mail_keys.newest(unit.records)
     if key is not None:
         claim = mail_keys.claim_of(key, keys.address)
         draft = Statement(keys.address, 2, genesis.hash, claim, now_ms)

@@ -11,6 +11,7 @@ from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.recovery import RecoveryAttempt
 from blackthorn.device.core import anchors
 from blackthorn.device.core import keys as device_keys
+from blackthorn.device.transparency import ledger_state
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.errors import ProtocolError, UserError
 from blackthorn.identity.recovery import from_words, recovery_keys
@@ -97,13 +98,14 @@ async def _state(
         name = device_keys.own_name(records.settings, wanted.name)
         device_keys.put_name(records.settings, name)
         info = device_keys.info_of(signing, name)
+        ledger_state.claim_time(records.settings, recognised.time_ms)
         earlier = recovering.kept(records.settings)
     refusal = "" if earlier else "nothing was made yet"
     if earlier:
         refusal = await _submit(connection, earlier)
     if refusal:
         with vault.transaction() as records:
-            made = step.statement(recognised, info, signing, wall_ms())
+            made = step.statement(recognised, info, signing, recognised.time_ms or wall_ms())
             recovering.keep(records.settings, made)
         refusal = await _submit(connection, made)
     if refusal:

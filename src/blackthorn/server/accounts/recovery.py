@@ -35,7 +35,7 @@ REFUSED: Final = "the recovery key is not that of the user"
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """The chain's end and the pins, by which the holder adds a device."""
+    """The chain's end, the pins and the ledger's time, by which the holder adds a device."""
 
     address: Address
     seq: int
@@ -44,6 +44,7 @@ class Recognition:
     pin: str
     config: bytes
     policy: str
+    time_ms: int
 
 
 @dataclass(slots=True)
@@ -97,6 +98,7 @@ class RecoveryService:
             user.pin,
             self.ledger.config_record,
             self.ledger.policy_text,
+            self.ledger.cosigned_ms,
         )
 
     def _count(self, client: str, now: float) -> None:

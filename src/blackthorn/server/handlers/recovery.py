@@ -60,7 +60,13 @@ def _recognised(session: Session, known: Recognition | BlackthornError) -> None:
             session.stage = known
             session.transmit(
                 f.Recognised(
-                    known.seq, known.head, known.domain, known.pin, known.config, known.policy
+                    known.seq,
+                    known.head,
+                    known.domain,
+                    known.pin,
+                    known.config,
+                    known.policy,
+                    known.time_ms,
                 )
             )
         case AbsentError():

@@ -199,6 +199,11 @@ class Ledger:
         """The newest published head's time, Unix milliseconds; 0 before the first."""
         return self.published.unix_ms if self.published is not None else 0
 
+    @property
+    def cosigned_ms(self) -> int:
+        """The ledger's time, Unix milliseconds, not ahead of its witnesses; 0 before the first."""
+        return self.published.time_ms if self.published is not None else 0
+
     def _told(self, start: int, end: int) -> None:
         """An epoch is published: settle resets, then announce its leaves."""
         published = self._epochs.published
