@@ -13,9 +13,9 @@ from blackthorn.device.transparency import ledger_state, local_chain
 from blackthorn.identity.statements import RevokeDevice, SetOpenPGP, decode
 from blackthorn.link import frames as f
 from blackthorn.mls.framing.key_package import read_key_package_message
+from blackthorn.simulation.linking import add_device, bring_up, revoke
 from blackthorn.wire.tls import Reader
 from tests.support.device_world import World
-from tests.support.life_world import add_device, bring_up, revoke
 
 MINUTE_MS, HOUR, DAY = 60_000, 3600, 86_400
 
@@ -34,7 +34,7 @@ def ledger_ms(person) -> int:
 def state_mail_key(person):
     with person.unit() as unit:
         made = mail_keys.fresh(unit.records, person.address, ledger_state.clock_ms(unit))
-    person._wish(lambda unit: change_chain.enqueue_mail_key(unit, made))
+    person.enqueue(lambda unit: change_chain.enqueue_mail_key(unit, made))
     bring_up(person.world)
     return made
 

@@ -44,6 +44,8 @@ class Device:
         self._connected = False
         self._stock: int | None = None
         """Unclaimed key packages of this device that the server counted, until more were made."""
+        self._expired = False
+        """All that waited was read: key packages that have expired are of no more use."""
 
     def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
         return unit_of_work.unit(self._store, self.keys, now_ms, self._random, self._chains)
@@ -121,6 +123,9 @@ class Device:
         stock, self._stock = self._stock, None
         if stock is not None:
             return [*key_packages.replenish(unit, stock)]
+        if self._expired and self._receiver.drained:
+            self._expired = False
+            key_packages.forget_expired(unit)
         if self._receiver.active and self._receiver.drained:  # a link may last for weeks
             return [*key_packages.replenish(unit)]
         return []
@@ -134,7 +139,7 @@ class Device:
                 with self.unit(now_ms) as unit:
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
-                    key_packages.forget_expired(unit)
+                self._expired = True
             case f.Accepted(postings):
                 with self.unit(now_ms) as unit:
                     for posting in postings:

@@ -145,11 +145,11 @@ def test_private_keys_outlive_their_key_packages(world):
     with me.unit() as unit:
         before = unit.records.key_packages.count()
     published(me, 0)
-    me.ledger.later(100 * DAY_MS)
+    me.ledger.later(57 * DAY_MS)
     with me.unit() as unit:
         key_packages.forget_expired(unit)
         assert unit.records.key_packages.count() == before + 101
-    me.ledger.later(20 * DAY_MS)
+    me.ledger.later(2 * DAY_MS)
     with me.unit() as unit:
         key_packages.forget_expired(unit)
         assert unit.records.key_packages.count() == before + 1, "the last resort"

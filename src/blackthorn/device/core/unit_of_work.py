@@ -49,10 +49,6 @@ class UnitOfWork:
     _own: tuple[Identity, bytes] | None = None
 
     @property
-    def now(self) -> int:
-        return self.now_ms // 1000
-
-    @property
     def me(self) -> Identity:
         return self._self[0]
 
