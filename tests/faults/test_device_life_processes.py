@@ -332,6 +332,15 @@ def test_a_full_disk_while_linking_is_said_and_done_again(deployment: Deployment
     assert "Traceback" not in done.stderr
     assert len(names(judy)) == 1
     pair(judy, phone, "phone")
+    deployment.stop_server()
+    adding = Talking(judy, "device", "add", "--json")
+    code, said, err = adding.end()
+    assert (code, said) == (6, []) and "cannot be reached" in err, "no code that nobody can use"
+    lost = deployment.person("judy-tablet")
+    use = ("recovery", "use", judy.address, "--server", f"127.0.0.1:{deployment.link_port}")
+    assert "cannot be reached" in failing(lost, *use), "no words are asked for"
+    assert "give --server HOST:PORT" in (told := failing(lost, *use[:3])) and "URL" not in told
+    deployment.start_server()
     assert len(names(judy)) == 2
 
 

@@ -12,7 +12,10 @@ from rich.console import Console
 from blackthorn.cli import terminal
 from blackthorn.cli.device import export
 from blackthorn.cli.progress import ProgressBar
+from blackthorn.device.export.manifest import Counts
 from blackthorn.errors import UserError
+from blackthorn.programs.device.export.export import ExportSummary
+from blackthorn.wire.words import count
 
 
 @pytest.mark.parametrize("at_terminal", [True, False])
@@ -31,6 +34,17 @@ def test_progress_is_a_bar_at_a_terminal_and_ten_lines_in_a_pipe(
     else:
         lines = [f"{number}/1000 mails" for number in range(100, 1_001, 100)]
         assert printed.getvalue().splitlines() == lines
+
+
+@pytest.mark.parametrize("number, nouns", [(1, "conversation, 1 contact and 1 key"), (2, "keys")])
+def test_one_is_not_said_in_the_plural(
+    capsys: pytest.CaptureFixture[str], number: int, nouns: str
+) -> None:
+    counts = Counts(number, number, number, number, number, 0)
+    export._print(ExportSummary(Path("out"), "a@acme.example", counts, []))
+    printed = capsys.readouterr().out
+    assert f"{nouns} to out." in printed
+    assert f"Exported {count(number, 'mail')}, {count(number, 'message')} in {number}" in printed
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:

@@ -7,7 +7,8 @@ from blackthorn.device.core import anchors
 from blackthorn.device.operations import change_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
-from blackthorn.programs.device.status import ledger_status
+from blackthorn.programs.device.status import ledger_status, vault_status
+from blackthorn.simulation.linking import add_device
 from blackthorn.tlog.policy import NO_QUORUM
 from tests.support.device_world import World
 from tests.support.evil_server import EvilServer
@@ -73,3 +74,27 @@ def test_a_witness_under_the_same_roof_is_said_to_be_none():
     assert status.witnesses(away) == "witness0.example"
     nobody = status.witnesses(replace(policy, groups=(), quorum=NO_QUORUM))
     assert nobody.startswith("none: the server's operator can show")
+
+
+def test_the_number_of_conversations_is_of_those_that_a_person_sees():
+    """Not the hidden group of one's own devices, nor a text to nobody."""
+    world = World(915, "alice", "bob")
+    alice, bob = world.people
+    add_device(alice)
+    world.settle()
+
+    def number():
+        with alice.vault.transaction() as records:
+            return vault_status(records).conversations
+
+    with alice.vault.transaction() as records:
+        assert [record.kind for record in records.conversations.all()] == ["self"]
+    assert number() == 0
+    bob.address, known = "nobody@acme.example", bob.address
+    failed = alice.write(bob, "hello?")
+    world.settle()
+    assert "there is no user" in alice.outcomes[failed].error and number() == 0
+    bob.address = known
+    alice.write(bob, "hello")
+    world.settle()
+    assert number() == 1

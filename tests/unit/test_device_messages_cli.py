@@ -7,7 +7,7 @@ import pytest
 
 from blackthorn.device.limits import MAX_MESSAGE_BYTES
 from blackthorn.errors import UnavailableError, UserError
-from blackthorn.ports.device_store import HistoryRecord
+from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
 from blackthorn.storage.device.vault import Vault
 from tests.support.device_home import ME, activated, invoke
 
@@ -61,12 +61,14 @@ def test_what_is_not_shown_is_told_and_can_be_shown(vault: Vault) -> None:
     write(vault, "my own", mine=True)
     lines, told = inbox()
     assert len(lines) == 100 and lines[-1].endswith("line 129")
-    assert "30 older messages are not shown: --all shows them, --last N the newest N." in told
+    assert "30 older messages are not shown: --all shows all, --last N the newest N." in told
     lines, told = history()
     assert len(lines) == 100 and lines[-1].endswith("my own") and "31 older messages" in told
-    for options, count in ((("--all",), 130), (("--last", 120), 120)):
-        lines, told = inbox(*options)
-        assert len(lines) == count and "not shown" not in told
+    lines, told = inbox("--all")
+    assert len(lines) == 130 and "not shown" not in told
+    for last, said in ((120, "10 older messages are"), (129, "1 older message is")):
+        lines, told = inbox("--last", last)
+        assert len(lines) == last and f"{said} not shown: --all shows" in told
     assert len(history("--all")[0]) == 131
     assert len(json.loads(history("--json")[0][0])) == 131
 
@@ -91,10 +93,35 @@ def test_groups_of_one_name_are_told_apart(vault: Vault) -> None:
     assert [line.endswith("in the other") for line in history("cdcdcdcd")[0]] == [True]
     write(vault, "named after an id", group=b"\x01" * 32, name="cdcdcdcd")
     assert [line.split()[-1] for line in history("cdcdcdcd")[0]] == ["other", "id"]
-    assert len(history("TEAM")[0]) == 2 and history("cdcdcdc")[0] == ["No messages."]
+    assert len(history("TEAM")[0]) == 2
     found = json.loads(history("--json")[0][0])
     assert [line["conversation_id"] for line in found][::2] == [TEAM.hex(), OTHER.hex()]
     assert inbox()[0][0].endswith("in one") and "abababab" in inbox()[0][0]
+
+
+def test_a_conversation_that_there_is_not_is_said(vault: Vault) -> None:
+    write(vault, "in one", group=TEAM, name="team")
+    for unknown in ("bob", "bob@acme.example", "abababa", ""):
+        error = invoke("history", unknown).exception
+        assert isinstance(error, UserError)
+        assert f"there is no conversation {unknown!r}" in str(error)
+    with vault.transaction() as records:
+        kept = ConversationRecord(OTHER, "group", "quiet", 1, "active", 0, 0, b"")
+        records.conversations.put(kept)
+    for known in ("Quiet", "cdcdcdcd"):
+        assert history(known)[0] == ["No messages."]
+
+
+@pytest.mark.parametrize(
+    "words", [("send", BOB, "x@outside.example"), ("group", "create", "team", "x@outside.example")]
+)
+def test_nothing_is_sent_out_of_the_organisation(vault: Vault, words: tuple[str, ...]) -> None:
+    text = ("a text",) if words[0] == "send" else (BOB,)
+    error = invoke(*words, *text).exception
+    assert isinstance(error, UserError)
+    assert "x@outside.example is not of acme.example: neither messages nor mail" in str(error)
+    with vault.transaction() as records:
+        assert records.outbox.all() == [] and records.history.latest(-1) == []
 
 
 @pytest.mark.parametrize("to", [("send", BOB), ("group", "send", "team")])

@@ -38,6 +38,15 @@ ServerOption = Annotated[
         help="Where the server is, unless the URL says it. Default: this machine.",
     ),
 ]
+OnlyServerOption = Annotated[
+    str | None,
+    Option(
+        "--server",
+        metavar="HOST:PORT",
+        envvar="BLACKTHORN_SERVER",
+        help="Where the server is, as the administrator knows. Default: this machine.",
+    ),
+]
 ServerDirectory = Annotated[
     Path, Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
 ]
@@ -122,6 +131,7 @@ def server_address(server: str | None) -> tuple[str, int]:
 def reaching(server: str | None, url: "Invitation | None" = None) -> Iterator[tuple[str, int]]:
     """Host and port of the server: as the URL says, or the option, or this machine.
 
+    Without `url` the command takes none.
     When this machine does not answer, the UnavailableError says that nothing else was named.
     """
     if url is not None and url.host is not None and url.port is not None:
@@ -133,7 +143,9 @@ def reaching(server: str | None, url: "Invitation | None" = None) -> Iterator[tu
     except UnavailableError as error:
         if server is not None:
             raise
-        advice = "words name no server: give --server HOST:PORT, or the URL"
+        advice = "give --server HOST:PORT"
+        if url is not None:
+            advice = f"words name no server: {advice}, or the URL"
         raise UnavailableError(f"{error}; {advice}") from None
 
 

@@ -4,7 +4,7 @@ No sockets and no clock. Several processes may run a `Device` over one store; on
 `receives` asks for deliveries. The store is durable; this object's own state only saves work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, reconciler
@@ -56,12 +56,17 @@ class Device:
 
         This process sends it at once; other processes' rows follow after a delay.
         """
+        return self.enqueue_all(now_ms, [make])[0]
+
+    def enqueue_all(
+        self, now_ms: int, makes: Sequence[Callable[[unit_of_work.UnitOfWork], int]]
+    ) -> list[int]:
+        """Store several operations; their numbers. If one raises, none is stored."""
         with self.unit(now_ms) as unit:
-            number = make(unit)
-            row = unit.records.outbox.get(number)
-        if row is not None:
-            self._sender.take_charge([row.target])
-        return number
+            numbers = [make(unit) for make in makes]
+            rows = [unit.records.outbox.get(number) for number in numbers]
+        self._sender.take_charge([row.target for row in rows if row is not None])
+        return numbers
 
     @property
     def blocked(self) -> set[int]:

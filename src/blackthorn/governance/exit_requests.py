@@ -12,6 +12,7 @@ from blackthorn.governance.inputs import DAY_MS, parse_directive
 from blackthorn.governance.requests import Context, DecisionRequest, Input, make_form, noted
 from blackthorn.governance.transitions import Case, find
 from blackthorn.governance.values import COUNT, Spec
+from blackthorn.wire.words import count
 
 READ_ONLY_DAYS: Final = 14
 RETRIEVAL_DAYS: Final = 30
@@ -25,7 +26,7 @@ def _plan(context: Context, request: DecisionRequest) -> DecisionRequest:
     if "directive" in public:
         public["directive"] = parse_directive(public["directive"])
     default = {**request.default, **planned_dates(_entered_dates(request), context.now_ms)}
-    note = f"It concerns {public['users']} users of {public['market']}."
+    note = f"It concerns {count(public['users'], 'user')} of {public['market']}."
     return noted(replace(request, public=public, default=default), note)
 
 
@@ -87,8 +88,8 @@ def _concerning(context: Context, request: DecisionRequest) -> DecisionRequest:
     public, dates = case.last("plan"), exits.dates(case)
     return noted(
         request,
-        f"It concerns {public['users']} users of {public['market']}; {case.id} is {case.state}"
-        f"{', held' if case.held else ''}.",
+        f"It concerns {count(public['users'], 'user')} of {public['market']}; "
+        f"{case.id} is {case.state}{', held' if case.held else ''}.",
         f"Read only {show(dates['read_only_ms'])}, stop {show(dates['stop_ms'])}, "
         f"retrieval until {show(dates['retrieval_end_ms'])}.",
     )

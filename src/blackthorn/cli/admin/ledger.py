@@ -7,6 +7,7 @@ from typer import Argument, Exit, Option, Typer
 
 from blackthorn.cli import options, terminal
 from blackthorn.errors import UserError, VerificationError
+from blackthorn.wire.words import count
 
 ledger = Typer(help="The server's ledger: the public log of its users' keys.", no_args_is_help=True)
 witness = Typer(help="The witnesses that must cosign the ledger.", no_args_is_help=True)
@@ -52,7 +53,8 @@ def _print(found: dict[str, Any]) -> None:
     from rich.table import Table
 
     published = found["published"] or "never"
-    terminal.say(f"{found['origin']}: {found['size']} entries, {found['users']} users")
+    entries, users = count(found["size"], "entry", "entries"), count(found["users"], "user")
+    terminal.say(f"{found['origin']}: {entries}, {users}")
     terminal.say(f"epoch {found['epoch']}, published {published}")
     terminal.say(f"digest of the policy: {found['digest']}")
     if found["pending_resets"]:

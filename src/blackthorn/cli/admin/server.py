@@ -8,6 +8,7 @@ from typer import Argument, Option, Typer
 from blackthorn.cli import terminal
 from blackthorn.cli.options import DirectoryOption, JsonOption, ServerDirectory
 from blackthorn.wire.dates import rfc3339
+from blackthorn.wire.words import count
 
 if TYPE_CHECKING:
     from blackthorn.programs.server.configuration import Configuration
@@ -152,7 +153,8 @@ def move_user(
         document = {"address": address, "market": wanted, "before": before, "rows": rows}
         terminal.print_json(document)
         return
-    terminal.say(f"{address} is of {wanted} now, not of {before}; {rows} sealed rows went along.")
+    went = count(rows, "sealed row")
+    terminal.say(f"{address} is of {wanted} now, not of {before}; {went} went along.")
 
 
 @users.command("list")

@@ -8,6 +8,7 @@ from typer import Argument, Exit, Option, Typer
 from blackthorn.cli import options, terminal
 from blackthorn.cli.audit import closure, report
 from blackthorn.errors import UserError, system_error
+from blackthorn.wire.words import count
 
 if TYPE_CHECKING:
     from blackthorn.audit.ledger_run import Result
@@ -168,7 +169,8 @@ def print_result(result: "Result") -> None:
         table.add_row(name, str(value))
     terminal.out.print(table)
     if result.waiting is not None:
-        terminal.say(f"{result.waiting} entries are not cosigned yet.")
+        waiting = count(result.waiting, "entry is", "entries are")
+        terminal.say(f"{waiting} not cosigned yet.")
     if result.cosigned is not None:
         terminal.say(result.cosigned)
     if result.policy != "given":

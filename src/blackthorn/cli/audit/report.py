@@ -7,6 +7,7 @@ from typer import Argument, Option, echo
 
 from blackthorn.cli import options, terminal
 from blackthorn.errors import SecurityError
+from blackthorn.wire.words import count
 
 if TYPE_CHECKING:
     from blackthorn.audit.published_report import Verdict
@@ -83,7 +84,7 @@ def print_report(value: dict[str, Any]) -> None:
             table.add_row(row, *(str(counts[name]) for name in columns))
         terminal.out.print(table)
     for each in value["exits"]:
-        terminal.say(f"Market {each['market']}: {each['state']}, {each['users']} users")
+        terminal.say(f"Market {each['market']}: {each['state']}, {count(each['users'], 'user')}")
     until = value["canary"]["valid_until_ms"]
     stated = sum(each["state"] == "stated" for each in value["canary"]["statements"])
     terminal.say(f"Statements of what was never done: {stated if until else 'none'} valid")

@@ -1,5 +1,6 @@
 """Commands of a user's device: activate, send, status; the other modules have the rest."""
 
+from functools import partial
 from typing import Annotated
 
 from typer import Argument, Option, Typer
@@ -70,8 +71,9 @@ def send(
     at: options.DeviceOptions,
     json: options.JsonOption = False,
 ) -> None:
-    """Send a text to one or several people, to each separately.
+    """Send a text to one or several people of this organisation, to each separately.
 
+    Nothing can be sent out of the organisation, neither messages nor mail.
     Other users of this machine can see arguments: with - the text is read from standard input.
     A text that cannot be sent now is stored and sent later. Put -- before one that begins with a
     dash.
@@ -88,10 +90,9 @@ def send(
     addresses = list(dict.fromkeys(options.parse_addresses(words[:-1])))
     text = message_text(words[-1])
     device = options.program(at)
-    numbers = [
-        device.enqueue(lambda unit, to=to: send_text.enqueue(unit, DIRECT, to, text))  # type: ignore[misc]
-        for to in addresses
-    ]
+    numbers = device.enqueue_all(
+        [partial(send_text.enqueue, kind=DIRECT, name=to, text=text) for to in addresses]
+    )
     operations = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}
     report(device, operations, json)
 

@@ -7,7 +7,7 @@ from typer import Argument, Option, Typer
 
 from blackthorn.cli import options, terminal
 from blackthorn.cli.device.outcomes import report
-from blackthorn.cli.device.pairing import TerminalDialogue, show_code
+from blackthorn.cli.device.pairing import TerminalDialogue
 from blackthorn.cli.device.published import wait_published
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.operations import change_chain
@@ -24,7 +24,7 @@ Which = Annotated[str, Argument(metavar="NAME|ID", help="Its name, or the beginn
 @devices.command("add")
 @options.on_device
 def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
-    """Add another device: shows a code for it, and waits ten minutes.
+    """Add another device: shows a code for it once the server is reached, and waits ten minutes.
 
     Enter the code on the new device with `blackthorn device link`. Then type its six digits here
     (one line of standard input), so that nobody else can take its place. --json prints one object a
@@ -37,11 +37,8 @@ def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     server = device.opened.server
     code = new_code(random)
     url = render_url(code, server.host, server.port, PAIR)
-    if json:
-        terminal.print_json({"code": render(code), "url": url})
-    else:
-        show_code(render(code), url)
-    added = run(pairing.add(device, code, TerminalDialogue(json=json)))
+    dialogue = TerminalDialogue(json=json, code=render(code), url=url)
+    added = run(pairing.add(device, code, dialogue))
     if not json:
         terminal.say(f"{added.name} was added. It is joining your conversations.")
     remaining = _finish_changes(device, quiet=json)

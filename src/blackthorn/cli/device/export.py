@@ -11,6 +11,7 @@ from blackthorn.cli import options, terminal
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line
+from blackthorn.wire.words import count
 
 if TYPE_CHECKING:
     from blackthorn.programs.device.export.check import ExportCheck
@@ -87,8 +88,9 @@ def make(
 def _print(summary: "ExportSummary") -> None:
     counts = summary.counts
     terminal.say(
-        f"Exported {counts.mails} mails, {counts.messages} messages in {counts.conversations} "
-        f"conversations, {counts.contacts} contacts and {counts.keys} keys to {summary.folder}."
+        f"Exported {count(counts.mails, 'mail')}, {count(counts.messages, 'message')} in "
+        f"{count(counts.conversations, 'conversation')}, {count(counts.contacts, 'contact')} and "
+        f"{count(counts.keys, 'key')} to {summary.folder}."
     )
     for problem in summary.problems:
         terminal.say(f"not opened: {safe_line(problem.item)}: {safe_line(problem.reason)}")
@@ -157,7 +159,7 @@ def _print_check(check: "ExportCheck") -> None:
         return
     counts = check.manifest.counts
     terminal.say(
-        f"Whole and unchanged: {counts.mails} mails, {counts.messages} messages, "
-        f"{counts.contacts} contacts of {safe_line(check.manifest.address)}, "
-        f"signed by the device {safe_line(check.device)}."
+        f"Whole and unchanged: {count(counts.mails, 'mail')}, "
+        f"{count(counts.messages, 'message')}, {count(counts.contacts, 'contact')} "
+        f"of {safe_line(check.manifest.address)}, signed by the device {safe_line(check.device)}."
     )

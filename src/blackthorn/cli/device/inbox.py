@@ -8,11 +8,13 @@ from typer import Argument, Option
 from blackthorn.cli import terminal, times
 from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
-from blackthorn.device.core.group_metadata import GROUP
+from blackthorn.device.core.group_metadata import GROUP, SELF
+from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line, safe_text
-from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, Place
+from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, Place, Records
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
+from blackthorn.wire.words import count
 
 _ALL = -1
 _LAST = 100
@@ -130,7 +132,7 @@ def history(
     with device.opened.vault.transaction() as records:
         query = HistoryQuery()
         if conversation is not None:
-            query = HistoryQuery(places=_places(records.history.places(), conversation))
+            query = HistoryQuery(places=_places(records, conversation))
         lines = records.history.latest(limit, query)
     if not json:
         _print_lines(device, lines, limit, query)
@@ -144,13 +146,26 @@ def _limit(last: int | None, everything: bool, json: bool) -> int:
     return _ALL if everything else last or (_ALL if json else _LAST)
 
 
-def _places(places: list[Place], wanted: str) -> list[Place]:
-    """Those of that name, and of an id that begins so."""
-    wanted = wanted.strip().casefold()
+def _places(records: Records, typed: str) -> list[Place]:
+    """Those of that name, and of an id that begins so. Raises UserError when there are none."""
+    wanted = typed.strip().casefold()
     id_ = wanted if len(wanted) >= _ID_CHARACTERS else "-"
-    return [
-        p for p in places if p.name.casefold() == wanted or p.conversation.hex().startswith(id_)
+    known = [
+        Place(each.id, each.kind, each.name)
+        for each in records.conversations.all()
+        if each.kind != SELF
     ]
+    found = [
+        place
+        for place in {*records.history.places(), *known}
+        if place.name.casefold() == wanted or place.conversation.hex().startswith(id_)
+    ]
+    if not found:
+        raise UserError(
+            f"there is no conversation {safe_line(typed)!r}: give a person's whole address, or a "
+            "group's name or id, as blackthorn group list shows them"
+        )
+    return found
 
 
 def _repeated(history: History, lines: list[HistoryRecord]) -> set[str]:
@@ -172,15 +187,15 @@ def _print_lines(
 ) -> None:
     """Print for a person; on standard error how many older ones there are, and how to see them."""
     with device.opened.vault.transaction() as records:
-        older = records.history.count(query) - len(lines) if limit == _LAST else 0
+        older = records.history.count(query) - len(lines) if limit != _ALL else 0
         repeated = _repeated(records.history, lines)
     if not lines:
         terminal.say("No messages.")
     for line in lines:
         _print_line(line, repeated)
     if older:
-        text = f"{older} older messages are not shown: --all shows them, --last N the newest N."
-        terminal.note(text)
+        hidden = count(older, "older message is", "older messages are")
+        terminal.note(f"{hidden} not shown: --all shows all, --last N the newest N.")
 
 
 def _message(line: HistoryRecord) -> dict[str, Any]:

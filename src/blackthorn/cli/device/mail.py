@@ -11,6 +11,7 @@ from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail as device_mail
 from blackthorn.programs.event_loop import run
+from blackthorn.wire.words import count
 
 mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
@@ -113,7 +114,7 @@ def save_attachments(
     if not found:
         raise UserError(f"mail {uid} has no attachment")
     if number is not None and number > len(found):
-        raise UserError(f"mail {uid} has {len(found)} attachments, not {number}")
+        raise UserError(f"mail {uid} has {count(len(found), 'attachment')}, not {number}")
     wanted = found if number is None else found[number - 1 : number]
     for path in device_mail.save(wanted, folder):
         terminal.say(f"{path}: saved")

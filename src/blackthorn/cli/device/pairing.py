@@ -6,7 +6,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.device.prompts import LinePrompt
 
 
-def show_code(code: str, url: str) -> None:
+def _show_code(code: str, url: str) -> None:
     """Print how to link the new device, with a QR code at a terminal."""
     if sys.stdout.isatty():
         terminal.print_qr(url)
@@ -19,10 +19,19 @@ def show_code(code: str, url: str) -> None:
 class TerminalDialogue(LinePrompt):
     """`programs.device.pairing.Dialogue` with countdown and progress at a terminal."""
 
-    def __init__(self, *, json: bool) -> None:
+    def __init__(self, *, json: bool, code: str = "", url: str = "") -> None:
+        """`code` and `url` are of `device add`."""
         super().__init__()
         self._json = json
+        self._code = code
+        self._url = url
         self._line = ""
+
+    def opened(self) -> None:
+        if self._json:
+            terminal.print_json({"code": self._code, "url": self._url})
+        else:
+            _show_code(self._code, self._url)
 
     def waiting(self, seconds: float) -> None:
         time = f"{int(seconds) // 60}:{int(seconds) % 60:02}"

@@ -75,7 +75,7 @@ def _show(words: Sequence[str], check: str) -> None:
 def use(
     address: Annotated[str, Argument(metavar="ADDRESS", help="Your address.")],
     home: options.HomeOption = options.DEFAULT_HOME,
-    server: options.ServerOption = None,
+    server: options.OnlyServerOption = None,
     key_file: options.KeyFileOption = None,
     name: options.NameOption = None,
     json: options.JsonOption = False,

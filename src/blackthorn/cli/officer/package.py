@@ -10,6 +10,7 @@ from blackthorn.errors import UserError
 from blackthorn.governance import directive_requests, transitions
 from blackthorn.governance.package.check import PackageSummary
 from blackthorn.programs.device import package, program
+from blackthorn.wire.words import count
 
 _LISTED: Final = 40
 """Payload files listed one by one; the rest are counted."""
@@ -81,7 +82,7 @@ def _print(made: PackageSummary, *, to_err: bool) -> None:
     for name, size in made.payload[:_LISTED]:
         show.say_field(f"  {size:,} bytes", name, to_err=to_err)
     if len(made.payload) > _LISTED:
-        show.say(f"and {len(made.payload) - _LISTED} more files", to_err=to_err)
+        show.say(f"and {count(len(made.payload) - _LISTED, 'more file')}", to_err=to_err)
 
 
 def _state(made: PackageSummary) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from blackthorn.device.account import limits
 from blackthorn.link.frames import MarketNotice
 from blackthorn.ports.device_store import Settings
+from blackthorn.wire.words import count
 
 _SETTING: Final = "market-notices"
 DAY_MS: Final = 24 * 3_600_000
@@ -81,7 +82,7 @@ def countdown(notice: Notice, now_ms: int, day: Any) -> str:
     if not notice.market:
         return f"Data of your account was given to an authority ({notice.exit}); {MORE}"
     where, left = f"service in {notice.market}", days_left(notice, now_ms)
-    away = f", in {left} days" if left != 1 else ", in 1 day"
+    away = "" if left is None else f", in {count(left, 'day')}"
     match notice.state:
         case "announced" | "draining":
             return f"{where} stops on {day(notice.stop_ms)}{away}; {EXPORT}"

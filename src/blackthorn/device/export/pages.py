@@ -13,6 +13,7 @@ import msgspec
 from blackthorn.device.export.manifest import Counts, Problem
 from blackthorn.device.export.messages import ExportConversation, ExportMessage, rfc3339
 from blackthorn.mail.render.text import safe_line, safe_text
+from blackthorn.wire.words import count
 
 _STYLE: Final = (
     "body{font:1rem/1.5 sans-serif;max-width:45rem;margin:auto;padding:1rem;"
@@ -93,8 +94,9 @@ def index(overview: Overview, listed: Sequence[Listed]) -> Iterator[bytes]:
     yield _head(f"Export of {overview.address}")
     yield (
         f"<h1>Export of {_line(overview.address)}</h1>\n"
-        f"<p>Made {rfc3339(overview.created_ms)}: {counts.mails} mails, {counts.messages} messages "
-        f"in {counts.conversations} conversations, {counts.contacts} contacts.</p>\n"
+        f"<p>Made {rfc3339(overview.created_ms)}: {count(counts.mails, 'mail')}, "
+        f"{count(counts.messages, 'message')} in {count(counts.conversations, 'conversation')}, "
+        f"{count(counts.contacts, 'contact')}.</p>\n"
         "<p>README.txt describes each file.</p>\n<h2>Conversations</h2>\n<ul>\n"
     ).encode()
     for entry in listed:

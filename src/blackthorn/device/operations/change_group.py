@@ -65,6 +65,7 @@ def enqueue(
     conversation = conversations.group_named(unit, name)
     if unit.me.address in (*add, *remove):
         raise UserError("you cannot add or remove yourself")
+    operation.check_domain(unit, add)
     present = members.addresses(conversation.group.members)
     for address in remove:
         if address not in present:

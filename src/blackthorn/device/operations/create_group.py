@@ -51,6 +51,7 @@ def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
     others = [address for address in dict.fromkeys(addresses) if address != unit.me.address]
     if not others:
         raise UserError("a group needs somebody besides you")
+    operation.check_domain(unit, others)
     known = unit.records.conversations.named(GROUP, name)
     if is_waiting(unit, name) or any(is_member(record.standing) for record in known):
         raise UserError(f"you are in a group named {name} already")

@@ -16,8 +16,11 @@ from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
 from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, encode
+from blackthorn.errors import UserError
+from blackthorn.ids import Address
 from blackthorn.link.frames import StatementStored, SubmitStatement
 from blackthorn.ports.device_store import OutboxRecord, OutcomeRecord, Records
+from blackthorn.wire.address import domain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +168,14 @@ def waiting(unit: UnitOfWork, kind: type[Kind]) -> Iterator[Kind]:
     for row in unit.records.outbox.all():
         if decode(tagged, row.operation, UNREADABLE).type == tag:
             yield decode(decoder, row.operation, UNREADABLE)
+
+
+def check_domain(unit: UnitOfWork, addresses: Iterable[Address]) -> None:
+    """Raises UserError for an address of another domain, to which no server sends."""
+    here = domain_of(unit.me.address)
+    for address in addresses:
+        if domain_of(address) != here:
+            raise UserError(
+                f"{address} is not of {here}: neither messages nor mail can be sent out of this "
+                "organisation"
+            )

@@ -143,6 +143,8 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
     group = b""
     if kind == DIRECT and name == unit.me.address:
         raise UserError("that is your own address")
+    if kind == DIRECT:
+        base.check_domain(unit, [Address(name)])
     if kind == GROUP and not create_group.is_waiting(unit, name):
         record = conversations.group_named(unit, name).record
         group, name = record.id, record.name

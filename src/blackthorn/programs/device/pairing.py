@@ -30,11 +30,13 @@ AWAY = "no device was paired in time: run blackthorn device add again"
 class Dialogue(prompt.Prompt, Protocol):
     """User interface of a pairing; each method may be called more than once.
 
-    On the live device `joined` reports the new device that proved the code, `compared` that the
-    typed digits match. On the new device `compare` shows the digits to type on the other one.
+    On the live device `opened` says that the server takes the code, `joined` reports the new device
+    that proved it, `compared` that the typed digits match. On the new device `compare` shows the
+    digits to type on the other one.
     `progress` counts transferred items; `note` reports an error that can be retried.
     """
 
+    def opened(self) -> None: ...
     def waiting(self, seconds: float) -> None: ...
     def joined(self, name: str) -> None: ...
     def compared(self, digits: str) -> None: ...
@@ -57,9 +59,13 @@ async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> stateme
         ):
             connection.send(*pairing.open())
             asking: asyncio.Task[None] | None = None
+            opened = False
             try:
                 while not pairing.over:
                     await _step(program, connection, pairing)
+                    if pairing.stage is Stage.WAITING and not opened:
+                        opened = True
+                        dialogue.opened()
                     if pairing.stage is Stage.WAITING and asking is None:
                         when = end.when() or 0.0
                         dialogue.waiting(max(0.0, when - asyncio.get_running_loop().time()))

@@ -1,7 +1,7 @@
 """The device's program: one `Device` over one vault, with clock, link and waiting."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -72,6 +72,10 @@ class DeviceProgram:
     def enqueue(self, make: Callable[[UnitOfWork], int]) -> int:
         """Store an operation in the outbox; its number."""
         return self.device.enqueue(wall_ms(), make)
+
+    def enqueue_all(self, makes: Sequence[Callable[[UnitOfWork], int]]) -> list[int]:
+        """Store several operations, or none; their numbers."""
+        return self.device.enqueue_all(wall_ms(), makes)
 
     @asynccontextmanager
     async def link(self, *, receive: bool) -> AsyncIterator[LinkConnection]:

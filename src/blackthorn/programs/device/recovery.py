@@ -59,10 +59,14 @@ async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt)
 
 
 async def use(home: Home, wanted: Recovery, prompt: Prompt) -> Opened:
-    """Make this home's device one of that user's. Asks for a passphrase, words and check first.
+    """Make this home's device one of that user's, once the server has answered.
+
+    Asks for a passphrase, and then for words and check.
 
     Raises UserError, SecurityError (another server than on the paper), UnavailableError.
     """
+    async with unpinned(wanted.host, wanted.port):
+        pass  # nobody types 24 words to be told that the server is away
     vault, method, secret = begin(home)
     seed = from_words(await prompt.ask("The 24 words of your recovery key:"))
     check = await prompt.ask("The check below them:")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
 from blackthorn.device.core import anchors, unit_of_work, verified_chains
+from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.healing.states import is_member
 from blackthorn.device.operations.failures import Failure, all_failures
 from blackthorn.device.transparency import alarms, ledger_state, own_chain
@@ -38,7 +39,10 @@ class LedgerStatus:
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """The vault's notices, alarms and failures, and counts of the rest."""
+    """The vault's notices, alarms and failures, and counts of the rest.
+
+    `conversations` leaves out the hidden group of the user's own devices.
+    """
 
     notices: list[Notice]
     alarms: list[AlarmRecord]
@@ -65,7 +69,7 @@ async def fetch_status(program: DeviceProgram) -> DeviceStatus:
     with program.device.unit(wall_ms()) as unit:
         ledger = ledger_status(unit)
     with program.opened.vault.transaction() as records:
-        return DeviceStatus(unreached, ledger, _vault_status(records))
+        return DeviceStatus(unreached, ledger, vault_status(records))
 
 
 def ledger_status(unit: unit_of_work.UnitOfWork) -> LedgerStatus:
@@ -85,8 +89,9 @@ def ledger_status(unit: unit_of_work.UnitOfWork) -> LedgerStatus:
     )
 
 
-def _vault_status(records: Records) -> VaultStatus:
-    conversations = records.conversations.all()
+def vault_status(records: Records) -> VaultStatus:
+    """What the vault holds, without a connection."""
+    conversations = [known for known in records.conversations.all() if known.kind != SELF]
     return VaultStatus(
         notices=exit_notices.all_notices(records.settings),
         alarms=alarms.open_alarms(records),

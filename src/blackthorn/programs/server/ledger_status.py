@@ -28,6 +28,7 @@ from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.wire.dates import rfc3339
 from blackthorn.wire.note import format_vkey
+from blackthorn.wire.words import count
 
 WAITING_SECONDS: Final = 60
 """Time after which a pending checkpoint is a problem."""
@@ -63,7 +64,8 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
         problems.append("the ledger has stopped: its database is an old state; restore the newest")
     if pending is not None and time.time() - heads[pending.size].unix_ms / 1000 > WAITING_SECONDS:
         since = rfc3339(heads[pending.size].unix_ms)
-        problems.append(f"{pending.size} entries wait for their witnesses since {since}")
+        waiting = count(pending.size, "entry waits", "entries wait")
+        problems.append(f"{waiting} for cosignatures since {since}")
     late = 2 * settings.ledger.heartbeat_seconds + WAITING_SECONDS
     if head is not None and pending is None and time.time() - head.unix_ms / 1000 > late:
         problems.append(f"nothing was published since {rfc3339(head.unix_ms)}")

@@ -16,6 +16,7 @@ from blackthorn.ports.markets import FindMarkets
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_facts import Facts
+from blackthorn.wire.words import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _check_plan(market: str, public: dict[str, Any], facts: Facts) -> InputError
     if facts.users == 0:
         return InputError(f"{market} has no users: there is no service to end")
     if (public["users"], public["list"]) != (facts.users, facts.list):
-        text = f"{market} has {facts.users} users now, not those of this plan: plan again"
+        text = f"{market} has {count(facts.users, 'user')} now, not those of this plan: plan again"
         return InputError(text)
     return None
 
