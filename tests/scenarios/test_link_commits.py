@@ -1,5 +1,7 @@
 """Commits (docs/specs/link.md, 4): one wins at each epoch, and is known again."""
 
+import hashlib
+
 import pytest
 
 from blackthorn.ids import Address
@@ -31,6 +33,8 @@ def test_of_two_commits_at_one_epoch_one_wins_whole_and_one_loses_whole(world: W
     assert len(world.accepted_postings) == 1
     assert [refused.code for refused in loser.refusals] == ["epoch-taken"]
     name = b"first" if winner is first else b"second"
+    digest = hashlib.sha256(b"commit of " + name).digest()
+    assert [refused.winner for refused in loser.refusals] == [digest]
     for device in world.devices:
         assert device.shown == [b"commit of " + name, b"welcome of " + name]
 
@@ -140,4 +144,5 @@ def test_a_device_learns_which_handles_have_a_commit_and_nothing_else(world: Wor
     second.wire.say(f.AskOrders(1, handles))
     world.settle()
     answers = [frame for frame in second.heard if isinstance(frame, f.Orders)]
-    assert answers == [f.Orders(1, [True] + [False] * 255)]
+    digest = hashlib.sha256(b"commit").digest()
+    assert answers == [f.Orders(1, [True] + [False] * 255, [digest] + [b""] * 255)]

@@ -33,11 +33,12 @@ class Parcels:
 
 
 class CommitPosition(NamedTuple):
-    """Order of a Commit: 32-byte handle, epoch, 16-byte token."""
+    """Order of a Commit: 32-byte handle, epoch, 16-byte token, SHA-256 of the sealed Commit."""
 
     handle: bytes
     epoch: int
     token: bytes
+    digest: bytes = b""
 
 
 class CommitOutcome(Enum):
@@ -46,6 +47,16 @@ class CommitOutcome(Enum):
     LATE = "another Commit took its epoch"
     AHEAD = "the conversation has not come to its epoch"
     NEW = "it was only asked for, and was not stored before"
+
+
+class OrderedCommit(NamedTuple):
+    """What became of a Commit; `winner` is the digest of the one that took its epoch.
+
+    It is empty unless the outcome is LATE, and for Commits of servers that stored none.
+    """
+
+    outcome: CommitOutcome
+    winner: bytes = b""
 
 
 class Tally(NamedTuple):
@@ -77,7 +88,7 @@ class Removal(NamedTuple):
     size: int
 
 
-class StoreParcels(Command[list[CommitOutcome]]):
+class StoreParcels(Command[list[OrderedCommit]]):
     """Store parcels; returns one outcome for each of `ordered`.
 
     A Commit in `ordered` is stored only if its place is free (compare-and-set); one without parcels
@@ -138,8 +149,8 @@ class FirstSeq(Query[int]):
     """A number above every seq ever stored; asked once, at the start."""
 
 
-class TakenHandles(Query[list[bool]]):
-    """Whether each of these 32-byte handles has a Commit."""
+class TakenHandles(Query[list[bytes | None]]):
+    """The digest of the newest Commit of each of these 32-byte handles; None: it has none."""
 
     handles: Sequence[bytes]
 

@@ -13,6 +13,7 @@ from blackthorn.ports.parcels import (
     FirstSeq,
     MailboxTallies,
     MarkUndecryptable,
+    OrderedCommit,
     Parcels,
     Removal,
     RemoveOldestUndecryptable,
@@ -60,9 +61,15 @@ def tally(store: Store, device: int) -> Tally:
     return found
 
 
-def commit(epoch: int, token: bytes = TOKEN, parcels: Parcels | None = None) -> StoreParcels:
+def commit(
+    epoch: int, token: bytes = TOKEN, parcels: Parcels | None = None, digest: bytes = b""
+) -> StoreParcels:
     parcels = parcels if parcels is not None else Parcels([(1, epoch + 100, b"c")])
-    return StoreParcels(Parcels(), [(CommitPosition(HANDLE, epoch, token), parcels)], 0, 5)
+    return StoreParcels(Parcels(), [(CommitPosition(HANDLE, epoch, token, digest), parcels)], 0, 5)
+
+
+def outcomes(store: Store, command: StoreParcels) -> list[CommitOutcome]:
+    return [ordered.outcome for ordered in store.submit(command)]
 
 
 def test_parcels_wait_in_order_until_they_are_removed(store: Store) -> None:
@@ -135,31 +142,41 @@ def test_numbers_are_never_given_out_twice(store: Store) -> None:
 
 def test_a_handle_is_taken_once_it_has_a_commit(store: Store) -> None:
     asked = TakenHandles([HANDLE, bytes(32)])
-    assert store.ask(asked) == [False, False]
-    store.submit(commit(7))
-    assert store.ask(asked) == [True, False]
+    assert store.ask(asked) == [None, None]
+    store.submit(commit(7, digest=bytes([7] * 32)))
+    assert store.ask(asked) == [bytes([7] * 32), None]
+    store.submit(commit(8))
+    assert store.ask(asked) == [b"", None], "a Commit whose digest is not known"
+
+
+def test_who_comes_second_learns_which_commit_was_first(store: Store) -> None:
+    first, second = bytes([1] * 32), bytes([2] * 32)
+    assert store.submit(commit(0, digest=first)) == [OrderedCommit(CommitOutcome.STORED)]
+    late = OrderedCommit(CommitOutcome.LATE, first)
+    assert store.submit(commit(0, OTHER, digest=second)) == [late]
+    assert store.submit(commit(0, digest=second)) == [OrderedCommit(CommitOutcome.REPEATED)]
 
 
 # --- The order of Commits -------------------------------------------------------------------
 
 
 def test_the_first_commit_of_an_epoch_is_stored_and_no_other(store: Store) -> None:
-    assert store.submit(commit(7)) == [CommitOutcome.STORED]
-    assert store.submit(commit(7, OTHER)) == [CommitOutcome.LATE]
-    assert store.submit(commit(7)) == [CommitOutcome.REPEATED]
-    assert store.submit(commit(9)) == [CommitOutcome.AHEAD]
-    assert store.submit(commit(8, OTHER)) == [CommitOutcome.STORED]
-    assert store.submit(commit(6, OTHER)) == [CommitOutcome.LATE]
+    assert outcomes(store, commit(7)) == [CommitOutcome.STORED]
+    assert outcomes(store, commit(7, OTHER)) == [CommitOutcome.LATE]
+    assert outcomes(store, commit(7)) == [CommitOutcome.REPEATED]
+    assert outcomes(store, commit(9)) == [CommitOutcome.AHEAD]
+    assert outcomes(store, commit(8, OTHER)) == [CommitOutcome.STORED]
+    assert outcomes(store, commit(6, OTHER)) == [CommitOutcome.LATE]
     assert seqs(store, 1) == [107, 108]
 
 
 def test_a_commit_that_is_only_asked_for_changes_nothing(store: Store) -> None:
     ask = StoreParcels(Parcels(), [(CommitPosition(HANDLE, 7, TOKEN), None)])
-    assert store.submit(ask) == [CommitOutcome.NEW]
-    assert store.submit(commit(7, OTHER)) == [CommitOutcome.STORED]
-    assert store.submit(ask) == [CommitOutcome.NEW]
+    assert outcomes(store, ask) == [CommitOutcome.NEW]
+    assert outcomes(store, commit(7, OTHER)) == [CommitOutcome.STORED]
+    assert outcomes(store, ask) == [CommitOutcome.NEW]
     other = StoreParcels(Parcels(), [(CommitPosition(HANDLE, 7, OTHER), None)])
-    assert store.submit(other) == [CommitOutcome.REPEATED]
+    assert outcomes(store, other) == [CommitOutcome.REPEATED]
 
 
 def test_many_commits_of_one_command_are_ordered_among_themselves(store: Store) -> None:
@@ -168,20 +185,20 @@ def test_many_commits_of_one_command_are_ordered_among_themselves(store: Store) 
         (CommitPosition(HANDLE, 1, OTHER), Parcels([(1, 2, b"b")])),
         (CommitPosition(HANDLE, 2, OTHER), Parcels([(1, 3, b"c")])),
     ]
-    outcomes = store.submit(StoreParcels(Parcels(), entries))
-    assert outcomes == [CommitOutcome.STORED, CommitOutcome.LATE, CommitOutcome.STORED]
+    found = outcomes(store, StoreParcels(Parcels(), entries))
+    assert found == [CommitOutcome.STORED, CommitOutcome.LATE, CommitOutcome.STORED]
     assert seqs(store, 1) == [1, 3]
 
 
 def test_old_commits_are_forgotten_by_number_and_by_day(store: Store) -> None:
     for epoch in range(1, MAX_REMEMBERED_COMMITS + 2):
         store.submit(commit(epoch, parcels=Parcels()))
-    assert store.submit(commit(1, parcels=Parcels())) == [CommitOutcome.LATE]
-    assert store.submit(commit(2, parcels=Parcels())) == [CommitOutcome.REPEATED]
+    assert outcomes(store, commit(1, parcels=Parcels())) == [CommitOutcome.LATE]
+    assert outcomes(store, commit(2, parcels=Parcels())) == [CommitOutcome.REPEATED]
     assert store.submit(ExpireCommits(5, 10)) == 0
     assert store.submit(ExpireCommits(6, MAX_REMEMBERED_COMMITS - 6)) == MAX_REMEMBERED_COMMITS - 6
     assert store.submit(ExpireCommits(6, 100)) == 6
-    assert store.submit(commit(50, parcels=Parcels())) == [CommitOutcome.STORED], "all forgotten"
+    assert outcomes(store, commit(50, parcels=Parcels())) == [CommitOutcome.STORED], "all forgotten"
 
 
 # --- Undecryptable parcels ------------------------------------------------------------------
@@ -289,11 +306,11 @@ def test_a_failed_commit_tells_everyone_and_keeps_nothing(store: Store) -> None:
     store.submit(single((1, 1, b"a")))
     broken = DiskError("the disk failed")
     store.fail(broken)
-    outcomes = store.submit_group(single((1, 2, b"b")), RemoveParcels([(1, 1)]), commit(7))
-    assert outcomes == [broken] * 3
+    answers = store.submit_group(single((1, 2, b"b")), RemoveParcels([(1, 1)]), commit(7))
+    assert answers == [broken] * 3
     assert seqs(store, 1) == [1]
     store.fail(None)
-    assert store.submit(commit(7)) == [CommitOutcome.STORED]
+    assert outcomes(store, commit(7)) == [CommitOutcome.STORED]
 
 
 def test_a_full_disk_refuses_keeps_what_there_is_and_heals(store: Store) -> None:
@@ -306,11 +323,11 @@ def test_a_full_disk_refuses_keeps_what_there_is_and_heals(store: Store) -> None
         store.submit(large)
     assert seqs(store, 1) == [1]
     store.heal_disk()
-    assert store.submit(large) == [CommitOutcome.STORED], "nothing of the first try was kept"
+    assert outcomes(store, large) == [CommitOutcome.STORED], "nothing of the first try was kept"
     assert seqs(store, 1) == [1, 2]
 
 
 def test_what_was_durable_when_the_answer_was_lost_is_there(store: Store) -> None:
     store.submit_unanswered(commit(7))
-    assert store.submit(commit(7)) == [CommitOutcome.REPEATED]
+    assert outcomes(store, commit(7)) == [CommitOutcome.REPEATED]
     assert seqs(store, 1) == [107]

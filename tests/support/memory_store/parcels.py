@@ -8,6 +8,7 @@ from blackthorn.ports.parcels import (
     FirstSeq,
     MailboxTallies,
     MarkUndecryptable,
+    OrderedCommit,
     Parcels,
     Removal,
     RemoveOldestUndecryptable,
@@ -24,7 +25,7 @@ from blackthorn.storage.limits import MAX_REMEMBERED_COMMITS
 from tests.support.memory_store.state import Parcel, State
 
 
-def store(state: State, command: StoreParcels) -> list[CommitOutcome]:
+def store(state: State, command: StoreParcels) -> list[OrderedCommit]:
     state.next_seq = max(state.next_seq, command.next_seq)
     insert(state, command.free)
     return [order(state, *entry, command.day) for entry in command.ordered]
@@ -42,24 +43,33 @@ def insert(state: State, parcels: Parcels) -> None:
 
 def order(
     state: State, position: CommitPosition, parcels: Parcels | None, day: int
-) -> CommitOutcome:
-    handle, epoch, token = position
-    taken = state.commits.get((handle, epoch), (None, 0))[0]
+) -> OrderedCommit:
+    handle, epoch, token, digest = position
+    taken, _, winner = state.commits.get((handle, epoch), (None, 0, b""))
     if taken == token:
         epochs = [known for other, known in state.commits if other == handle]
         if parcels is None or epoch <= max(epochs):
-            return CommitOutcome.REPEATED
+            return OrderedCommit(CommitOutcome.REPEATED)
     if parcels is None:
-        return CommitOutcome.NEW
+        return OrderedCommit(CommitOutcome.NEW)
     epochs = [known for other, known in state.commits if other == handle]
     if epochs and epoch != max(epochs) + 1:
-        return CommitOutcome.LATE if epoch <= max(epochs) else CommitOutcome.AHEAD
-    state.commits[handle, epoch] = (token, day)
+        if epoch > max(epochs):
+            return OrderedCommit(CommitOutcome.AHEAD)
+        return OrderedCommit(CommitOutcome.LATE, winner)
+    state.commits[handle, epoch] = (token, day, digest)
     for known in epochs:
         if known <= epoch - MAX_REMEMBERED_COMMITS:
             del state.commits[handle, known]
     insert(state, parcels)
-    return CommitOutcome.STORED
+    return OrderedCommit(CommitOutcome.STORED)
+
+
+def taken(state: State, handle: bytes) -> bytes | None:
+    found = [
+        (epoch, commit[2]) for (other, epoch), commit in state.commits.items() if other == handle
+    ]
+    return max(found)[1] if found else None
 
 
 def remove(state: State, command: RemoveParcels) -> None:
@@ -107,7 +117,7 @@ def expire(state: State, command: ExpireUndecryptable) -> list[Removal]:
 
 
 def expire_commits(state: State, command: ExpireCommits) -> int:
-    old = [place for place, (_, day) in state.commits.items() if day < command.before_day]
+    old = [place for place, (_, day, _) in state.commits.items() if day < command.before_day]
     for place in old[: command.limit]:
         del state.commits[place]
     return len(old[: command.limit])
@@ -153,9 +163,7 @@ COMMANDS = {
     ExpireCommits: expire_commits,
 }
 QUERIES = {
-    TakenHandles: lambda state, query: [
-        any(handle == one for handle, _ in state.commits) for one in query.handles
-    ],
+    TakenHandles: lambda state, query: [taken(state, handle) for handle in query.handles],
     FirstSeq: lambda state, query: state.next_seq,
     MailboxTallies: tallies,
     WaitingParcels: waiting_parcels,

@@ -26,7 +26,7 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.Fanout(ID, [ID]),
         f.Send([f.Posting(ID, [f.Parcel(ID, b"x")], f.Order(KEY, 0, ID))]),
         f.Accepted([ID]),
-        f.Refused(ID, "storage", ""),
+        f.Refused(ID, "storage", "", KEY),
         f.FanoutUnknown([ID], [ID]),
         f.Resume(),
         f.Superseded(),
@@ -48,7 +48,7 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.ActivateProve(KEY, bytes(64), b"p"),
         f.Activated(b"p"),
         f.AskOrders(1, [KEY] * limits.ORDERS_PER_FRAME),
-        f.Orders(1, [True]),
+        f.Orders(1, [True], [KEY]),
         f.LookUp(1, ["a@b.example"], 0),
         f.LookedUp(
             1,

@@ -64,11 +64,15 @@ class Accepted(types.Frame, tag=12, frozen=True):
 
 
 class Refused(types.Frame, tag=13, frozen=True):
-    """Server to device: this posting was not stored and will not be. `code`: `link.codes`."""
+    """Server to device: this posting was not stored and will not be. `code`: `link.codes`.
+
+    With "epoch-taken", `winner` is the digest of the Commit that was accepted, if it is known.
+    """
 
     id: types.Id16
     code: Annotated[str, Meta(max_length=64)]
     text: Annotated[str, Meta(max_length=512)]
+    winner: types.Digest = b""
 
 
 class FanoutUnknown(types.Frame, tag=14, frozen=True):
@@ -133,9 +137,15 @@ class AskOrders(types.Exchange, tag=21, frozen=True):
 
 
 class Orders(types.Exchange, tag=22, frozen=True):
-    """Server to device: whether each handle is taken, in the order of AskOrders."""
+    """Server to device: whether each handle is taken, in the order of AskOrders.
+
+    `digests` are those of the handles' Commits, empty where there is none or it is not known.
+    """
 
     taken: Annotated[list[bool], Meta(max_length=link_limits.ORDERS_PER_FRAME)]
+    digests: Annotated[list[types.Digest], Meta(max_length=link_limits.ORDERS_PER_FRAME)] = (
+        msgspec.field(default_factory=list)
+    )
 
 
 class PublishKeyPackages(types.Frame, tag=30, frozen=True):

@@ -9,6 +9,8 @@ from blackthorn.wire import limits as wire_limits
 
 Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Digest = Annotated[bytes, Meta(max_length=32)]
+"""SHA-256 of a sealed Commit; empty: not known."""
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Sealed = Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_PARCEL_BYTES)]
 KeyPackageBytes = Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_KEY_PACKAGE_BYTES)]

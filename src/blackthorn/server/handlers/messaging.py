@@ -42,9 +42,9 @@ class LinkDevice:
             part = postings[start : start + link_limits.MAX_POSTINGS_PER_FRAME]
             self._session.transmit(f.Accepted(list(part)))
 
-    def refused(self, posting: bytes, reason: Reason, text: str = "") -> None:
+    def refused(self, posting: bytes, reason: Reason, text: str = "", winner: bytes = b"") -> None:
         code = REFUSALS[reason]
-        self._session.transmit(f.Refused(posting, code, text or code.meaning))
+        self._session.transmit(f.Refused(posting, code, text or code.meaning, winner))
 
     def fanouts_unknown(self, fanouts: Sequence[bytes], postings: Sequence[bytes]) -> None:
         self._session.transmit(f.FanoutUnknown(list(fanouts), list(postings)))
@@ -112,8 +112,9 @@ class MessagingHandler:
     def ask_orders(self, session: Session, frame: f.AskOrders, now: float) -> None:
         """Tell which handles have a Commit. One question at a time: the session waits."""
 
-        def found(taken: list[bool]) -> None:
-            session.answer(f.Orders(frame.request, taken))
+        def found(digests: list[bytes | None]) -> None:
+            taken = [digest is not None for digest in digests]
+            session.answer(f.Orders(frame.request, taken, [digest or b"" for digest in digests]))
 
         if session.messaging is not None:
             session.ask()

@@ -34,7 +34,7 @@ class DeviceConnection(Protocol):
     def accepted(self, postings: Sequence[bytes]) -> None:
         """The postings of these ids are durable."""
 
-    def refused(self, posting: bytes, reason: Reason, text: str = "") -> None:
+    def refused(self, posting: bytes, reason: Reason, text: str = "", winner: bytes = b"") -> None:
         """The posting was not stored; `text` replaces the reason's own."""
 
     def fanouts_unknown(self, fanouts: Sequence[bytes], postings: Sequence[bytes]) -> None:

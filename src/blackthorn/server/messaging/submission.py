@@ -6,6 +6,7 @@ it. An accepted Commit is accepted again when repeated. Postings that come durin
 the next one, so groups become durable in the order of their parcels' numbers.
 """
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ _REFUSALS: Final = {
     ports.CommitOutcome.LATE: Reason.EPOCH_TAKEN,
     ports.CommitOutcome.AHEAD: Reason.EPOCH_AHEAD,
 }
+
+
+_UNORDERED: Final = ports.OrderedCommit(ports.CommitOutcome.STORED)
 
 
 class _Pending:
@@ -202,7 +206,7 @@ class MessageSubmission:
         self, connection: DeviceConnection, posting: Posting, order: Order, refusal: Refusal
     ) -> None:
         """Refuse a Commit, unless it repeats one that was accepted."""
-        self._ordered.append((ports.CommitPosition(order.handle, order.epoch, order.token), None))
+        self._ordered.append((_position(order, posting), None))
         pending = _Pending(connection, posting, refusal)
         pending.size = messaging_limits.MIN_CHARGED_BYTES
         self._queue(pending)
@@ -213,11 +217,8 @@ class MessageSubmission:
         pending = _Pending(connection, posting, None)
         rows = self._free
         if posting.order is not None:
-            order = posting.order
             rows = ports.Parcels()
-            self._ordered.append(
-                (ports.CommitPosition(order.handle, order.epoch, order.token), rows)
-            )
+            self._ordered.append((_position(posting.order, posting), rows))
         for parcel, members in zip(posting.parcels, lists, strict=True):
             if not members.numbers:
                 continue
@@ -258,7 +259,7 @@ class MessageSubmission:
         self,
         waiting: list[_Pending],
         oldest: float,
-        result: list[ports.CommitOutcome] | BlackthornError,
+        result: list[ports.OrderedCommit] | BlackthornError,
     ) -> None:
         self._storing = False
         self.flush()
@@ -269,12 +270,12 @@ class MessageSubmission:
         accepted: dict[DeviceConnection, list[bytes]] = {}
         deliveries: dict[Mailbox, list[Numbered]] = {}
         for pending in waiting:
-            outcome = next(outcomes) if pending.ordered else ports.CommitOutcome.STORED
+            outcome, winner = next(outcomes) if pending.ordered else _UNORDERED
             if outcome is ports.CommitOutcome.NEW and pending.refusal is not None:
                 self._refuse(pending, *pending.refusal)
                 continue
             if outcome in _REFUSALS:
-                self._refuse(pending, _REFUSALS[outcome])
+                self._refuse(pending, _REFUSALS[outcome], winner=winner)
                 continue
             accepted.setdefault(pending.connection, []).append(pending.id)
             self._settle(pending)
@@ -302,11 +303,13 @@ class MessageSubmission:
             else:
                 self._refuse(pending, Reason.STORAGE, str(error))
 
-    def _refuse(self, pending: _Pending, reason: Reason, text: str = "") -> None:
+    def _refuse(
+        self, pending: _Pending, reason: Reason, text: str = "", winner: bytes = b""
+    ) -> None:
         self.counters.postings_refused += 1
         self._uncount(pending)
         self._settle(pending)
-        pending.connection.refused(pending.id, reason, text)
+        pending.connection.refused(pending.id, reason, text, winner)
 
     def _uncount(self, pending: _Pending) -> None:
         for (_, sealed), members in pending.parcels:
@@ -316,6 +319,12 @@ class MessageSubmission:
     def _settle(self, pending: _Pending) -> None:
         self._unstored_bytes -= pending.size
         pending.connection.release(pending.size)
+
+
+def _position(order: Order, posting: Posting) -> ports.CommitPosition:
+    """The order with the digest of the posting's first parcel, which is the Commit."""
+    digest = hashlib.sha256(posting.parcels[0].sealed).digest()
+    return ports.CommitPosition(order.handle, order.epoch, order.token, digest)
 
 
 def _takes_whole(members: FanoutList, count: int, size: int) -> bool:

@@ -42,7 +42,7 @@ _WAITING: Final = """
 
 def _store_parcels(
     transaction: Transaction, command: port.StoreParcels
-) -> list[port.CommitOutcome]:
+) -> list[port.OrderedCommit]:
     connection = transaction.connection
     connection.execute(
         "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
@@ -57,13 +57,15 @@ def _store_parcels(
 
 def _order(
     transaction: Transaction, position: port.CommitPosition, day: int, parcels: port.Parcels | None
-) -> port.CommitOutcome:
+) -> port.OrderedCommit:
+    connection = transaction.connection
     if parcels is None:
-        return _look_up(transaction.connection, position)
-    outcome = _take_place(transaction.connection, position, day)
+        return port.OrderedCommit(_look_up(connection, position))
+    outcome = _take_place(connection, position, day)
     if outcome is port.CommitOutcome.STORED:
         _insert(transaction, parcels)
-    return outcome
+    late = outcome is port.CommitOutcome.LATE
+    return port.OrderedCommit(outcome, _found(connection, position).digest if late else b"")
 
 
 def _insert(transaction: Transaction, parcels: port.Parcels) -> None:
@@ -105,7 +107,7 @@ def _open_market(transaction: Transaction, device: int) -> str | None:
 
 
 def _look_up(connection: Connection, position: port.CommitPosition) -> port.CommitOutcome:
-    repeated = _token(connection, position) == position.token
+    repeated = _found(connection, position).token == position.token
     return port.CommitOutcome.REPEATED if repeated else port.CommitOutcome.NEW
 
 
@@ -113,15 +115,18 @@ def _take_place(
     connection: Connection, position: port.CommitPosition, day: int
 ) -> port.CommitOutcome:
     """Compare-and-set: STORED if the Commit's conversation stands at its epoch."""
-    handle, epoch, token = position
+    handle, epoch, token, digest = position
     newest = connection.execute(
         "SELECT max(epoch) FROM conversation_order WHERE handle = ?", (handle,)
     ).get
     if newest is not None and epoch != newest + 1:
-        if _token(connection, position) == token:
+        if _found(connection, position).token == token:
             return port.CommitOutcome.REPEATED
         return port.CommitOutcome.LATE if epoch <= newest else port.CommitOutcome.AHEAD
-    connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?, ?)", (*position, day))
+    connection.execute(
+        "INSERT INTO conversation_order (handle, epoch, token, day, digest) VALUES (?, ?, ?, ?, ?)",
+        (handle, epoch, token, day, digest),
+    )
     connection.execute(
         "DELETE FROM conversation_order WHERE handle = ? AND epoch <= ?",
         (handle, epoch - limits.MAX_REMEMBERED_COMMITS),
@@ -129,11 +134,12 @@ def _take_place(
     return port.CommitOutcome.STORED
 
 
-def _token(connection: Connection, position: port.CommitPosition) -> bytes | None:
-    found: bytes | None = connection.execute(
-        "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", position[:2]
-    ).get
-    return found
+def _found(connection: Connection, position: port.CommitPosition) -> port.CommitPosition:
+    """The Commit that has this handle and epoch; empty token and digest if there is none."""
+    found = connection.execute(
+        "SELECT token, digest FROM conversation_order WHERE handle = ? AND epoch = ?", position[:2]
+    ).fetchone()
+    return port.CommitPosition(*position[:2], *(found or (b"", b"")))
 
 
 def _remove(transaction: Transaction, command: port.RemoveParcels) -> None:
@@ -201,9 +207,9 @@ def _first_seq(transaction: Transaction, query: port.FirstSeq) -> int:
     return reserved
 
 
-def _taken(transaction: Transaction, query: port.TakenHandles) -> list[bool]:
-    sql = "SELECT EXISTS (SELECT 1 FROM conversation_order WHERE handle = ?)"
-    return [bool(transaction.connection.execute(sql, (one,)).get) for one in query.handles]
+def _taken(transaction: Transaction, query: port.TakenHandles) -> list[bytes | None]:
+    sql = "SELECT digest FROM conversation_order WHERE handle = ? ORDER BY epoch DESC LIMIT 1"
+    return [transaction.connection.execute(sql, (one,)).get for one in query.handles]
 
 
 def _tallies(transaction: Transaction, query: port.MailboxTallies) -> port.TallyPage:
