@@ -84,6 +84,7 @@ class House:
             policy=self.policy,
             config=self.config,
             counters=Counters(),
+            monotonic=lambda: self.now_ms / 1000,
         )
         self.ledger.start(self.engine, self.now_ms)
         return self.ledger

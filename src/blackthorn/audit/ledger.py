@@ -3,7 +3,8 @@
 1. The checkpoint has the log's signature and the policy's quorum.
 2. Bundles match their tiles, and tiles match the entries.
 3. The entries keep the directory's rules (`directory.audit.Replay`).
-4. They are exactly the checkpoint's.
+4. They are exactly the checkpoint's, and its head is not ahead of the quorum's time. Times of heads
+   rise, so none before it is.
 
 The first fault is raised with its place: a tile's path or an entry's index.
 """
@@ -16,6 +17,7 @@ from typing import Final
 from blackthorn.audit.sources import Source, need, need_tile
 from blackthorn.directory import limits
 from blackthorn.directory.audit import Replay
+from blackthorn.directory.checks import check_head_time
 from blackthorn.errors import VerificationError
 from blackthorn.tlog import tiles
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash
@@ -82,6 +84,8 @@ def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
         if tile.level is not None and tile.level > 0:
             _check_tile(source, tile, audited.log)
     audited.replay.check_checkpoint(audited.checkpoint)
+    if audited.verified.quorum_time:
+        check_head_time(audited.replay.unix_ms, audited.verified.quorum_time * 1000)
 
 
 def read_bundle(source: Source, bundle: tiles.Tile) -> list[bytes]:

@@ -131,11 +131,14 @@ def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[byt
         raise VerificationError("D11", text) from error
 
 
-def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
-    """A head ahead of the witnesses would shorten the delays of resets."""
-    bound_ms = quorum_time * 1000 if quorum_time else terms.now_ms
-    if head.unix_ms - bound_ms > limits.MAX_HEAD_AHEAD_SECONDS * 1000:
+def check_head_time(unix_ms: int, bound_ms: int) -> None:
+    """Raises D38 for a head ahead of its witnesses: it would shorten the delays of resets."""
+    if unix_ms - bound_ms > limits.MAX_HEAD_AHEAD_SECONDS * 1000:
         raise VerificationError("D38", "the time of the head is ahead of those who cosigned it")
+
+
+def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
+    check_head_time(head.unix_ms, quorum_time * 1000 if quorum_time else terms.now_ms)
     age_ms = terms.now_ms - ledger_time_ms(head.unix_ms, quorum_time)
     if terms.max_age_s is not None and age_ms > terms.max_age_s * 1000:
         raise VerificationError("D14", "nothing newer was cosigned for too long")

@@ -75,6 +75,8 @@ class LedgerWorld:
         self.now_ms = START_MS
         self.ahead_ms = 0
         """How far the server's clock, which is `now_ms`, is ahead of that of the witnesses."""
+        self.jumped_ms = 0
+        """How far `now_ms` has jumped ahead by itself."""
         self.database = memory_database()
         self.keys = make_keys(self.chance.randbytes)
         self.witnesses = [
@@ -125,6 +127,7 @@ class LedgerWorld:
             counters=self.counters,
             leaf_changed=self._leaf_changed,
             changed=self._changed,
+            monotonic=self.monotonic,
         )
         self.admissions = Admissions(
             self.ledger, self.keys.enrolment, self.keys.vrf, self.chance.randbytes
@@ -153,7 +156,7 @@ class LedgerWorld:
         return self.now_ms
 
     def monotonic(self) -> float:
-        return self.now_ms / 1000
+        return (self.now_ms - self.jumped_ms) / 1000
 
     def tick(self, ms: int = 0) -> None:
         self.now_ms += ms

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.directory import entries
 from blackthorn.directory.config import decode_config
 from blackthorn.directory.records import encode_record
@@ -244,6 +245,93 @@ def test_an_epoch_that_the_disk_refused_is_stored_as_it_was_made() -> None:
     world.writer.fail(None)
     world.settle(limits.LEDGER_RETRY_MS)
     assert world.ledger.published.size > before.size
+    world.audit()
+
+
+# --- Whose time ----------------------------------------------------------------------------
+
+
+def seconds_ahead(world: LedgerWorld) -> float:
+    """How far the published head is ahead of the true time."""
+    return (world.ledger.published.unix_ms - (world.now_ms - world.jumped_ms)) / 1000
+
+
+def jump(world: LedgerWorld, ms: int) -> None:
+    """The machine's clock jumps; its witnesses have clocks of their own."""
+    world.now_ms += ms
+    world.jumped_ms += ms
+    world.ahead_ms += ms
+
+
+def test_no_head_is_dated_by_a_clock_that_has_jumped_ahead() -> None:
+    """Two days ahead for forty seconds: devices refused such a head for two days."""
+    world = LedgerWorld(14, witnesses=2)
+    world.settle(0)
+    world.settle(600_000)
+    jump(world, 2 * 86_400_000)
+    for _ in range(4):
+        before = world.ledger.published.epoch
+        world.settle(600_000)
+        assert world.ledger.published.epoch > before, "the ledger goes on meanwhile"
+        assert -60 <= seconds_ahead(world) <= 60
+        assert world.ledger.published.ahead_ms <= 61_000
+    jump(world, -2 * 86_400_000)
+    world.tick()
+    before = world.ledger.published.epoch
+    world.settle(600_001)
+    assert world.ledger.published.epoch > before
+    assert -600 <= seconds_ahead(world) <= 60 and not world.ledger.problems()
+    world.audit()
+
+
+def test_after_a_restart_a_wrong_clock_dates_no_head_ahead_and_witnesses_give_the_time() -> None:
+    world = LedgerWorld(15, witnesses=1)
+    world.settle(0)
+    world.crash()
+    world.now_ms += 7_200_000  # it was off for two hours
+    jump(world, 2 * 86_400_000)
+    world.start()
+    published = world.ledger.published
+    checkpoint, _ = open_checkpoint(published.note, parse_vkey(world.keys.log_vkey))
+    true_s = (world.now_ms - world.ahead_ms) // 1000
+    world.ledger.cosigned_again([world.witnesses[0].cosign(checkpoint, true_s)])
+    assert world.ledger.published.size == published.size
+    world.settle(0)
+    assert world.ledger.published.epoch == published.epoch + 1
+    assert -60 <= seconds_ahead(world) <= 60
+    world.audit()
+
+
+def test_without_a_new_cosignature_a_restarted_ledger_goes_by_the_last_one() -> None:
+    world = LedgerWorld(16, witnesses=1)
+    world.settle(0)
+    last_ms = world.ledger.published.time_ms
+    jump(world, 2 * 86_400_000)
+    world.crash()
+    foreign = Cosigner("witness0.example", Secret(bytes(32)))
+    published = world.ledger.published
+    checkpoint, _ = open_checkpoint(published.note, parse_vkey(world.keys.log_vkey))
+    world.ledger.cosigned_again([foreign.cosign(checkpoint, world.now_ms // 1000), "no line"])
+    world.settle(0)
+    assert world.ledger.published.unix_ms <= last_ms + 61_000
+    world.audit()
+
+
+def test_a_head_that_is_ahead_already_is_waited_for() -> None:
+    """Such heads were signed before: the next one rises, and still is not ahead."""
+    world = LedgerWorld(17, witnesses=1)
+    world.settle(0)
+    world.ahead_ms = 600_000  # the witness says ten minutes less
+    world.crash()
+    published = world.ledger.published
+    checkpoint, _ = open_checkpoint(published.note, parse_vkey(world.keys.log_vkey))
+    late_s = (world.now_ms - world.ahead_ms) // 1000
+    world.ledger.cosigned_again([world.witnesses[0].cosign(checkpoint, late_s)])
+    world.ledger.wake()
+    world.settle(400_000)
+    assert world.ledger.published.epoch == published.epoch
+    world.settle(200_000)
+    assert world.ledger.published.epoch == published.epoch + 1
     world.audit()
 
 

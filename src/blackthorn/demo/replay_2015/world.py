@@ -95,6 +95,7 @@ class World:
             config=ledger.ledger_config(self.keys, self.policy, self.settings),
             counters=counters.Counters(),
             changed=lambda change: self.cache.forget(change.address),
+            monotonic=self.clock.monotonic,
         )
         self.ledger.start(self.engine, self.clock.now_ms)
         self._admissions = Admissions(

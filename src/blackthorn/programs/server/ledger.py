@@ -125,6 +125,7 @@ class ServerLedger:
             counters=counters,
             leaf_changed=leaf_changed,
             changed=changed,
+            monotonic=clock.monotonic,
         )
         self._store = store
         self._reader = reader

@@ -29,6 +29,7 @@ from blackthorn.edges.listening import LISTENING_SECONDS, check_listening
 from blackthorn.errors import UnavailableError
 from blackthorn.programs import entry, log
 from blackthorn.programs.periodic import Supervisor
+from blackthorn.programs.witness.clock import SteadyClock
 from blackthorn.programs.witness.witness import Examine, Witness
 from blackthorn.server.counters import Counters
 from blackthorn.storage.files.anchor import Anchor
@@ -55,7 +56,7 @@ def serve(
     with folder.lock(), closing(folder.open_store()) as store:
         evidence = EvidenceFolder(folder.evidence, fork_evidence)
         anchor = Anchor.open(folder.anchor)
-        witness = Witness(cosigner, store, anchor, lambda: int(time.time()), evidence, examine)
+        witness = Witness(cosigner, store, anchor, SteadyClock().now, evidence, examine)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(witness, host, port, with_parent=with_parent))
     logger.info("stopped")

@@ -12,6 +12,9 @@ Rules, after each crash and each lost answer:
                            ▲ failed: again      ▲ restart        ▲ failed: again
 
 Without witnesses in the policy, an epoch is stored and published in one transaction.
+
+With witnesses no head is later than their last cosignature, the monotonic time since, and a minute:
+a clock that jumps ahead would otherwise sign heads that devices refuse until their time has come.
 """
 
 from collections.abc import Callable, Sequence
@@ -96,6 +99,7 @@ class Epochs:
         check: Callable[[Waiting, int, Done[bool]], None],
         alarm: Callable[[], int | None],
         told: Callable[[int, int], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._writer = writer
         self._gather = partial(gather, reader)
@@ -107,6 +111,9 @@ class Epochs:
         self._check = check
         self._alarm = alarm
         self._told = told
+        self._monotonic = monotonic
+        self._quorum: tuple[int, float] | None = None
+        """Unix milliseconds of the last quorum, and the monotonic seconds then."""
         self.log = MerkleLog()
         self.published: Published | None = None
         self.stopped = False
@@ -150,6 +157,8 @@ class Epochs:
         proof = tuple(self.log.inclusion_proof(tip.size - 1, tip.size))
         verified = self._with_quorum(checkpoint.note)
         quorum_time = verified.quorum_time if verified is not None else 0
+        if quorum_time:
+            self._quorum = (quorum_time * 1000, self._monotonic())
         return Published(
             checkpoint.note,
             tip.size,
@@ -183,7 +192,18 @@ class Epochs:
         elif self._draft is not None:
             self._save(now_ms)
         elif self._offered is None and not self.held and self._due(now_ms):
-            self._make(now_ms)
+            head_ms = self._head_ms(now_ms)
+            if self._tip is None or head_ms > self._tip.unix_ms:
+                self._make(now_ms, head_ms)
+
+    def _head_ms(self, now_ms: int) -> int:
+        """The time of a head that is made now, as far as the witnesses allow it."""
+        if self._quorum is None:
+            return now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
+        quorum_ms, since = self._quorum
+        passed_ms = int((self._monotonic() - since) * 1000)
+        latest_ms = quorum_ms + passed_ms + limits.HEAD_AHEAD_MS
+        return min(now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1), latest_ms)
 
     def _set_clock(self, now_ms: int) -> None:
         """A clock that was set back delays nothing."""
@@ -207,7 +227,7 @@ class Epochs:
                 return True
         return now_ms >= self._made_ms + self._config.heartbeat_ms
 
-    def _make(self, now_ms: int) -> None:
+    def _make(self, now_ms: int, unix_ms: int) -> None:
         """Gather what waits and draft the next epoch, unless `check` drops something first."""
         self._busy = True
         since_ms, self._since_ms = self._since_ms, None
@@ -217,7 +237,6 @@ class Epochs:
                 self._give_up(since_ms)
                 self._fail(waiting, now_ms)
                 return
-            unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
             checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
             self._check(waiting, unix_ms, checked)
 
@@ -306,6 +325,21 @@ class Epochs:
         self._offered = (replace(checkpoint, note=note), tip)
         self._complete = self._with_quorum(note) is not None
         self.tick(now_ms)
+
+    def cosigned_again(self, lines: Sequence[str]) -> None:
+        """Lines over the published note, asked for at a start: what time it is by the witnesses."""
+        published, tip = self.published, self._tip
+        if published is None or tip is None or tip.size != published.size:
+            return
+        checkpoint = ledger.Checkpoint(published.size, published.root, published.note, True)
+        note = published.note
+        for line in lines:
+            try:
+                self._verify(line, checkpoint)
+                note = add_lines(note, [line])
+            except VerificationError:
+                self._counters.cosignatures_refused += 1
+        self.published = self._publication(replace(checkpoint, note=note), tip)
 
     def _verify(self, text: str, checkpoint: ledger.Checkpoint) -> None:
         line = parse_signature_line(text)

@@ -82,7 +82,7 @@ class Ledger:
     """`policy` is pinned by devices as `policy_text`.
 
     `leaf_changed` gets each user whose leaf a published epoch changed, `changed` durable changes of
-    devices.
+    devices. `monotonic` is in seconds.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Ledger:
         counters: Counters,
         leaf_changed: Callable[[Address], None] = ignore,
         changed: Callable[[DevicesChanged], None] = ignore,
+        monotonic: Callable[[], float],
     ) -> None:
         self.config = config
         self.policy_text = format_policy(policy)
@@ -123,6 +124,7 @@ class Ledger:
             check=self._resets.drop_late,
             alarm=lambda: self._resets.next_ms,
             told=self._told,
+            monotonic=monotonic,
         )
         self._rollback = Rollback(writer, signer.vkey, self._epochs)
 
@@ -193,6 +195,10 @@ class Ledger:
         """Cosignature lines for the pending note."""
         self._now_ms = now_ms
         self._epochs.cosigned(lines, now_ms)
+
+    def cosigned_again(self, lines: Sequence[str]) -> None:
+        """Cosignature lines for the published note, at a start."""
+        self._epochs.cosigned_again(lines)
 
     @property
     def time_ms(self) -> int:

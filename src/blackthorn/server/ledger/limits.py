@@ -29,6 +29,9 @@ MAX_CACHED_ABSENCES = 10_000
 LEDGER_RETRY_MS = 1_000
 """Pause before an epoch that the disk refused is stored again, as it was made."""
 
+HEAD_AHEAD_MS = 60_000
+"""How far a head's time may be ahead of the last cosignature and the monotonic time since."""
+
 WITNESS_SILENT_MS = 60_000
 """A checkpoint that waits for its witnesses for longer makes the server not ready."""
 
