@@ -80,6 +80,24 @@ def test_config_check_names_a_file_that_others_can_use(directory):
     assert run("config", "check", str(directory)).returncode == 0
 
 
+def test_config_check_names_each_file_that_is_missing(directory):
+    add_user(directory, ADDRESS)
+    keys = ("market-keys/ZZ.key", "ledger.keys")
+    files = ("server.key", "server.crt", "blackthorn.db", "policy.txt", "witness/witness.key")
+    check = ("config", "check", str(directory))
+    assert "no file is missing" in run(*check).stdout
+    for name in (*files, *keys):
+        (directory / name).rename(directory / "kept")
+        done = run(*check)
+        assert done.returncode in (2, 5) and str(directory / name) in one_line(done), name
+        assert "missing" in done.stderr or "No such file" in done.stderr
+        (directory / "kept").rename(directory / name)
+    for name in files[:2]:
+        (directory / name).unlink()
+    named = one_line(run(*check))
+    assert all(str(directory / name) in named for name in files[:2])
+
+
 def test_config_check_names_a_file_of_another_owner(directory):
     """As a command leaves it that root ran: the server, which is another user, cannot read it."""
     strange = directory / "blackthorn.db-strange"

@@ -1,14 +1,18 @@
 """`blackthorn mail read`: what a person is told of who could read a mail."""
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from blackthorn.cli import main, terminal
 from blackthorn.cli.device import mail as mail_cli
+from blackthorn.errors import UnavailableError
 from blackthorn.mail.render.render import render
 from blackthorn.programs.device import mail
 from blackthorn.programs.device.mail import ReadMail
+from tests.support.device_home import activated, invoke
 
 HEAD = b"From: eve@example.net\r\nSubject: hello\r\n"
 SEALED = HEAD + (
@@ -37,3 +41,13 @@ def test_what_others_could_read_of_a_mail(monkeypatch, content: bytes, told: str
     result = CliRunner().invoke(main.app, ["mail", "read", "1"])
     assert result.exception is None and told in result.output
     assert ("Others could read this mail" in result.output) == (content[-3:-2] == b"?")
+
+
+@pytest.mark.parametrize("words", [("read", "1"), ("save", "1", ".")])
+def test_a_mail_that_cannot_be_fetched_says_that_it_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    activated(tmp_path, monkeypatch)
+    error = invoke("mail", *words).exception
+    assert isinstance(error, UnavailableError)
+    assert "cannot be reached" in str(error) and "keeps only the list" in str(error)

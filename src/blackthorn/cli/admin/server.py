@@ -206,14 +206,14 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
 
 @config.command("check")
 def check_config(directory: ServerDirectory) -> None:
-    """Check blackthorn.toml, and who can use the files of the server; say what is wrong."""
+    """Check blackthorn.toml, that no file of the server is missing, and who can use them."""
     import os
 
     from blackthorn.programs.server import configuration
-    from blackthorn.programs.server.folder import check_modes
+    from blackthorn.programs.server.folder import check_files
 
-    check_modes(directory, configuration.load(directory, os.environ))
-    terminal.say(f"{directory / 'blackthorn.toml'} is good.")
+    check_files(directory, configuration.load(directory, os.environ))
+    terminal.say(f"{directory / 'blackthorn.toml'} is good, and no file is missing.")
 
 
 @config.command("postmaster")

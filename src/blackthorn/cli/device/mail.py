@@ -61,7 +61,11 @@ def _entry(record: MailRecord) -> dict[str, Any]:
 @mail.command("read")
 @on_device
 def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Open one mail and print its text, without control characters or remote content."""
+    """Fetch one mail, open it and print its text, without control characters or remote content.
+
+    This device keeps only the list: the server must be reached each time. `blackthorn export`
+    keeps all mail.
+    """
     from blackthorn.programs.device.mail import read
 
     found = run(read(program(at), uid))
@@ -107,7 +111,7 @@ def save_attachments(
     *,
     at: DeviceOptions,
 ) -> None:
-    """Save the attachments of one mail as new files that only you can read."""
+    """Fetch one mail and save its attachments as new files that only you can read."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
     found = run(device_mail.read(program(at), uid)).attached

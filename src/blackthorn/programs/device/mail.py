@@ -23,6 +23,8 @@ MAX_FILE_NAME_BYTES: Final = 200
 MAX_SAME_NAMES: Final = 1_000
 """Attempts to find an unused file name."""
 
+NOT_KEPT: Final = "a mail is fetched each time, since this device keeps only the list"
+
 MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
 """One sealed mail: armor adds a third."""
 
@@ -137,10 +139,13 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
 
 async def read(program: DeviceProgram, uid: int) -> ReadMail:
     """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
-    async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
-        fetcher = MailFetcher(program, connection)
-        sealed = await fetcher.sealed(uid)
-        received_ms = await fetcher.received_ms(uid)
+    try:
+        async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
+            fetcher = MailFetcher(program, connection)
+            sealed = await fetcher.sealed(uid)
+            received_ms = await fetcher.received_ms(uid)
+    except errors.UnavailableError as error:
+        raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
     return replace(open_sealed(program, sealed), received_ms=received_ms)
 
 

@@ -16,11 +16,13 @@ from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.ports.users import FindUser
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
+from blackthorn.programs.server.market_start import check_key
 from blackthorn.storage.files import atomic, ledger
 from blackthorn.storage.files.folder import new_folder
 from blackthorn.storage.files.server import SETTINGS, ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import host_store
+from blackthorn.storage.sqlite.stores import markets
 from blackthorn.wire.address import parse_address, parse_domain
 
 
@@ -51,9 +53,28 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     return ServerFolder(path)
 
 
-def check_modes(path: Path, settings: Configuration) -> None:
-    """Raises UserError when others than the folder's owner can use a file with keys or data."""
+def check_files(path: Path, settings: Configuration) -> None:
+    """Raises UserError for a file that is missing, or that others than the owner can use.
+
+    Also when a market's key is missing or another: StorageError.
+    """
     folder = ServerFolder(path)
+    needed = [folder.key, folder.certificate, folder.database, folder.ledger.policy]
+    if settings.ledger.witness == "embedded":
+        needed += [folder.ledger.witness.key, folder.ledger.witness.database]
+    missing = [str(file) for file in needed if not file.is_file()]
+    if missing:
+        raise UserError(f"missing, to be restored from a backup: {', '.join(missing)}")
+    folder.ledger.read_keys()
+    _check_modes(folder, settings)
+    keys = folder.market_keys(settings.enterprise.market_keys)
+    with closing(folder.open_database()) as database:
+        for market, known in markets.markets(database.reading).items():
+            check_key(keys, market, known)
+
+
+def _check_modes(folder: ServerFolder, settings: Configuration) -> None:
+    path = folder.path
     keys = folder.market_keys(settings.enterprise.market_keys).path
     files = [folder.settings, folder.key, folder.ledger.keys, *path.glob("blackthorn.db*")]
     for file in (*files, *keys.glob("*.key"), *folder.ledger.witness.path.glob("*")):
