@@ -140,6 +140,17 @@ def test_a_served_ledger_is_audited_over_https(directory: Path, tmp_path: Path) 
     assert "127.0.0.1" not in log and "checkpoint" not in log
 
 
+def test_an_address_of_the_other_scheme_is_told(directory: Path) -> None:
+    with ServerProcess(directory) as server:
+        server.wait_published()
+        for scheme, port, advice in (
+            ("http", "ledger_port", "is served by https: try https://127.0.0.1:"),
+            ("https", "ops_port", "does not speak TLS: try http://127.0.0.1:"),
+        ):
+            done = audit(f"{scheme}://127.0.0.1:{server.ready[port]}")
+            assert done.returncode == 6 and advice in told(done), done.stderr
+
+
 def test_only_what_is_published_is_shown_and_with_the_right_headers(directory: Path) -> None:
     with ServerProcess(directory) as server:
         server.wait_published()

@@ -79,7 +79,18 @@ class HttpSource:
             raise UserError(f"{self._base!r} is not the address of a log") from None
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise UnavailableError(f"{url} cannot be read: {reason}") from None
+            hint = _other_scheme(self._base, error)
+            raise UnavailableError(f"{url} cannot be read: {reason}{hint}") from None
+
+
+def _other_scheme(base: str, error: httpx.HTTPError) -> str:
+    """Advice for an address that speaks, but not as its scheme says; else ""."""
+    scheme, _, rest = base.partition("://")
+    if scheme == "http" and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return f"; a server's ledger is served by https: try https://{rest}"
+    if scheme == "https" and isinstance(error, httpx.ConnectError) and "SSL" in str(error):
+        return f"; it does not speak TLS: try http://{rest}"
+    return ""
 
 
 @dataclass

@@ -71,9 +71,9 @@ def send(
     at: options.DeviceOptions,
     json: options.JsonOption = False,
 ) -> None:
-    """Send a text to one or several people of this organisation, to each separately.
+    """Send a text to one or several people, to each separately.
 
-    Nothing can be sent out of the organisation, neither messages nor mail.
+    They are of this organisation: nothing can be sent out of it, neither messages nor mail.
     Other users of this machine can see arguments: with - the text is read from standard input.
     A text that cannot be sent now is stored and sent later. Put -- before one that begins with a
     dash.
