@@ -44,6 +44,25 @@ def test_the_words_bring_a_device_back_and_everybody_is_told() -> None:
     assert phone.received() == ["good"]
 
 
+def test_who_connects_before_the_ledger_shows_the_recovery_is_not_alarmed() -> None:
+    world = World(7, "alice", "bob", epoch_ms=10_000)
+    alice, bob = world.people
+    words, check = state_recovery(alice)
+    found = Recoverer(world, "new phone")
+    found.recover(words, alice.address, check)
+    world.settle()
+    assert found.refusal == ""
+    phone = found.person()
+    world.settle()
+    assert chain_of(phone).device(phone.keys.device) is None, "the ledger shows it already"
+    bring_up(world)
+    assert chain_of(phone).device(phone.keys.device) is not None
+    assert not phone.alarms()
+    phone.write(bob, "I am back")
+    bring_up(world)
+    assert bob.received() == ["I am back"]
+
+
 def test_without_the_words_the_server_says_nothing() -> None:
     world = World(2, "alice", "bob")
     alice, bob = world.people

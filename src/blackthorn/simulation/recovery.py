@@ -51,7 +51,7 @@ class Recoverer(Newcomer):
             if not made:
                 info = keys.info_of(self.signing, self.name)
                 made = self.step.statement(frame, info, self.signing, self.world.now_ms)
-                recovering.keep(records.settings, made)
+                recovering.keep(records.settings, made, self.world.now_ms)
             anchors.pin(records.settings, frame.config, frame.policy)
         self._keep(self.step.address)
         wire.say(f.SubmitStatement(1, made))

@@ -10,10 +10,11 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
+from blackthorn.device.transparency import own_chain
 from blackthorn.directory.verify import DirectoryConfig, decode_config
 from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.identity.statements import RECOVERY, AddDevice, DeviceInfo, Statement, make
+from blackthorn.identity.statements import RECOVERY, AddDevice, DeviceInfo, Statement, decode, make
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.frames import LINK_VERSION, Recognised, Recover
 from blackthorn.link.hello import recovery_bytes
@@ -86,5 +87,8 @@ def kept(settings: Settings) -> bytes:
     return settings.get(_STATEMENT) or b""
 
 
-def keep(settings: Settings, statement: bytes) -> None:
+def keep(settings: Settings, statement: bytes, now_ms: int) -> None:
+    """Store a statement before it is submitted; the ledger shows it only after a while."""
     settings.put(_STATEMENT, statement)
+    made = decode(statement).statement
+    own_chain.stated(settings, made.hash, now_ms, made.seq)

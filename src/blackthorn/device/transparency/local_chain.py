@@ -41,7 +41,7 @@ def stored(unit: UnitOfWork, statement: bytes) -> None:
     """Record that the server stored a statement of this device."""
     put_waiting(unit.records.settings, statement, unit.now_ms)
     stated = statements.decode(statement).statement
-    own_chain.stated(unit, stated.hash, stated.seq)
+    own_chain.stated(unit.records.settings, stated.hash, unit.now_ms, stated.seq)
 
 
 def own(unit: UnitOfWork) -> VerifiedChain | None:

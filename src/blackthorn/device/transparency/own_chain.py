@@ -17,6 +17,7 @@ from blackthorn.directory.verify import Absent, Present
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import Reset, decode
 from blackthorn.link import frames as f
+from blackthorn.ports.device_store import Settings
 
 _WAITING: Final = "own-change"
 
@@ -36,9 +37,9 @@ class OwnChange(Struct, frozen=True):
     until_epoch: int = 0
 
 
-def stated(unit: UnitOfWork, head: bytes, seq: int = 0) -> None:
-    """Record that the server accepted the statement with this hash."""
-    _put(unit, OwnChange(head, unit.now_ms, seq))
+def stated(settings: Settings, head: bytes, now_ms: int, seq: int = 0) -> None:
+    """Record that the server accepted, or is to accept, the statement with this hash."""
+    _put(settings, OwnChange(head, now_ms, seq))
 
 
 def waiting(unit: UnitOfWork) -> OwnChange | None:
@@ -55,8 +56,8 @@ def is_recent(unit: UnitOfWork) -> bool:
     )
 
 
-def _put(unit: UnitOfWork, change: OwnChange) -> None:
-    unit.records.settings.put(_WAITING, msgspec.msgpack.encode(change))
+def _put(settings: Settings, change: OwnChange) -> None:
+    settings.put(_WAITING, msgspec.msgpack.encode(change))
 
 
 def check(
@@ -95,7 +96,8 @@ def _check_published(
     if not change.until_epoch:
         before = chain.seq if chain is not None else 0
         ahead = max(change.seq - before, 1)  # a reset or a cancel ends its epoch
-        _put(unit, msgspec.structs.replace(change, until_epoch=epoch + ahead + SPARE_EPOCHS - 1))
+        until_epoch = epoch + ahead + SPARE_EPOCHS - 1
+        _put(unit.records.settings, msgspec.structs.replace(change, until_epoch=until_epoch))
     elif epoch > change.until_epoch:
         text = "the server has taken a change of yours, and the ledger has gone on without it"
         raise_alarm(unit.records, "not-published", unit.me.address, text, unit.now_ms)

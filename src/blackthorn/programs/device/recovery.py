@@ -110,7 +110,7 @@ async def _state(
     if refusal:
         with vault.transaction() as records:
             made = step.statement(recognised, info, signing, recognised.time_ms or wall_ms())
-            recovering.keep(records.settings, made)
+            recovering.keep(records.settings, made, wall_ms())
         refusal = await _submit(connection, made)
     if refusal:
         raise UserError(f"the server refused the recovery: {refusal}")
