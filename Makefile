@@ -15,13 +15,19 @@ SMOKE := tests/faults/test_server_cli.py
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo story check test test-long lint bench vectors peers interop clean lock docs fuzz
+.PHONY: demo story simulate check test test-long lint bench vectors peers interop clean lock docs fuzz
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
 
 story: $(READY)
 	@$(BIN)/blackthorn story
+
+# Years of a server and its devices, on a virtual clock.
+SEEDS ?= 10
+DAYS ?= 30
+simulate: $(READY)
+	@$(BIN)/blackthorn simulate --seeds $(SEEDS) --days $(DAYS)
 
 check: $(READY) lint
 	@$(PYTEST) -m "not thorough" $(CHECKED) $(SMOKE)

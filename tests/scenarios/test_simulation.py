@@ -1,5 +1,8 @@
 """Simulated lives: small schedules by hand, whose outcome is known."""
 
+import pytest
+
+from blackthorn.simulation import traffic
 from blackthorn.simulation.schedule import Event, Schedule
 from blackthorn.simulation.simulate import Outcome, simulate
 
@@ -40,3 +43,18 @@ def test_a_simulation_is_exact() -> None:
     first, second = (lived(*events, seed=7) for _ in range(2))
     assert first.violations == second.violations == []
     assert (first.deliveries, first.device_days) == (second.deliveries, second.device_days)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_random_lives_hold(seed: int) -> None:
+    """A slice of `make simulate`: days of traffic with absences, crashes and broken connections."""
+    outcome = simulate(traffic.schedule(seed, 10))
+    assert outcome.violations == []
+    assert outcome.accepted > 20
+
+
+@pytest.mark.thorough
+def test_random_lives_hold_with_many_people() -> None:
+    outcome = simulate(traffic.schedule(10, 3))
+    assert outcome.violations == []
+    assert len(outcome.schedule.users) == 30

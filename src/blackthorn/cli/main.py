@@ -20,6 +20,7 @@ _DIRECTIVE: Final = "blackthorn.cli.officer.directive"
 _MARKET: Final = "blackthorn.cli.officer.market"
 _DEMO: Final = "blackthorn.cli.demo"
 _REPLAY: Final = "blackthorn.cli.replay"
+_SIMULATE: Final = "blackthorn.cli.simulate"
 
 COMMANDS: Final = {
     "init": LazyCommand(
@@ -47,6 +48,10 @@ COMMANDS: Final = {
     "story": LazyCommand(
         _REPLAY,
         "Replay 2015: a demand refused, one answered, a market closed, and one that stays open.",
+    ),
+    "simulate": LazyCommand(
+        _SIMULATE,
+        "Simulate an enterprise in memory for days or years, with faults; check what must hold.",
     ),
     "user": LazyCommand(_SERVER, "Users and their activation codes."),
     "config": LazyCommand(_SERVER, "The server's settings."),

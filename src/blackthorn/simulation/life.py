@@ -6,7 +6,7 @@ a few steps after an event, as long as something waits; the rest is served every
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from blackthorn.device.account.pairing import Stage
@@ -26,6 +26,9 @@ STEP_SECONDS: Final = 4 * 3600
 FOLLOW_SECONDS: Final = (5, 31, 62, 125, 310, 605)
 """How long after an event devices are served again, as long as something waits there."""
 
+CHAIN_EVENTS: Final = ("link", "revoke", "recover", "state-recovery")
+"""After these many devices have something to do."""
+
 UP, DOWN = "up", "down"
 
 
@@ -42,7 +45,10 @@ class Life(World):
         self._held: dict[Person, set[str]] = {}
         self._copies: dict[str, tuple[MemoryVault, float]] = {}
         self._words: dict[str, tuple[str, str]] = {}
-        self._follow: list[float] = []
+        self._follow: dict[float, set[Person]] = {}
+        """Times at which devices are served, by age."""
+        self._all_served = 0.0
+        self._day = -1
         super().__init__(schedule.seed, *schedule.users, epoch_ms=10_000)
         self._origin = self.now
         for person in self.people:
@@ -72,29 +78,30 @@ class Life(World):
         return super()._ledger_step()
 
     def advance(self, age: float) -> None:
-        """Let time pass until that age, serving everybody on the way."""
+        """Let time pass until that age, serving devices on the way when something is due."""
         while True:
-            due = min([age, self.age + STEP_SECONDS, *self._follow])
-            self._follow = [when for when in self._follow if when > due]
+            due = min([age, self._all_served + STEP_SECONDS, *self._follow])
+            waiting = self._follow.pop(due, set())
             self.now = self._origin + max(due, self.age)
-            self._serve()
+            if due >= self._all_served + STEP_SECONDS:
+                self._all_served = due
+                waiting = set(self.people)
+            self._serve(waiting)
             if due >= age:
                 return
 
-    def _serve(self) -> None:
-        """Everybody on line is served at this moment."""
+    def _serve(self, waiting: Iterable[Person]) -> None:
+        """Keep all connections at this moment, and let these devices do what is due."""
         self._keep_alive()
         if self._day != (today := self.wall_ms() // (1000 * DAY_SECONDS)):
             self._day = today
             self.dispatcher.start_day(today)
         self.dispatcher.tick(self.now)
         self._come_back()
-        for person in list(self.people):
-            if person.wire is not None:
+        for person in self.people:
+            if person.wire is not None and person in waiting:
                 self.attempt(person, person.tick)
         self.settle()
-
-    _day = -1
 
     def _keep_alive(self) -> None:
         """What devices and the server ask and answer while nothing else is said."""
@@ -158,7 +165,7 @@ class Life(World):
             person.vault.crash_in(0, stored=False)
             if self.records.devices[name].span.surely_until == NEVER:
                 self.wanted.add(name)
-        self._serve()
+        self._serve(self.people)
 
     # --- Events -----------------------------------------------------------------------------
 
@@ -172,9 +179,11 @@ class Life(World):
 
     def _wait_for(self, event: Event) -> None:
         """Serve devices again soon if the event, or somebody's operation, waits for that."""
-        slow = event.what in ("link", "revoke", "recover", "release", "connect")
-        if slow or any(p.wire is not None and p.waiting() for p in self.people):
-            self._follow = sorted({*self._follow, *(self.age + wait for wait in FOLLOW_SECONDS)})
+        waiting = {p for p in self.people if p.wire is not None and p.waiting()}
+        if event.what in CHAIN_EVENTS:
+            waiting = set(self.people)
+        for wait in FOLLOW_SECONDS if waiting else ():
+            self._follow.setdefault(self.age + wait, set()).update(waiting)
 
     def do(self, event: Event) -> None:
         """One event; it does nothing if it cannot be done."""

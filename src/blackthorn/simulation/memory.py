@@ -34,17 +34,21 @@ class MemoryVault(vault.Vault):
         self._stored = False
 
     def crash_in(self, writes: int, *, stored: bool) -> None:
-        """Raise CrashError at that transaction from now, 1 is the next; `stored`: just after it."""
+        """Raise CrashError at that write from now, 1 is the next; `stored`: just after it."""
         self._crash_in, self._stored = writes, stored
 
     @contextmanager
     def transaction(self) -> Iterator[vault.VaultRecords]:
+        changes = self.connection.total_changes()
+        crashes = False
         with super().transaction() as records:
             yield records
-            self._crash_in -= 1
-            if self._crash_in == 0 and not self._stored:
+            if self._crash_in and self.connection.total_changes() > changes:
+                self._crash_in -= 1
+                crashes = self._crash_in == 0
+            if crashes and not self._stored:
                 raise CrashError
-        if self._crash_in == 0 and self._stored:
+        if crashes:
             raise CrashError
 
     def copy(self) -> "MemoryVault":

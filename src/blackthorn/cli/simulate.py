@@ -1,0 +1,100 @@
+"""The command `simulate`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option, Typer
+
+from blackthorn.cli import terminal
+
+if TYPE_CHECKING:
+    from blackthorn.simulation.simulate import Outcome
+
+
+def register(app: Typer) -> None:
+    app.command()(simulate)
+
+
+def simulate(
+    seeds: Annotated[int, Option(min=1, max=100_000, help="How many seeds to run.")] = 10,
+    days: Annotated[int, Option(min=1, max=2_000, help="Simulated days of each seed.")] = 30,
+    seed: Annotated[int, Option(min=0, help="The first seed; the others follow it.")] = 1,
+    as_json: Annotated[bool, Option("--json", help="Print the outcome of each seed as JSON.")] = (
+        False
+    ),
+) -> None:
+    """Simulate an enterprise in memory for days or years, with faults; check what must hold.
+
+    Runs the real server and devices on a virtual clock; the same seed does the same. Exits with 0
+    only if no invariant was violated; a violation prints its seed and a shortened schedule.
+    """
+    outcomes = list(_run(range(seed, seed + seeds), days))
+    if as_json:
+        terminal.print_json([as_document(outcome) for outcome in outcomes])
+    else:
+        print_outcomes(outcomes, days)
+    terminal.fail([failure_of(outcome) for outcome in outcomes if outcome.violations])
+
+
+def _run(seeds: range, days: int) -> "Iterator[Outcome]":
+    from blackthorn.cli.progress import ProgressBar
+    from blackthorn.simulation.simulate import simulate_seed
+
+    with ProgressBar() as bar:
+        for done, seed in enumerate(seeds, 1):
+            yield simulate_seed(seed, days)
+            bar.show("seeds", done, len(seeds))
+
+
+def as_document(outcome: "Outcome") -> dict[str, object]:
+    """One seed of the `--json` document."""
+    return {
+        "seed": outcome.schedule.seed,
+        "users": len(outcome.schedule.users),
+        "device_days": round(outcome.device_days, 1),
+        "texts": outcome.texts,
+        "accepted": outcome.accepted,
+        "deliveries": outcome.deliveries,
+        "cpu_seconds": round(outcome.cpu_seconds, 1),
+        "violations": [found._asdict() for found in outcome.violations],
+        "schedule": [str(event) for event in outcome.schedule.events] if outcome.violations else [],
+    }
+
+
+def print_outcomes(outcomes: "list[Outcome]", days: int) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{len(outcomes)} seeds of {days} days")
+    columns = ("seed", "users", "device-days", "texts", "accepted", "deliveries", "violations")
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    for outcome in outcomes:
+        row = as_document(outcome) | {"violations": len(outcome.violations)}
+        table.add_row(*(str(row[heading.replace("-", "_")]) for heading in columns))
+    totals = [sum(values) for values in zip(*map(_totals, outcomes), strict=True)]
+    table.add_section()
+    table.add_row("all", "", *(f"{total:,.0f}" for total in totals))
+    terminal.out.print(table)
+    seconds = sum(outcome.cpu_seconds for outcome in outcomes)
+    terminal.say(f"{totals[0] / max(seconds, 0.001):.0f} device-days for each CPU second")
+
+
+def _totals(outcome: "Outcome") -> tuple[float, int, int, int, int]:
+    return (
+        outcome.device_days,
+        outcome.texts,
+        outcome.accepted,
+        outcome.deliveries,
+        len(outcome.violations),
+    )
+
+
+def failure_of(outcome: "Outcome") -> str:
+    """The violations of a seed, and the schedule that shows them."""
+    lines = [
+        f"seed {outcome.schedule.seed}: {len(outcome.violations)} violations; shortened, it is",
+        *(f"    {event}" for event in outcome.schedule.events),
+        "and shows",
+        *(f"    {found.invariant}: {found.text}" for found in outcome.violations),
+    ]
+    return "\n".join(lines)
