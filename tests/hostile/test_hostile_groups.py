@@ -25,6 +25,7 @@ from blackthorn.mls.framing.proposals import Add, ReInit, Remove
 from blackthorn.mls.group.group import Group
 from blackthorn.wire.tls import opaque
 from tests.support.attacks import attack
+from tests.support.device_world import go_back_to
 from tests.support.evil_server import EvilServer, changed
 from tests.support.hostile_harness import conclude
 from tests.support.insiders import (
@@ -456,8 +457,7 @@ def test_a_removed_member_reads_nothing_of_what_comes_after():
     world.ghosts.append(mallory)
     world.canaries.clear()
     old = states(mallory)
-    with mallory.vault.transaction() as records:
-        before = records.conversations.all()
+    before = mallory.conversations()
     for change in ("removed", "again"):
         if change == "removed":
             alice.change_group("team", [], [mallory])
@@ -466,9 +466,8 @@ def test_a_removed_member_reads_nothing_of_what_comes_after():
         world.settle()
         alice.write_group("team", world.secret(change))
         world.settle()
+        go_back_to(mallory, before)
         with mallory.vault.transaction() as records:
-            for record in before:
-                records.conversations.put(record)
             records.parcels.forget_seen_before(2**60)
         mallory.restart()
         mallory.connect()

@@ -1,7 +1,7 @@
 """The life of groups under seeded random schedules: adds, removes, updates, proposals, PSKs,
 joins from outside and resyncs, lost races, late, repeated and forged messages. After every
 Commit all members agree; every honest message is read exactly once; every refusal leaves the
-state byte-identical."""
+state byte-identical, and its rows give the same state back."""
 
 import random
 
@@ -12,7 +12,7 @@ from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError, WrongEpoch
 from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from tests.support import runs
+from tests.support import mls_rows, runs
 from tests.support.mls_people import NOW, Person, agree, believe, from_outside, verified
 
 OPEN = Policy(join=lambda join: None)
@@ -180,6 +180,11 @@ class World:
         ]
         for _ in range(steps):
             self.seeded.choice(actions)()
+            for person in self.members:
+                if self.seeded.random() < 0.5:
+                    group = mls_rows.again(person)
+                    if self.seeded.random() < 0.3:
+                        person.group, person.rows = group, (group, mls_rows.stored(person))
         self.catch_up()
         for person in self.members:
             stored = person.at.serialise()

@@ -1,14 +1,24 @@
 """The world of the simulator as scenarios use it: with a ledger of model devices, and checks."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
+from blackthorn.ports.device_store import ConversationRecord
 from blackthorn.ports.parcels import WaitingParcels
 from blackthorn.simulation import world
 from blackthorn.simulation.device import Person
 from tests.support.ledger_world import LedgerWorld
+
+
+def go_back_to(person: Person, conversations: Iterable[ConversationRecord]) -> None:
+    """Put a person's conversations into the vault again, as they were."""
+    person.vault.connection.execute("DELETE FROM group_state")
+    with person.vault.transaction() as records:
+        for record in conversations:
+            records.conversations.put(record)
 
 
 class World(world.World):

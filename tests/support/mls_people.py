@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from typing import Any
 
 from blackthorn.mls.credential import BasicCredential
 from blackthorn.mls.epoch.staged import StagedCommit
@@ -31,6 +32,8 @@ class Person:
         self.credential = BasicCredential(name.encode())
         self.private, self.public = self.suite.generate_signature_key(self.random)
         self.group: Group | None = None
+        self.rows: tuple[Group, Any] | None = None
+        """The group of which `mls_rows.stored` has rows, and these."""
 
     @property
     def at(self) -> Group:

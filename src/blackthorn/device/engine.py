@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, reconciler
 from blackthorn.device.conversations import key_packages, receiver
-from blackthorn.device.core import unit_of_work, verified_chains
+from blackthorn.device.core import groups, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
@@ -36,6 +36,7 @@ class Device:
         self._store = store
         self._random = random
         self._chains = verified_chains.ChainCache()
+        self._groups = groups.GroupCache()
         self._receiver = receiver.Receiver(self.unit, self.directory, outbox.retract_commit)
         self._sender = Sender(self.unit, self.directory)
         self._reconciler = reconciler.Schedule()
@@ -48,7 +49,9 @@ class Device:
         """All that waited was read: key packages that have expired are of no more use."""
 
     def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
-        return unit_of_work.unit(self._store, self.keys, now_ms, self._random, self._chains)
+        return unit_of_work.unit(
+            self._store, self.keys, now_ms, self._random, self._chains, self._groups
+        )
 
     def enqueue(self, now_ms: int, make: Callable[[unit_of_work.UnitOfWork], int]) -> int:
         """Store an operation (`send_text.enqueue` and its like); its number. Call `tick`

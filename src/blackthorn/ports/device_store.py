@@ -4,7 +4,7 @@ The store keeps opaque bytes; only `device/` knows MLS states and operations. A 
 durable when its block ends and rolled back when it raises; processes on one home take turns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ConversationRecord:
-    """One MLS group; `state` is its whole MLS state.
+    """One MLS group; `state` is its whole MLS state until that lies in `Groups`, then empty.
 
     `kind` is "direct" or "group"; `name` the group's name, or the other user's address; `standing`
     "active", or "removed" once this device was removed; `sent` counts this device's messages.
@@ -231,6 +231,28 @@ class Conversations(Protocol):
     def envelope_keys(self) -> list[tuple[bytes, int, bytes]]: ...
 
 
+GroupKey = tuple[int, ...]
+
+
+class Groups(Protocol):
+    """MLS states: a head, and tables of rows by integers (`mls.group.state_rows`).
+
+    `version` counts the changes of one state, whichever process made them.
+    """
+
+    def version(self, conversation: bytes) -> int | None: ...
+    def head(self, conversation: bytes) -> bytes: ...
+    def read(self, conversation: bytes, table: str, begin: GroupKey) -> dict[GroupKey, bytes]: ...
+    def write(
+        self,
+        conversation: bytes,
+        head: bytes | None,
+        cleared: Iterable[tuple[str, GroupKey]],
+        rows: Mapping[str, Mapping[GroupKey, bytes | None]],
+    ) -> int: ...
+    def forget_epochs(self, conversation: bytes, before: int) -> None: ...
+
+
 class Peers(Protocol):
     """Devices not yet found in a chain, and the message counts of each device.
 
@@ -330,6 +352,7 @@ class Records(Protocol):
     settings: Settings
     key_packages: KeyPackagePrivates
     conversations: Conversations
+    groups: Groups
     peers: Peers
     history: History
     outbox: Outbox

@@ -5,12 +5,14 @@ Restarted, it keeps its vault and nothing else.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from random import Random
 from typing import Protocol
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.groups import Conversation
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import change_group, create_group, send_text
@@ -24,6 +26,7 @@ from blackthorn.ports.device_store import (
     AlarmRecord,
     ConversationRecord,
     HistoryRecord,
+    Records,
     UndecryptableRecord,
 )
 from blackthorn.simulation import wires
@@ -249,8 +252,20 @@ class Person:
             return records.peers.count_gaps()
 
     def conversations(self) -> list[ConversationRecord]:
+        """All, with what is stored of each group, past epochs too, in one piece."""
         with self.vault.transaction() as records:
-            return records.conversations.all()
+            return whole_conversations(records)
+
+
+def whole_conversations(records: Records) -> list[ConversationRecord]:
+    """All conversations, each with its group in one piece, as older vaults have it."""
+    found = []
+    for record in records.conversations.all():
+        conversation = Conversation.read(records, record)
+        for (epoch,) in records.groups.read(record.id, "epoch", ()):
+            conversation.recall(records, epoch)
+        found.append(replace(record, state=conversation.group.serialise()))
+    return found
 
 
 def addresses(people: Iterable[Person | Address]) -> list[Address]:

@@ -1,7 +1,16 @@
 """Conversations of an export: talks with one person are one, groups stay apart, nothing is lost."""
 
-from blackthorn.device.export.history import conversations
+from blackthorn.device.export import history
+from blackthorn.mls.errors import MalformedMessage
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
+
+
+def conversations(lines, groups):
+    return history.conversations(lines, groups, damaged)
+
+
+def damaged(_: ConversationRecord) -> list[str]:
+    raise MalformedMessage("the stored group has no tree")
 
 
 def line(text: str, kind: str, name: str, conversation: bytes) -> HistoryRecord:

@@ -74,21 +74,25 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
 @on_device
 def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the groups of this device and their members."""
+    from blackthorn.device.core.groups import members
     from blackthorn.device.core.members import addresses
     from blackthorn.device.healing.states import TABLE, State
-    from blackthorn.mls.group.group import Group
 
     device = program(at)
     with device.opened.vault.transaction() as records:
-        found = [record for record in records.conversations.all() if record.kind == GROUP]
+        found = [
+            (record, addresses(members(records, record)))
+            for record in records.conversations.all()
+            if record.kind == GROUP
+        ]
     documents = [
         {
             "id": record.id.hex(),
             "name": record.name,
-            "members": addresses(Group.deserialise(record.state).members),
+            "members": users,
             "standing": record.standing,
         }
-        for record in found
+        for record, users in found
     ]
     if json:
         terminal.print_json(documents)
@@ -96,9 +100,9 @@ def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     if not documents:
         terminal.say("No groups.")
     for document in documents:
-        members = ", ".join(document["members"])
+        present = ", ".join(document["members"])
         told = TABLE[State(str(document["standing"]))].told
         note = f" ({told})" if told else ""
         terminal.say(
-            f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{note}: {members}"
+            f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{note}: {present}"
         )

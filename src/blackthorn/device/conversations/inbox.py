@@ -31,7 +31,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     if parcels.seen(digest):
         return True
     try:
-        with unit.records.attempt():
+        with unit.attempt():
             _open(unit, parcel, retract)
     except InputError as error:
         if isinstance(error, UnknownDeviceError):
@@ -52,8 +52,9 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
     if welcome is not None:
         conversations.join(unit, welcome)
         return
-    (owner, _), message = envelope.open_group_parcel(parcel, unit.envelopes())
+    (owner, epoch), message = envelope.open_group_parcel(parcel, unit.envelopes())
     conversation = unit.open(owner)
+    conversation.recall(unit.records, epoch)
     received = _process(unit, conversation.group, message)
     match received:
         case Application():

@@ -1,7 +1,7 @@
 """Unit of work of a device: one transaction over its records, with time, randomness and keys.
 
-Opened groups are cached so that a batch of parcels reads and writes each once; `finish` writes them
-back. MLS leaves a group unchanged when it refuses a message.
+Opened groups are kept so that a batch of parcels reads each once; each `attempt`, and `finish`,
+writes their changes back. A process keeps them beyond the unit once it is durable.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,28 +11,21 @@ from dataclasses import dataclass, field, replace
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import envelope
 from blackthorn.device.core.envelope import EnvelopeKey
+from blackthorn.device.core.groups import Conversation as Conversation
+from blackthorn.device.core.groups import GroupCache
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.core.members import GatheringValidator, Identity, LeafValidator
 from blackthorn.device.core.verified_chains import ChainCache, Chains
 from blackthorn.errors import InputError
 from blackthorn.ids import device_id
 from blackthorn.mls import limits
-from blackthorn.mls.group.group import Group
-from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
+from blackthorn.ports.device_store import DeviceStore, Records
 
 GENERATION = "generation"
 """The setting that counts changes of any conversation's keys."""
 
 ASK_AGAIN = "ask-again"
 """The setting with the generation at which undecryptable parcels became retryable; empty: none."""
-
-
-@dataclass(slots=True)
-class Conversation:
-    """An opened conversation; `record.state` is stale until it is written back."""
-
-    record: ConversationRecord
-    group: Group
 
 
 @dataclass(slots=True)
@@ -44,6 +37,7 @@ class UnitOfWork:
     now_ms: int
     random: Callable[[int], bytes]
     chains: Chains
+    groups: GroupCache
     _open: dict[bytes, Conversation] = field(default_factory=dict)
     _envelopes: list[EnvelopeKey] | None = None
     _own: tuple[Identity, bytes] | None = None
@@ -76,24 +70,26 @@ class UnitOfWork:
             record = self.records.conversations.get(conversation)
             if record is None:
                 raise InputError("there is no such conversation")
-            found = Conversation(record, Group.deserialise(record.state))
-            self._open[conversation] = found
+            found = self._open[conversation] = self.groups.take(self.records, record)
         return found
 
     def adopt(self, conversation: Conversation) -> None:
         """Store a conversation created or joined in this unit of work."""
         self._open[conversation.record.id] = conversation
-        self._write(conversation)
+        self.records.conversations.put(conversation.record)  # which its rows refer to
         self.moved(conversation)
 
     def moved(self, conversation: Conversation) -> None:
-        """Store the envelope key of a new epoch; undecryptable parcels may be decryptable now."""
+        """Store a new epoch and its envelope key; undecryptable parcels may be decryptable now."""
         group = conversation.group
         key = self.envelope_key(conversation).key.expose()
         self.records.conversations.put_envelope_key(
             group.group_id, group.epoch, key, limits.MLS_PAST_EPOCHS
         )
         conversation.record = replace(conversation.record, epoch=group.epoch)
+        conversation.write(self.records)
+        oldest = max(0, group.epoch - limits.MLS_PAST_EPOCHS)
+        self.records.groups.forget_epochs(group.group_id, oldest)
         self._envelopes = None
         self.bump()
 
@@ -109,20 +105,30 @@ class UnitOfWork:
         if self.records.parcels.all_undecryptable():
             self.records.settings.put(ASK_AGAIN, reached)
 
-    def forget(self) -> None:
-        """Drop opened groups: part of the unit was undone after the last `finish`."""
-        self._open.clear()
-        self._envelopes = None
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part of the unit that is undone alone, groups included, when its block raises."""
+        self.finish()
+        for conversation in self._open.values():
+            conversation.altered = False
+        try:
+            with self.records.attempt():
+                yield
+                self.finish()
+        except BaseException:
+            self._open = {name: one for name, one in self._open.items() if not one.is_altered}
+            self._envelopes = None
+            raise
 
     def finish(self) -> None:
-        """Write back all opened groups."""
+        """Write what has changed in opened groups."""
         for conversation in self._open.values():
-            self._write(conversation)
+            conversation.write(self.records)
 
-    def _write(self, conversation: Conversation) -> None:
-        state = conversation.group.serialise()
-        conversation.record = replace(conversation.record, state=state)
-        self.records.conversations.put(conversation.record)
+    def done(self) -> None:
+        """The unit is durable: the process keeps the groups."""
+        for conversation in self._open.values():
+            self.groups.keep(conversation)
 
     def envelope_key(self, conversation: Conversation) -> EnvelopeKey:
         """The envelope key of the conversation's current epoch."""
@@ -152,10 +158,17 @@ def unit(
     now_ms: int,
     random: Callable[[int], bytes],
     cache: ChainCache | None = None,
+    groups: GroupCache | None = None,
 ) -> Iterator[UnitOfWork]:
-    """A unit of work: durable at the block's end, undone when it raises. `cache`: chains."""
+    """A unit of work: durable at the block's end, undone when it raises.
+
+    `cache` and `groups` are what the process keeps between units.
+    """
     with store.transaction() as records:
         chains = Chains(records, ChainCache() if cache is None else cache)
-        current = UnitOfWork(keys, records, now_ms, random, chains)
+        current = UnitOfWork(
+            keys, records, now_ms, random, chains, GroupCache() if groups is None else groups
+        )
         yield current
         current.finish()
+    current.done()

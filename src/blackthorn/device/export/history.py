@@ -1,13 +1,11 @@
 """The conversations of an export, from the lines of the history and the groups."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
-from blackthorn.device.core.members import addresses
 from blackthorn.device.export.messages import ExportConversation, ExportMessage
 from blackthorn.device.healing.states import is_member
 from blackthorn.mls.errors import MLSError
-from blackthorn.mls.group.group import Group
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
 
 _Key = tuple[str, str, bytes]
@@ -19,9 +17,14 @@ def _key(kind: str, name: str, conversation: bytes) -> _Key:
 
 
 def conversations(
-    lines: Sequence[HistoryRecord], groups: Iterable[ConversationRecord]
+    lines: Sequence[HistoryRecord],
+    groups: Iterable[ConversationRecord],
+    members_of: Callable[[ConversationRecord], Sequence[str]],
 ) -> list[ExportConversation]:
-    """All conversations with a message or a group, by kind and name; lines keep their order."""
+    """All conversations with a message or a group, by kind and name; lines keep their order.
+
+    `members_of` gives the users in a group, or raises MLSError when its state cannot be read.
+    """
     by_key: dict[_Key, list[HistoryRecord]] = {}
     known: dict[_Key, list[ConversationRecord]] = {}
     names = {}
@@ -33,14 +36,20 @@ def conversations(
     for line in lines:
         name = names.get(line.conversation, line.name)
         by_key.setdefault(_key(line.kind, name, line.conversation), []).append(line)
-    return [_one(key, by_key.get(key, []), known.get(key, [])) for key in sorted({*by_key, *known})]
+    members = {key: _members(found, members_of) for key, found in known.items()}
+    return [
+        _one(key, by_key.get(key, []), known.get(key, []), members.get(key, []))
+        for key in sorted({*by_key, *known})
+    ]
 
 
 def _one(
-    key: _Key, lines: Sequence[HistoryRecord], groups: Sequence[ConversationRecord]
+    key: _Key,
+    lines: Sequence[HistoryRecord],
+    groups: Sequence[ConversationRecord],
+    members: list[str],
 ) -> ExportConversation:
     ids = {line.conversation for line in lines if line.conversation} | {line.id for line in groups}
-    members = sorted({member for group in groups for member in _members(group)})
     standings = {"active" if is_member(group.standing) else group.standing for group in groups}
     standing = next(iter(sorted(standings)), "unknown")
     messages = [_message(line) for line in lines]
@@ -52,9 +61,14 @@ def _message(line: HistoryRecord) -> ExportMessage:
     return ExportMessage(line.message, line.sender, line.sort, line.text, *times, line.standing)
 
 
-def _members(group: ConversationRecord) -> list[str]:
-    """The members known to this device; empty when the group's state cannot be read."""
-    try:
-        return list(addresses(Group.deserialise(group.state).members))
-    except MLSError:
-        return []
+def _members(
+    groups: Iterable[ConversationRecord], members_of: Callable[[ConversationRecord], Sequence[str]]
+) -> list[str]:
+    """The members known to this device, without those of groups that cannot be read."""
+    found: set[str] = set()
+    for group in groups:
+        try:
+            found.update(members_of(group))
+        except MLSError:
+            continue
+    return sorted(found)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
@@ -65,7 +67,16 @@ def message(
     parcels = [(recipients, unit.envelope_key(conversation).seal(encrypted, unit.random))]
     if welcome is not None:
         parcels.insert(0, (recipients, envelope.seal_welcome(welcome)))
-    return _posting(unit, conversation, "text" if welcome is None else "creation", parcels)
+        return _posting(unit, conversation, "creation", parcels)
+    return msgspec.structs.replace(_posting(unit, conversation, "text", parcels), fanouts=[])
+
+
+def fanouts(unit: UnitOfWork, prepared: PreparedPosting) -> dict[bytes, list[bytes]]:
+    """The fan-out lists of a posting, by id; a text's is all of its epoch, which is the present."""
+    if prepared.fanouts:
+        return prepared.lists
+    devices = conversations.other_devices(unit, unit.open(prepared.conversation).group)
+    return {fanout.fanout_id(devices): [bytes(device) for device in devices]}
 
 
 def clear(unit: UnitOfWork, row: OutboxRecord, operation: Operation) -> PreparedPosting | None:

@@ -20,9 +20,9 @@ COMMITS: Final = ("commit", "clearing")
 class PreparedPosting(Struct, frozen=True):
     """A posting of an operation, sealed in `epoch`.
 
-    `fanouts` are the device ids of its fan-out lists. `sort` is "text", "creation" (with the
-    conversation's Welcome), "commit", or "clearing": a Commit that removes revoked devices first,
-    after which the operation still waits.
+    `fanouts` are the device ids of its fan-out lists; none for a text, which goes to all members.
+    `sort` is "text", "creation" (with the conversation's Welcome), "commit", or "clearing": a
+    Commit that removes revoked devices first, after which the operation still waits.
     """
 
     posting: Posting

@@ -123,12 +123,10 @@ class Sender:
         self.blocked.discard(row.number)
         if operation.waits(unit) or (operation.is_dated and not self._directory.time_is_new(unit)):
             return None
-        unit.finish()
         try:
-            with unit.records.attempt():
+            with unit.attempt():
                 step = postings.clear(unit, row, operation) or operation.prepare(unit, row)
         except (UserError, MLSError) as error:
-            unit.forget()
             outbox.fail(unit, row, str(error))
             return None
         match step:
@@ -226,7 +224,7 @@ class Sender:
                     self._sent.discard(posting)
                     continue
                 prepared = decode_prepared(row.prepared)
-                lists |= prepared.lists
+                lists |= postings.fanouts(unit, prepared)
                 again.append(prepared.posting)
         known: Frames = [f.Fanout(name, lists[name]) for name in frame.fanouts if name in lists]
         return known + send_frames(again)

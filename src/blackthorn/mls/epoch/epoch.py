@@ -56,23 +56,30 @@ class Epoch:
     """By node index."""
     secret_tree: SecretTree
 
-    @cached_property
+    @property
     def encoded(self) -> bytes:
-        """The stored form of everything but `secret_tree`: it never changes."""
+        """The stored form of everything but `secret_tree`."""
+        suite, rest = self.parts
+        return suite + self.tree.encode() + rest
+
+    @cached_property
+    def parts(self) -> tuple[bytes, bytes]:
+        """What of `encoded` stands before and after the tree: it never changes."""
         secrets = (getattr(self.secrets, secret.name) for secret in fields(EpochSecrets))
         keys = self.private_keys
-        return b"".join(
-            (
-                _encode_suite(self.suite),
-                self.context.encoded,
-                self.tree.encode(),
-                vector(opaque(secret.expose()) for secret in secrets),
-                opaque(self.interim_transcript_hash),
-                opaque(self.confirmation_tag),
-                u32(self.own_index),
-                vector(u32(node) + opaque(keys[node].expose()) for node in sorted(keys)),
-            )
+        rest = (
+            vector(opaque(secret.expose()) for secret in secrets),
+            opaque(self.interim_transcript_hash),
+            opaque(self.confirmation_tag),
+            u32(self.own_index),
+            vector(u32(node) + opaque(keys[node].expose()) for node in sorted(keys)),
         )
+        return _encode_suite(self.suite) + self.context.encoded, b"".join(rest)
+
+    @cached_property
+    def roster(self) -> Mapping[int, Member]:
+        """All members by leaf index."""
+        return {index: Member.of(index, leaf) for index, leaf in self.tree.members()}
 
     def member(self, index: int) -> Member | None:
         """None for a blank leaf."""
@@ -95,15 +102,14 @@ class Epoch:
 
     def past(self) -> "PastEpoch":
         """The part to keep when the next epoch begins."""
-        roster = {index: Member.of(index, leaf) for index, leaf in self.tree.members()}
         return PastEpoch(
             self.suite,
             self.context,
             self.secrets.sender_data,
             self.secrets.resumption_psk,
             self.own_index,
-            roster,
-            self.secret_tree.applications_only(),
+            self.roster,
+            self.secret_tree.applications_only(self.roster, self.own_index),
         )
 
     def closed(self) -> "Epoch":
@@ -119,7 +125,7 @@ class Epoch:
                 "epoch_authenticator": secrets.epoch_authenticator,
             },
         )
-        tree = self.secret_tree.applications_only()
+        tree = self.secret_tree.applications_only(self.roster, self.own_index)
         return replace(self, secrets=kept, private_keys={}, secret_tree=tree)
 
 
@@ -138,6 +144,11 @@ class PastEpoch:
     @cached_property
     def encoded(self) -> bytes:
         """The stored form of everything but `secret_tree`: it never changes."""
+        return self.head + vector(member.encode() for member in self.roster.values())
+
+    @property
+    def head(self) -> bytes:
+        """What of `encoded` stands before the roster."""
         return b"".join(
             (
                 _encode_suite(self.suite),
@@ -145,7 +156,6 @@ class PastEpoch:
                 opaque(self.sender_data.expose()),
                 opaque(self.resumption_psk.expose()),
                 u32(self.own_index),
-                vector(member.encode() for member in self.roster.values()),
             )
         )
 

@@ -23,14 +23,14 @@ from blackthorn.mls.framing.framing import AuthenticatedContent, encode_message
 from blackthorn.mls.framing.key_package import KeyPackagePrivate, VerifiedKeyPackage, create_leaf
 from blackthorn.mls.framing.padding import Padding, padded_size, size_class
 from blackthorn.mls.framing.proposals import Add, PreSharedKey, Proposal, ReInit, Remove, Update
-from blackthorn.mls.group import committing, external_joining, joining, state_codec
+from blackthorn.mls.group import committing, external_joining, joining
 from blackthorn.mls.group.committing import CommitRequest, sign_content
-from blackthorn.mls.group.group_view import GroupView
 from blackthorn.mls.group.processing import ReceiveContext
 from blackthorn.mls.group.receiving import Application as Application
 from blackthorn.mls.group.receiving import Outcome, receive
 from blackthorn.mls.group.receiving import ProposalReceived as ProposalReceived
 from blackthorn.mls.group.state import State
+from blackthorn.mls.group.stored_group import StoredGroup
 from blackthorn.mls.group.succession import Successor
 from blackthorn.mls.schedule.psk import KnownPsks, PskName, ResumptionName, name_psks
 from blackthorn.mls.schedule.secret_tree import KeyUse
@@ -47,7 +47,7 @@ class Commit:
     welcome: bytes | None
 
 
-class Group(GroupView):
+class Group(StoredGroup):
     """One member's group. Without `policy` only private messages of members are allowed.
 
     `resumption_psks` are resumption PSKs of other groups, by group id and epoch.
@@ -351,17 +351,6 @@ class Group(GroupView):
     def discard_pending(self) -> None:
         """Drop this member's own Commit after another was accepted."""
         self._state.pending = None
-
-    # --- Storing ---
-
-    def serialise(self) -> bytes:
-        """The stored form, with secrets: encrypt it."""
-        return state_codec.encode_state(self._state)
-
-    @classmethod
-    def deserialise(cls, data: bytes) -> "Group":
-        """The inverse of `serialise`. Raises `MalformedMessage`."""
-        return cls(state_codec.decode_state(data))
 
 
 def _check_signature_key(chosen: CipherSuite, private: Secret, public: bytes) -> None:

@@ -57,6 +57,11 @@ class GroupView:
         return self._state.pending
 
     @property
+    def leaf_count(self) -> int:
+        """Leaves of the tree, blank ones included."""
+        return self._state.epoch.tree.leaf_count
+
+    @property
     def waiting_proposals(self) -> int:
         return len(self._state.proposals)
 

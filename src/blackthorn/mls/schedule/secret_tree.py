@@ -1,9 +1,10 @@
 """The secret tree (RFC 9420, 9): one key for each message of an epoch, used once.
 
 `prepare` finds a key and changes nothing; `KeyUse.consume`, called for authentic messages only,
-erases it. A forged copy therefore destroys no key.
+erases it. A forged copy therefore destroys no key. `touched` and `opened` tell what was altered.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from blackthorn.crypto.secret import Secret
@@ -97,13 +98,13 @@ class KeyUse:
     def consume(self) -> None:
         if self._opening is not None:
             self._tree._open(self._opening)
-        self._tree.ratchets[self._leaf, self._kind] = self._after
+        self._tree._put(self._leaf, self._kind, self._after)
 
 
 class SecretTree:
     """The unused secrets of one epoch."""
 
-    __slots__ = ("leaf_count", "ratchets", "secrets", "suite")
+    __slots__ = ("_late_senders", "leaf_count", "opened", "ratchets", "secrets", "suite", "touched")
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class SecretTree:
         leaf_count: int,
         secrets: dict[int, bytes],
         ratchets: dict[tuple[int, int], Ratchet],
+        late_senders: frozenset[int] | None = None,
     ) -> None:
         self.suite = suite
         self.leaf_count = leaf_count
@@ -118,6 +120,12 @@ class SecretTree:
         """Secrets of tree nodes whose descendants were not opened, by node index."""
         self.ratchets = ratchets
         """Ratchets of opened leaves, by leaf index and kind."""
+        self.touched: dict[tuple[int, int], tuple[int, ...]] = {}
+        """Ratchets altered since they were taken, with the overtaken generations they had then."""
+        self.opened: set[int] = set()
+        """Nodes whose secret came or went since they were taken."""
+        self._late_senders = late_senders
+        """In a past epoch that is not closed yet: the leaves whose messages may still come."""
 
     @classmethod
     def of_epoch(cls, suite: CipherSuite, leaf_count: int, encryption: Secret) -> "SecretTree":
@@ -143,14 +151,35 @@ class SecretTree:
         except DecryptionFailed:
             return
 
-    def applications_only(self) -> "SecretTree":
-        """The part for late application messages of a past epoch."""
+    def applications_only(self, members: Collection[int], own: int) -> "SecretTree":
+        """The part for late application messages of a past epoch, to be closed when stored."""
         ratchets = {
             (leaf, kind): ratchet
             for (leaf, kind), ratchet in self.ratchets.items()
-            if kind == APPLICATION
+            if kind == APPLICATION and leaf != own
         }
-        return SecretTree(self.suite, self.leaf_count, self.secrets, ratchets)
+        late = frozenset(leaf for leaf in members if leaf != own)
+        return SecretTree(self.suite, self.leaf_count, self.secrets.copy(), ratchets, late)
+
+    def close(self) -> None:
+        """In a past epoch: open all leaves and erase whatever the key of a handshake comes from."""
+        late, self._late_senders = self._late_senders, None
+        if late is None:
+            return
+        expand, size = self.suite.expand_with_label, self.suite.hash_size
+        waiting = list(self.secrets.items())
+        while waiting:
+            node, secret = waiting.pop()
+            if node & 1:
+                left, right = treemath.left(node), treemath.right(node)
+                waiting.append((left, expand(secret, b"tree", b"left", size)))
+                waiting.append((right, expand(secret, b"tree", b"right", size)))
+            elif node // 2 in late:
+                ratchet = Ratchet(expand(secret, b"application", b"", size), 0, {})
+                self.ratchets[node // 2, APPLICATION] = ratchet
+        self.secrets.clear()
+        for leaf in late:
+            self.ratchets.pop((leaf, HANDSHAKE), None)
 
     def _ratchet(self, leaf: int, kind: int) -> tuple[_Opening | None, Ratchet]:
         ratchet = self.ratchets.get((leaf, kind))
@@ -184,5 +213,13 @@ class SecretTree:
         for node in opening.spent:
             self.secrets.pop(node, None)
         self.secrets.update(opening.siblings)
+        self.opened.update(opening.spent, opening.siblings)
         for kind, ratchet in enumerate(opening.ratchets):
-            self.ratchets.setdefault((opening.leaf, kind), ratchet)
+            if (opening.leaf, kind) not in self.ratchets:
+                self._put(opening.leaf, kind, ratchet)
+
+    def _put(self, leaf: int, kind: int, ratchet: Ratchet) -> None:
+        before = self.ratchets.get((leaf, kind))
+        if (leaf, kind) not in self.touched:
+            self.touched[leaf, kind] = () if before is None else tuple(before.skipped)
+        self.ratchets[leaf, kind] = ratchet

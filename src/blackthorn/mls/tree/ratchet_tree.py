@@ -39,7 +39,11 @@ class ParentNode:
 Node = LeafNode | ParentNode
 
 
-def _read_node(reader: Reader) -> Node:
+def encode_node(node: Node) -> bytes:
+    return _kind(node) + node.encoded
+
+
+def read_node(reader: Reader) -> Node:
     node_type = reader.u8()
     if node_type == _LEAF:
         return read_leaf_node(reader)
@@ -177,17 +181,17 @@ class RatchetTree:
             end -= 1
         parts: list[bytes] = []
         for node in self.nodes[:end]:
-            if node is None:
-                parts.append(_BLANK)
-            else:
-                kind = _LEAF if isinstance(node, LeafNode) else _PARENT
-                parts += (b"\x01", u8(kind), node.encoded)
+            parts += (_BLANK,) if node is None else (b"\x01", _kind(node), node.encoded)
         return vector(parts)
+
+
+def _kind(node: Node) -> bytes:
+    return u8(_LEAF if isinstance(node, LeafNode) else _PARENT)
 
 
 def read_ratchet_tree(reader: Reader) -> RatchetTree:
     """A ratchet tree of sound shape (7.9: leaves at even places, no blank at the end)."""
-    nodes = reader.vector(lambda r: r.optional(_read_node))
+    nodes = reader.vector(lambda r: r.optional(read_node))
     if not nodes or nodes[-1] is None:
         raise InvalidTree("the ratchet tree is empty or ends in a blank", Rule.TREE_END)
     if len(nodes) > treemath.node_width(limits.MLS_MAX_LEAVES):
@@ -195,6 +199,11 @@ def read_ratchet_tree(reader: Reader) -> RatchetTree:
     for index, node in enumerate(nodes):
         if node is not None and isinstance(node, LeafNode) == bool(index & 1):
             raise InvalidTree("a leaf stands in a parent's place or vice versa", Rule.TREE_PLACES)
+    return tree_of(nodes)
+
+
+def tree_of(nodes: list[Node | None]) -> RatchetTree:
+    """The tree of these nodes, the last of which is not blank."""
     width = 1
     while width < len(nodes):
         width = 2 * width + 1

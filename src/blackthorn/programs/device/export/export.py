@@ -6,6 +6,8 @@ from pathlib import Path
 
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
+from blackthorn.device.core import groups
+from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import logged_of
 from blackthorn.device.export import export, history, messages, vcard
@@ -76,7 +78,11 @@ class _VaultSource:
         self._contacts = _contacts(unit)
         lines = records.history.latest(limits.MAX_EXPORT_MESSAGES)
         self._messages = len(lines)
-        self._conversations = history.conversations(lines, records.conversations.all())
+        self._conversations = history.conversations(
+            lines,
+            records.conversations.all(),
+            lambda record: addresses(groups.members(records, record)),
+        )
         self._problems = [
             Problem(f"message {parcel.digest.hex()[:16]}", parcel.reason)
             for parcel in records.parcels.all_undecryptable()
