@@ -15,19 +15,15 @@ from blackthorn.device.operations import send_text
 from blackthorn.ids import Address, device_id
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
-from blackthorn.mls.credential import Credential
 from blackthorn.mls.framing.key_package import create_key_package, parse_key_package
 from blackthorn.mls.group.group import Group
 from blackthorn.simulation.device import whole_conversations
 from blackthorn.simulation.memory import MemoryVault
 from blackthorn.storage.device.vault import Vault
 from tests.support.device_world import World
+from tests.support.mls_people import believe
 
 _SUITE = suites.suite(suites.DEFAULT_SUITE)
-
-
-def _believe(credential: Credential, signature_key: bytes) -> None:
-    """The members were never looked up."""
 
 
 class BigGroup:
@@ -82,11 +78,11 @@ class BigGroup:
                 named = Identity(Address(f"user{number}@acme.example"), device_id(public))
                 keys.append((named.credential(), private, public))
             made = [create_key_package(_SUITE, *each, random=self.random, now=now) for each in keys]
-            packages = [parse_key_package(each, now=now, validate=_believe) for each, _ in made]
-            commit = group.commit(add=packages, random=self.random, now=now, validate=_believe)
+            packages = [parse_key_package(each, now=now, validate=believe) for each, _ in made]
+            commit = group.commit(add=packages, random=self.random, now=now, validate=believe)
             group.merge_pending()
             assert commit.welcome is not None
-            joined = Group.join(commit.welcome, made[0][1], bob.keys.identity, validate=_believe)
+            joined = Group.join(commit.welcome, made[0][1], bob.keys.identity, validate=believe)
             for unit, own in ((alice, group), (bob, joined)):
                 record = conversations._record(own, metadata, "team")
                 unit.adopt(Conversation(record, own))
