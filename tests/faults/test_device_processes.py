@@ -92,13 +92,16 @@ def test_people_write_and_the_follower_prints_while_others_send(people: People) 
     follower = people.deployment.follow(bob)
     assert alice.run_json("send", bob.address, "talk 1")["accepted"] is True
     wait_until(lambda: followed(follower, "talk") == ["talk 1"], 20, "the follower did not print")
+    code, shown, told = ended(bob, "inbox")
+    assert code == 0 and "talk 1" in shown and "Another process of this device receives" in told
+    assert "Another process" not in ended(alice, "inbox")[2]
     sending = [
         start(bob, "send", alice.address, f"talk back {number}", "--json") for number in range(5)
     ]
     said = [each.communicate(timeout=90) for each in sending]
     assert [each.returncode for each in sending] == [0] * 5, said
-    told = [json.loads(out)["messages"][0] for out, _ in said]
-    assert all(each["accepted"] and each["id"] and not each["waiting"] for each in told), told
+    sent = [json.loads(out)["messages"][0] for out, _ in said]
+    assert all(each["accepted"] and each["id"] and not each["waiting"] for each in sent), sent
     assert sorted(texts(alice, "talk")) == [f"talk back {number}" for number in range(5)]
     follower.stop()
     alice.run("send", bob.address, "talk 2")

@@ -127,9 +127,9 @@ class OfficeWorld:
         vault.close()
         return place
 
-    async def _look_up(self, device, whose) -> bool:
+    async def _look_up(self, device, whose) -> str:
         """The chain in the device's vault is the newest, unless the ledger does not answer."""
-        return self.ledger_answers
+        return "" if self.ledger_answers else f"{whose} is not in the ledger yet"
 
     @asynccontextmanager
     async def _session(self, device):

@@ -1,9 +1,12 @@
 """Look up a user's identity chain in the ledger."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from blackthorn.cli import terminal
 from blackthorn.errors import UnavailableError
+
+RETRY_SECONDS: Final = 20
+"""After this time a change is published by an epoch of the usual ten seconds."""
 
 if TYPE_CHECKING:
     from blackthorn.identity.chain import VerifiedChain
@@ -16,8 +19,8 @@ def chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
     from blackthorn.programs.device import chain_lookup
     from blackthorn.programs.event_loop import run
 
-    if not run(chain_lookup.look_up(device, address)):
-        terminal.note("The ledger could not be reached; stored data is shown.")
+    if reason := run(chain_lookup.look_up(device, address)):
+        terminal.note(f"The ledger could not be asked ({reason}); stored data is shown.")
     return chain_lookup.known(device, address)
 
 
@@ -29,6 +32,9 @@ def fresh_chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChai
     from blackthorn.programs.device import chain_lookup
     from blackthorn.programs.event_loop import run
 
-    if not run(chain_lookup.look_up(device, address)):
-        raise UnavailableError(f"the ledger could not be asked for {address}'s devices: try again")
+    if reason := run(chain_lookup.look_up(device, address)):
+        raise UnavailableError(
+            f"the ledger could not be asked for {address}'s devices: {reason}; try again in "
+            f"{RETRY_SECONDS} seconds"
+        )
     return chain_lookup.known(device, address)

@@ -64,7 +64,12 @@ RegisterOption = Annotated[
         "--register", metavar="KEY|FILE", help="The register's key, as its operator publishes it."
     ),
 ]
-NameOption = Annotated[str | None, Option(help="What to call this device.")]
+NameOption = Annotated[
+    str | None,
+    Option(
+        help="What to call this device. Default: as the host, with four digits for another --home."
+    ),
+]
 AgreeOption = Annotated[bool, Option("--yes", help="Do not ask.")]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON.")]
 
@@ -115,6 +120,16 @@ def home_of(home: Path, key_file: Path | None) -> "Home":
     from blackthorn.programs.device.home import Home
 
     return Home(home.expanduser(), key_file.expanduser() if key_file else None)
+
+
+def device_name(name: str | None, home: Path) -> str:
+    """The name as given, or a default that differs between the homes of one host."""
+    from blackthorn.programs.device.activation import own_name
+
+    if name is not None:
+        return name
+    folder = home.expanduser().resolve()
+    return own_name(None if folder == DEFAULT_HOME.expanduser().resolve() else folder)
 
 
 def server_address(server: str | None) -> tuple[str, int]:

@@ -51,7 +51,7 @@ def activate(
     from blackthorn.programs.device.home import wall_ms
 
     invitation = parse_invitation(code_text(code, LinePrompt()))
-    place, name = options.home_of(home, key_file), name or activation.own_name()
+    place, name = options.home_of(home, key_file), options.device_name(name, home)
     with options.reaching(server, invitation) as (host, port):
         wanted = activation.Activation(invitation.code, host, port, name, reset)
         enrolment, opened = run(activation.activate(place, wanted))

@@ -67,13 +67,12 @@ def link(
     """
     from blackthorn.cli.device.texts import code_text
     from blackthorn.link.activation.code import PAIR, parse_invitation
-    from blackthorn.programs.device.activation import own_name
 
     dialogue = TerminalDialogue(json=json)
     invitation = parse_invitation(code_text(code, dialogue), PAIR)
     place = options.home_of(home, key_file)
     with options.reaching(server, invitation) as (host, port):
-        wanted = pairing.Link(invitation.code, host, port, name or own_name())
+        wanted = pairing.Link(invitation.code, host, port, options.device_name(name, home))
         opened = run(pairing.link(place, wanted, dialogue))
     address = opened.keys.address
     if not json:

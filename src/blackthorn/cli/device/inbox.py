@@ -20,6 +20,11 @@ _ALL = -1
 _LAST = 100
 """Lines that are printed without --last and --all."""
 
+ELSEWHERE = (
+    "Another process of this device receives its messages, such as `blackthorn inbox --follow`: "
+    "what it has stored so far is shown."
+)
+
 _ID_CHARACTERS = 8
 """Hexadecimal digits that name a group, as `group list` shows them and `group send` takes them."""
 
@@ -97,6 +102,8 @@ def _print_new(device: DeviceProgram, json: bool) -> None:
 
 def _look(device: DeviceProgram, limit: int, json: bool) -> None:
     unreached = run(device.try_fetch())
+    if device.fetches_elsewhere:
+        terminal.note(ELSEWHERE)
     alarm_texts.show_open(device)
     exit_notices.show_all(device)
     query = HistoryQuery(received=True)

@@ -88,12 +88,11 @@ def use(
     """
     from blackthorn.cli.device.published import wait_published
     from blackthorn.programs.device import recovery as steps
-    from blackthorn.programs.device.activation import own_name
 
     (whose,) = options.parse_addresses([address])
     place = options.home_of(home, key_file)
     with options.reaching(server) as (host, port):
-        wanted = steps.Recovery(whose, host, port, name or own_name())
+        wanted = steps.Recovery(whose, host, port, options.device_name(name, home))
         opened = run(steps.use(place, wanted, LinePrompt()))
     if not json:
         terminal.say(f"This device is {whose}'s.")

@@ -6,10 +6,12 @@ request.
 """
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -62,10 +64,15 @@ class _Made(Struct, frozen=True):
     statements: list[bytes]
 
 
-def own_name() -> str:
-    """The default name of this device."""
-    name = "".join(letter for letter in socket.gethostname() if letter.isprintable())
-    return name[: wire_limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
+def own_name(folder: Path | None) -> str:
+    """The default name of a device: the host's.
+
+    `folder` is its home unless that is the usual one; four digits of it tell this device from
+    another one on the same host.
+    """
+    name = "".join(letter for letter in socket.gethostname() if letter.isprintable()) or "device"
+    digits = "" if folder is None else f"-{hashlib.sha256(bytes(folder)).hexdigest()[:4]}"
+    return f"{name[: wire_limits.MAX_DEVICE_NAME_CHARACTERS - len(digits)]}{digits}"
 
 
 async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, Opened]:

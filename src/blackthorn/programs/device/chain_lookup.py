@@ -10,18 +10,33 @@ from blackthorn.programs.device import activation, home, program
 LOOKUP_SECONDS: Final = 20.0
 """Timeout, after which the chain known from earlier is used."""
 
+AGAIN_MS: Final = 2_000
+"""Pause before a refused answer is asked for again."""
 
-async def look_up(device: program.DeviceProgram, address: Address) -> bool:
-    """Ask the ledger for the user's chain; False when it could not be asked in time."""
-    began = home.wall_ms()
-    device.device.directory.want([address])
+
+async def look_up(device: program.DeviceProgram, address: Address) -> str:
+    """Ask the ledger for the user's chain: "" once it was verified, else why it was not in time.
+
+    A refused answer is asked for again: right after a change, epochs may overtake each other.
+    """
+    directory = device.device.directory
+    began = asked_ms = home.wall_ms()
+    reason = "the server did not answer in time"
+    directory.want([address])
 
     def checked() -> bool:
+        nonlocal asked_ms, reason
         with device.device.unit(home.wall_ms()) as unit:
             record = unit.records.directory.chain(address)
-        return record is not None and record.checked_ms >= began
+            if record is not None and record.checked_ms >= began:
+                return True
+            reason = directory.why_not(unit, [address]) or reason
+            if address in directory.refused and unit.now_ms - asked_ms >= AGAIN_MS:
+                asked_ms = unit.now_ms
+                directory.want([address])
+        return False
 
-    return await activation.until(device, LOOKUP_SECONDS, checked)
+    return "" if await activation.until(device, LOOKUP_SECONDS, checked) else reason
 
 
 def known(device: program.DeviceProgram, address: Address) -> VerifiedChain:

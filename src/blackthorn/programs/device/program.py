@@ -68,6 +68,8 @@ class DeviceProgram:
         self.device = Device(opened.vault, opened.keys, random=random)
         self.lock: ReceiverLock = home.receiver()
         self.connection: LinkConnection | None = None
+        self.fetches_elsewhere = False
+        """Whether `try_fetch` has left receiving to another process of this device."""
 
     def enqueue(self, make: Callable[[UnitOfWork], int]) -> int:
         """Store an operation in the outbox; its number."""
@@ -167,9 +169,12 @@ class DeviceProgram:
             return True
 
     async def try_fetch(self) -> str:
-        """Fetch; the error, or "". For commands that also show stored data offline."""
+        """Fetch; the error, or "". For commands that also show stored data offline.
+
+        `fetches_elsewhere` is set when another process of this device receives.
+        """
         try:
-            await self.fetch()
+            self.fetches_elsewhere = not await self.fetch()
         except UnavailableError as error:
             return str(error)
         return ""
