@@ -8,7 +8,9 @@ import pytest
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
+from blackthorn.device.conversations import inbox
 from blackthorn.device.core import keys as device_keys
+from blackthorn.device.engine import Device
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.errors import StorageError, UserError
@@ -173,3 +175,56 @@ def test_what_a_device_had_before_opens_nothing_of_what_comes_after(tmp_path):
     assert len(bob.received()) == 2
     assert set(secrets_of(bob)) - set(stolen), "new keys with each Commit"
     conclude(world)
+
+
+def parcels(heard):
+    """All sealed parcels that the server was ever sent, in order."""
+    frames = (f.decode(data) for data in heard)
+    sends = (frame for frame in frames if isinstance(frame, f.Send))
+    return [
+        parcel.sealed for send in sends for posting in send.postings for parcel in posting.parcels
+    ]
+
+
+def what_a_thief_opens(vault, person, sealed):
+    """Texts that a passive thief with this copy of the person's vault reads of these parcels."""
+    thief = Device(vault, person.keys, random=person.world.chance.randbytes)
+    with thief.unit(person.now_ms) as unit:
+        for seq, parcel in enumerate(sealed):
+            inbox.accept(unit, seq, parcel, lambda *_: None)
+        return [line.text for line in unit.records.history.latest(100_000) if line.sort == "text"]
+
+
+@attack(38)
+def test_an_old_copy_of_a_vault_reads_nothing_after_the_next_own_commit():
+    """Two years pass, and no member is added or removed."""
+    world = EvilServer(1504, "alice", "bob", "carol")
+    alice, bob, carol, *_ = world.people
+    alice.create_group("team", bob, carol)
+    world.settle()
+    world.wake(60, 2)
+    copy = bob.vault.copy()
+    began, renewed, written = len(world.heard), renewed_ms(bob), []
+    for days in [*[1] * 10, *[30] * 24]:
+        text = f"day {(world.now - world.began) // 86_400:.0f}"
+        alice.write_group("team", text)
+        world.settle()
+        if renewed_ms(bob) == renewed:
+            written.append(text)
+        world.wake(days * 86_400)
+        for _ in range(3):  # all are on line for two minutes
+            world.later(40)
+            world.settle()
+    carol.write(bob, "a new conversation")
+    world.settle()
+    assert len(bob.received()) == 35
+    read = what_a_thief_opens(copy, bob, parcels(world.heard[began:]))
+    assert read == written and 7 <= len(read) <= 8  # days
+    conclude(world)
+
+
+def renewed_ms(person):
+    """When the person's device last gave its leaf of its only conversation new keys."""
+    with person.unit() as unit:
+        (own,) = unit.records.leaves.own(person.keys.device, "active")
+        return own.leaf.renewed_ms

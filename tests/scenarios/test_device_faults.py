@@ -73,7 +73,7 @@ def test_a_server_that_dies_with_a_commit_in_flight_leaves_one_group(committed):
     bob.write_group("team", "from bob")
     world.settle()
     world.check_received(carol, ["to both", "from bob"])
-    assert {person.conversations()[0].epoch for person in world.people} == {2}
+    assert len({person.conversations()[0].epoch for person in world.people}) == 1
 
 
 def test_a_commit_whose_answer_was_lost_stands_when_others_have_gone_on():

@@ -183,7 +183,7 @@ def test_an_old_welcome_does_not_bring_back_who_was_removed():
     world.put_parcel(carol, welcome)
     world.settle()
     assert len(carol.set_aside()) == 1
-    assert carol.conversations()[0].standing == conversations.REMOVED
+    assert carol.conversations()[0].standing == "removed"
 
 
 def test_a_welcome_into_a_direct_conversation_of_three_is_refused():

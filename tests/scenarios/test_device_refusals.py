@@ -71,7 +71,7 @@ def test_a_commit_is_not_undone_by_a_full_disk(durable):
     world.check_received(alice, ["yes"])
     world.check_received(carol, [])
     assert alice.outcomes[number].error == "" and alice.waiting() == 0
-    assert {person.conversations()[0].epoch for person in (alice, bob)} == {2}
+    assert len({person.conversations()[0].epoch for person in (alice, bob)}) == 1
 
 
 def test_a_creation_waits_for_a_full_mailbox(monkeypatch):

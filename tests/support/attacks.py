@@ -154,7 +154,8 @@ ATTACKS: Final = (
                "test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row",
            )),
     Attack(38, INSIDER, "A device's files are stolen",
-           "A database that is encrypted by a passphrase (Argon2id) or a key file",
+           "A database that is encrypted by a passphrase (Argon2id) or a key file; new keys after "
+           "seven days of use, which an old copy does not have",
            told="Nothing binds it to the machine: who has the passphrase too has the device, until "
            "it is revoked"),
     Attack(39, _ON, "A stolen password or code adds a device",

@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import conversations
+from blackthorn.device.conversations import conversations, renewal
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.members import Identity
 from blackthorn.device.core.unit_of_work import Conversation
@@ -85,7 +85,9 @@ class BigGroup:
             joined = Group.join(commit.welcome, made[0][1], bob.keys.identity, validate=believe)
             for unit, own in ((alice, group), (bob, joined)):
                 record = conversations._record(own, metadata, "team")
-                unit.adopt(Conversation(record, own))
+                conversation = Conversation(record, own)
+                unit.adopt(conversation)
+                renewal.committed(unit, conversation, unit.me.device)
 
     def written(self, person: Any) -> int:
         """Bytes in the write-ahead log of a person's vault."""
@@ -132,6 +134,7 @@ def whole_states(vault: MemoryVault) -> None:
         "skipped",
         "leaf_span",
         "group_state",
+        "leaf",
     ):
         connection.execute(f"DROP TABLE {table}")
     connection.pragma("user_version", 4)

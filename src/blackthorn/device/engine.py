@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, reconciler
-from blackthorn.device.conversations import key_packages, receiver
+from blackthorn.device.conversations import key_packages, receiver, renewal
 from blackthorn.device.core import groups, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
@@ -97,7 +97,7 @@ class Device:
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
         """The link is open. `receives`: this process holds the device's receiver lock."""
         self._connected = True
-        self._reconciler.poke()
+        self._reconciler.connected()
         self._noticed.clear()
         frames: Frames = []
         with self.unit(now_ms) as unit:
@@ -134,6 +134,7 @@ class Device:
         if self._expired and self._receiver.drained:
             self._expired = False
             key_packages.forget_expired(unit)
+            renewal.used(unit)
         if self._receiver.active and self._receiver.drained:  # a link may last for weeks
             return [*key_packages.replenish(unit)]
         return []

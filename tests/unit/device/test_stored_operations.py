@@ -10,6 +10,7 @@ from blackthorn.device.operations.create_group import CreateGroup
 from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.prepared import KeyPackageClaim, PreparedPosting
+from blackthorn.device.operations.renew import Renew
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
@@ -47,6 +48,12 @@ STORED = [
         b"\x85\xa4type\xa5later\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 "
         + GROUP
         + b"\xa7address\xa5carol",
+    ),
+    (
+        Renew("group", "team", GROUP, 3),
+        b"\x85\xa4type\xa5renew\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 "
+        + GROUP
+        + b"\xa5epoch\x03",
     ),
     (CreateSelfGroup(), b"\x81\xa4type\xa4self"),
     (

@@ -5,6 +5,7 @@
    in the chain afterwards (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
 3. Create the self-group for a second device, and add each new device to it.
 4. Add devices of the self-group to every conversation, and remove revoked ones from them all.
+5. Add whoever was left out of a conversation, and renew this device's leaves that are due.
 
 The device that signed the newest statement acts at once, the others after a delay.
 """
@@ -27,6 +28,7 @@ from blackthorn.device.operations import (
     add_later,
     change_chain,
     create_self_group,
+    renew,
     share_state,
     table,
 )
@@ -52,6 +54,12 @@ class Schedule:
 
     def __init__(self) -> None:
         self._generation = -1
+        self._renewals = renew.Schedule()
+        self.poke()
+
+    def connected(self) -> None:
+        """A new connection: look at once."""
+        self._renewals.connected()
         self.poke()
 
     def poke(self) -> None:
@@ -67,7 +75,10 @@ class Schedule:
         self._due_ms = unit.now_ms + self._wait_ms
         self._wait_ms = min(2 * self._wait_ms, limits.UPKEEP_SECONDS * 1000)
         self._generation = now
-        rows = (unit.records.outbox.get(number) for number in enqueue_due(unit))
+        numbers = enqueue_due(unit)
+        if local_chain.live(unit) is not None:
+            numbers += _enqueue(unit, self._renewals.due(unit))
+        rows = (unit.records.outbox.get(number) for number in numbers)
         return {row.target for row in rows if row is not None}
 
 
@@ -85,12 +96,21 @@ def enqueue_due(unit: UnitOfWork) -> list[int]:
     device = chain.device(unit.me.device) if chain is not None else None
     if chain is None or device is None or not device.personal:
         return []
-    waiting = [table.operation_of(row) for row in unit.records.outbox.all()]
     mine = _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
-    wanted += add_later.due(unit)
-    numbers = [due.enqueue(unit) for due in wanted if not _covered(waiting, due)]
+    waiting = _waiting(unit)
+    numbers = _enqueue(unit, [*wanted, *add_later.due(unit)])
     return numbers + _renewal(unit, chain, waiting, mine)
+
+
+def _waiting(unit: UnitOfWork) -> list[Operation]:
+    return [table.operation_of(row) for row in unit.records.outbox.all()]
+
+
+def _enqueue(unit: UnitOfWork, wanted: Iterable[Operation]) -> list[int]:
+    """Enqueue what no operation in the outbox covers; the row numbers."""
+    waiting = _waiting(unit)
+    return [due.enqueue(unit) for due in wanted if not _covered(waiting, due)]
 
 
 def remaining(unit: UnitOfWork) -> list[str]:

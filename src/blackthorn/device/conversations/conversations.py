@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from blackthorn.device.conversations import key_packages, left_out, limits
+from blackthorn.device.conversations import key_packages, left_out, limits, renewal
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import (
@@ -67,6 +67,7 @@ def create(
     group.merge_pending()
     conversation = Conversation(_record(group, metadata, name), group)
     unit.adopt(conversation)
+    renewal.committed(unit, conversation, unit.me.device)
     if made.welcome is None:
         raise InvalidCommit("a conversation needs somebody to talk with")
     return conversation, made.welcome
@@ -99,6 +100,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     unit.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, metadata, name), group)
     unit.adopt(conversation)
+    renewal.joined(unit, conversation, private.package)
     if metadata.kind == GROUP:
         _tell_joined(unit, conversation)
     return conversation
@@ -257,7 +259,8 @@ def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCom
 
 def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
     """Merge a checked Commit and add events for its changes."""
-    group, committer = conversation.group, identify(staged.committer.credential).address
+    group, by = conversation.group, identify(staged.committer.credential)
+    committer = by.address
     before, gone = set(addresses(group.members)), identities(staged.removed)
     removed_me = staged.removes_me
     group.merge(staged)
@@ -268,6 +271,7 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
             tell(unit, conversation, committer, f"{committer} removed you")
         return
     unit.moved(conversation)
+    renewal.committed(unit, conversation, by.device)
     _tell_change(unit, conversation, committer, before, gone)
 
 
@@ -280,6 +284,7 @@ def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
     before, gone = set(addresses(group.members)), identities(staged.removed)
     group.merge_pending()
     unit.moved(conversation)
+    renewal.committed(unit, conversation, unit.me.device)
     _tell_change(unit, conversation, unit.me.address, before, gone)
 
 

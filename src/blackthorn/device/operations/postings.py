@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import conversations
+from blackthorn.device.conversations import conversations, renewal
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
@@ -80,10 +80,15 @@ def fanouts(unit: UnitOfWork, prepared: PreparedPosting) -> dict[bytes, list[byt
 
 
 def clear(unit: UnitOfWork, row: OutboxRecord, operation: Operation) -> PreparedPosting | None:
-    """A Commit that removes revoked devices before the operation is sealed; None: nothing to do."""
+    """A Commit before the operation is sealed; None: nothing to do.
+
+    It removes revoked devices, or gives this device's leaf new keys if that must come first.
+    """
     conversation = operation.sealed_in(unit)
-    gone = conversations.gone_devices(unit, conversation.group) if conversation else []
-    if conversation is None or not gone:
+    if conversation is None:
+        return None
+    gone = conversations.gone_devices(unit, conversation.group)
+    if not gone and not renewal.is_before_text(unit, conversation):
         return None
     return commit(unit, row, operation, conversation, [], gone, "clearing")
 

@@ -10,6 +10,7 @@ from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import UNREADABLE
+from blackthorn.device.operations.renew import Renew
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.ports.device_store import OutboxRecord
@@ -23,6 +24,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     ShareState,
     change_chain.ChangeChain,
     AddLater,
+    Renew,
 )
 
 _stored_form: Any = Union[KINDS]  # noqa: UP007  (the members are known at run time only)

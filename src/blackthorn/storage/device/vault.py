@@ -14,7 +14,7 @@ import apsw
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_store as ports
-from blackthorn.storage.device import directory, groups, records, traffic
+from blackthorn.storage.device import directory, groups, leaves, records, traffic
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, immediate
 
@@ -41,6 +41,7 @@ class VaultRecords:
         self.parcels: ports.Parcels = traffic.Parcels(connection)
         self.directory: ports.Directory = directory.Directory(connection)
         self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
+        self.leaves: ports.Leaves = leaves.Leaves(connection)
 
     def attempt(self) -> AbstractContextManager[None]:
         return records.savepoint(self._connection)
