@@ -4,22 +4,40 @@ unread      an accepted message is read by each device that was entitled to it, 
 order       no message is shown twice, and each sender's messages are shown in their order
 apart       all members of a conversation come to one epoch, and a message of each is read by all
 overheard   nobody reads what was written while they were no member
+thief       who copied a vault reads nothing that was written eight days later
 alarm       honest worlds raise no alarm that names an attack
+size        databases stay within a bound for each device, conversation and day
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from apsw import Connection
+
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.mls.group.group import Group
 from blackthorn.simulation.device import Person
 from blackthorn.simulation.life import Life
 from blackthorn.simulation.records import NEVER, History, Span, Text
+from blackthorn.wire.units import KIB, MIB
 
-JOINING_SECONDS: Final = 3_700
-"""From the linking of a device until everybody's lookups must have shown it: they are up to an hour
-old."""
+JOINING_SECONDS: Final = 700
+"""From the linking of a device until every conversation must have it: its user's other devices act
+within ten minutes of the ledger's next epoch."""
+
+THEFT_SECONDS: Final = 8 * 86_400
+"""From the copy of a vault until its keys open nothing new, if its device is on line daily."""
+
+VAULT_BYTES: Final = 10 * MIB
+VAULT_CONVERSATION_BYTES: Final = 128 * KIB
+VAULT_DAY_BYTES: Final = 2 * KIB
+"""A vault may have so much, most of it the private halves of key packages; so much more for each
+conversation; and so much for each conversation and day."""
+
+SERVER_DEVICE_BYTES: Final = MIB
+SERVER_DAY_BYTES: Final = 8 * KIB
+"""The server's database may have so much for each device, and for each device and day."""
 
 HONEST_ALARMS: Final = frozenset(
     {"identity-reset", "verified-reset", "reset-pending", "own-reset", "own-device"}
@@ -42,7 +60,9 @@ def check(life: Life) -> list[Violation]:
         *repeated(life, shown),
         *apart(life),
         *overheard(life, shown),
+        *stolen(life),
         *alarmed(life),
+        *grown(life),
     ]
 
 
@@ -170,3 +190,37 @@ def alarmed(life: Life) -> list[Violation]:
         for alarm in person.open_alarms()
         if alarm.code not in HONEST_ALARMS
     ]
+
+
+def stolen(life: Life) -> list[Violation]:
+    """Texts that a thief opens although they were written long after the theft."""
+    found = []
+    for name, thief in life.thieves.items():
+        bodies = thief.read()
+        found += [
+            Violation("thief", f"with the vault of {name}: {text.body!r}")
+            for text in life.records.texts
+            if text.body in bodies and text.written > thief.stolen + THEFT_SECONDS
+        ]
+    return found
+
+
+def grown(life: Life) -> list[Violation]:
+    """Databases larger than their bounds."""
+    days = life.age / 86_400
+    server = _size(life.database.writing)
+    found = []
+    if server > len(life.devices) * (SERVER_DEVICE_BYTES + days * SERVER_DAY_BYTES):
+        found.append(Violation("size", f"the server's database has {server:,} bytes"))
+    for name, person in life.devices.items():
+        size, count = _size(person.vault.connection), len(person.conversations())
+        bound = VAULT_BYTES + count * (VAULT_CONVERSATION_BYTES + days * VAULT_DAY_BYTES)
+        if size > bound:
+            found.append(Violation("size", f"the vault of {name} has {size:,} bytes"))
+    return found
+
+
+def _size(connection: Connection) -> int:
+    """The bytes of a database's pages in use."""
+    used = int(connection.pragma("page_count")) - int(connection.pragma("freelist_count"))
+    return used * int(connection.pragma("page_size"))

@@ -17,6 +17,7 @@ from blackthorn.simulation.device import Person
 from blackthorn.simulation.memory import CrashError, MemoryVault
 from blackthorn.simulation.records import NEVER, Change, History, Records, Span, Text
 from blackthorn.simulation.schedule import SERVER, Event, Schedule, user_of
+from blackthorn.simulation.thief import Thief
 from blackthorn.simulation.wires import Wire
 from blackthorn.simulation.world import DAY_SECONDS, World
 
@@ -45,6 +46,7 @@ class Life(World):
         self._held: dict[Person, set[str]] = {}
         self._copies: dict[str, tuple[MemoryVault, float]] = {}
         self._words: dict[str, tuple[str, str]] = {}
+        self.thieves: dict[str, Thief] = {}
         self._follow: dict[float, set[Person]] = {}
         """Times at which devices are served, by age."""
         self._all_served = 0.0
@@ -140,6 +142,10 @@ class Life(World):
         return super().step_wire(wire, to_server=to_server)
 
     def tell(self, wire: Wire, frame: f.AnyFrame) -> None:
+        if isinstance(frame, f.Deliver) and self.thieves:
+            thief = self.thieves.get(self._names.get(wire.device, ""))  # type: ignore[call-overload]
+            if thief is not None:
+                thief.parcels += [parcel.sealed for parcel in frame.parcels]
         try:
             wire.device.hear(wire, frame)
         except CrashError:
@@ -235,6 +241,10 @@ class Life(World):
                 self._copies[name] = person.vault.copy(), self.age
             case "restore", _:
                 self._restore(name, person)
+            case "steal", _:
+                chance = person.chance.randbytes
+                thief = Thief(person.vault, person.keys, self.age, person.now_ms, chance)
+                self.thieves.setdefault(name, thief)
             case _:
                 self._do_person(event, person)
 
