@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.conversations import key_packages
+from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
@@ -62,6 +63,8 @@ class Sender:
         """The link has ended; unanswered postings will be sent again."""
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
+        self._began: dict[int, int] = {}
+        """Rows that claim key packages → when their users were first to be looked up."""
         self._newest_found = 0
 
     def connected(self, unit: UnitOfWork) -> None:
@@ -169,11 +172,18 @@ class Sender:
     def _may_claim(
         self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, addresses: list[str]
     ) -> bool:
-        """Whether all users were looked up within the hour and are in the ledger."""
+        """Whether all users are in the ledger, by lookups at most one epoch older than the claim.
+
+        An older one does not show who has changed devices, and would leave them out.
+        """
         users, in_group = operation.alarm_scope(unit)
         if self._is_blocked(unit, row, AlarmScope(users | {alarms.LEDGER, *addresses}, in_group)):
             return False
-        known = {address: self._directory.fresh(unit, address) for address in addresses}
+        epoch_ms = anchors.pinned(unit.records.settings).config.epoch_ms
+        began_ms = min(self._began.get(row.number, unit.now_ms), unit.now_ms)
+        self._began[row.number] = began_ms
+        since_ms = began_ms - epoch_ms
+        known = {a: self._directory.fresh(unit, a, since_ms) for a in addresses}
         absent = sorted(a for a, found in known.items() if found is not None and not found.present)
         if absent:
             reason = f"there is no user {', '.join(absent)} here: the ledger proves it"

@@ -352,10 +352,10 @@ class DirectoryClient:
         known = [self.fresh(unit, address) for address in addresses if address not in self.refused]
         return None not in known
 
-    def fresh(self, unit: UnitOfWork, address: str) -> ChainRecord | None:
+    def fresh(self, unit: UnitOfWork, address: str, since_ms: int = 0) -> ChainRecord | None:
         """The record of a user looked up within the hour, or None after scheduling a lookup.
 
-        A proof of absence is returned once.
+        With `since_ms`, looked up since then. A proof of absence is returned once.
         """
         known = unit.records.directory.chain(address)
         good = address not in self.refused and address not in self.pending and not too_old(unit)
@@ -363,7 +363,8 @@ class DirectoryClient:
             if not known.present and address in self._absent:
                 self._absent.discard(address)
                 return known
-            if known.present and 0 <= unit.now_ms - known.checked_ms <= FRESH_MS:
+            recent = 0 <= unit.now_ms - known.checked_ms <= FRESH_MS
+            if known.present and recent and known.checked_ms >= since_ms:
                 return known
         asked = self._lookup is not None and address in self._lookup.addresses
         if address not in self.pending and not asked:
