@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
+from blackthorn.device.conversations import content
+from blackthorn.device.core import limits
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import send_text
 from blackthorn.errors import StorageError
@@ -247,3 +250,91 @@ def test_a_used_key_is_in_no_byte_of_the_database(tmp_path: Path) -> None:
     assert "uses it" in bob.received()
     assert used not in stored()
     assert secret() in stored()
+
+
+# --- Kept epochs --------------------------------------------------------------------------
+
+DAY = 86_400
+
+
+def _sealed(world: World, person: Any, text: str) -> bytes:
+    """A text of a person that stays on its way."""
+    with person.unit() as unit:
+        (record,) = [one for one in unit.records.conversations.all() if one.name == "team"]
+        conversation = unit.open(record.id)
+        body = content.encode(content.TextContent(world.chance.randbytes(16), text, 1, 0))
+        sealed = conversation.group.encrypt(body, random=unit.random)
+        return unit.envelope_key(conversation).seal(sealed, unit.random)
+
+
+def _changes(world: World, count: int) -> None:
+    """Changes of the group's members, by bob."""
+    _, bob, _, dave = world.people
+    for number in range(count):
+        change = ([], [dave]) if number % 2 else ([dave], [])
+        bob.change_group("team", *change)
+        world.settle()
+
+
+def _keys(person: Any, table: str) -> int:
+    """The epochs of which there are rows."""
+    rows = person.vault.connection.execute(f"SELECT count(DISTINCT epoch) FROM {table}")
+    return int(rows.fetchall()[0][0])
+
+
+def test_a_text_that_twelve_changes_overtook_is_read_by_a_process_that_began_since() -> None:
+    """By who was there; who was added since cannot read it, who sent it was removed meanwhile."""
+    world = _team(704)
+    alice, bob, carol, dave = world.people
+    slow = [_sealed(world, alice, "slow"), _sealed(world, alice, "slower")]
+    _changes(world, 11)
+    bob.change_group("team", [], [alice])
+    world.settle()
+    world.wake(2 * DAY)
+    carol.restart()
+    carol.connect()
+    world.settle()
+    for person in (carol, bob, dave):
+        world.put_parcel(person, slow[1])
+        world.put_parcel(person, slow[0])
+    world.settle()
+    assert carol.received()[-2:] == ["slower", "slow"]
+    assert bob.received()[-2:] == ["slower", "slow"]
+    assert "slow" not in dave.received()
+
+
+def test_message_keys_go_after_three_days_and_the_rest_of_an_epoch_after_thirty() -> None:
+    """The newest five epochs stay however old they are."""
+    world = _team(705)
+    alice, bob, carol, _ = world.people
+    slow, last = _sealed(world, alice, "slow"), b""
+    _changes(world, 11)
+    last = _sealed(world, alice, "not too late")
+    _changes(world, 4)
+    before = _keys(carol, "ratchet")
+    world.wake(4 * DAY)
+    assert before > 12
+    assert _keys(carol, "ratchet") <= 1 + 5 + 1
+    assert _keys(carol, "envelope_key") >= before
+    world.put_parcel(carol, slow)
+    world.put_parcel(carol, last)
+    world.settle()
+    assert [each.reason for each in carol.set_aside()] == [
+        "the sender's keys of this epoch are gone"
+    ]
+    assert carol.received()[-1] == "not too late"
+    world.wake(27 * DAY)
+    assert _keys(carol, "envelope_key") <= 7
+    assert _keys(carol, "epoch") <= 7
+    assert bob.conversations()
+
+
+def test_the_keys_of_late_texts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By epochs and by bytes, beyond the newest five."""
+    for name, value in (("MAX_EPOCHS_WITH_KEYS", 8), ("MAX_KEPT_KEY_BYTES", 7 * 52 * 2)):
+        world = _team(706)
+        with monkeypatch.context() as patch:
+            patch.setattr(limits, name, value)
+            _changes(world, 14)
+        assert 5 <= _keys(world.people[2], "ratchet") <= 9  # one of them may be the present one
+        assert _keys(world.people[2], "epoch") > 14

@@ -19,9 +19,12 @@ from blackthorn.mls.framing.key_package import create_key_package, parse_key_pac
 from blackthorn.mls.group.group import Group
 from blackthorn.simulation.device import whole_conversations
 from blackthorn.simulation.memory import MemoryVault
-from blackthorn.storage.device.vault import Vault
+from blackthorn.storage.device.vault import Vault, migrations
 from tests.support.device_world import World
 from tests.support.mls_people import believe
+
+RELEASE = 4
+"""The last migration of a vault that has groups in one piece."""
 
 _SUITE = suites.suite(suites.DEFAULT_SUITE)
 
@@ -45,13 +48,13 @@ class BigGroup:
         path.write_bytes(b"")
         fresh = Vault.open(path, Secret(bytes(32)), create=True)
         old = person.vault.connection
-        for (table,) in old.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall():
+        fresh._connection.pragma("foreign_keys", False)
+        for table in _tables(old):
             rows = old.execute(f"SELECT * FROM {table}").fetchall()
             if rows:
                 marks = ", ".join("?" for _ in rows[0])
                 fresh._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+        fresh._connection.pragma("foreign_keys", True)
         fresh._connection.wal_autocheckpoint(0)
         person.vault = MemoryVault(fresh._connection)
         person.restart()
@@ -126,15 +129,15 @@ def whole_states(vault: MemoryVault) -> None:
     with vault.transaction() as records:
         for record in whole_conversations(records):
             records.conversations.put(record)
-    for table in (
-        "epoch",
-        "node",
-        "secret_node",
-        "ratchet",
-        "skipped",
-        "leaf_span",
-        "group_state",
-        "leaf",
-    ):
+    before = apsw.Connection(":memory:")
+    for number, sql in migrations():
+        if number <= RELEASE:
+            before.execute(sql).fetchall()
+    for table in sorted(_tables(connection) - _tables(before)):
         connection.execute(f"DROP TABLE {table}")
-    connection.pragma("user_version", 4)
+    connection.pragma("user_version", RELEASE)
+
+
+def _tables(connection: apsw.Connection) -> set[str]:
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    return {str(name) for (name,) in rows if not str(name).startswith("sqlite_")}

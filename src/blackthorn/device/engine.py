@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, reconciler
 from blackthorn.device.conversations import key_packages, receiver, renewal
-from blackthorn.device.core import groups, unit_of_work, verified_chains
+from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
@@ -127,7 +127,7 @@ class Device:
         return []
 
     def _replenish(self, unit: unit_of_work.UnitOfWork) -> Frames:
-        """Publish the key packages that are due by the server's count, or by age."""
+        """Forget keys that are of no more use; publish the key packages that are due."""
         stock, self._stock = self._stock, None
         if stock is not None:
             return [*key_packages.replenish(unit, stock)]
@@ -136,6 +136,7 @@ class Device:
             key_packages.forget_expired(unit)
             renewal.used(unit)
         if self._receiver.active and self._receiver.drained:  # a link may last for weeks
+            kept_epochs.forget_old(unit.records, unit.now_ms)
             return [*key_packages.replenish(unit)]
         return []
 

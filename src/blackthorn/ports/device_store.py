@@ -4,10 +4,12 @@ The store keeps opaque bytes; only `device/` knows MLS states and operations. A 
 durable when its block ends and rolled back when it raises; processes on one home take turns.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+from blackthorn.ports.device_groups import Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,30 +259,8 @@ class Conversations(Protocol):
     def all(self) -> list[ConversationRecord]: ...
     def count(self) -> int: ...
     def remove(self, conversation: bytes) -> None: ...
-    def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes, keep: int) -> None: ...
+    def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes) -> None: ...
     def envelope_keys(self) -> list[tuple[bytes, int, bytes]]: ...
-
-
-GroupKey = tuple[int, ...]
-
-
-class Groups(Protocol):
-    """MLS states: a head, and tables of rows by integers (`mls.group.state_rows`).
-
-    `version` counts the changes of one state, whichever process made them.
-    """
-
-    def version(self, conversation: bytes) -> int | None: ...
-    def head(self, conversation: bytes) -> bytes: ...
-    def read(self, conversation: bytes, table: str, begin: GroupKey) -> dict[GroupKey, bytes]: ...
-    def write(
-        self,
-        conversation: bytes,
-        head: bytes | None,
-        cleared: Iterable[tuple[str, GroupKey]],
-        rows: Mapping[str, Mapping[GroupKey, bytes | None]],
-    ) -> int: ...
-    def forget_epochs(self, conversation: bytes, before: int) -> None: ...
 
 
 class Peers(Protocol):

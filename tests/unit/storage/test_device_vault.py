@@ -129,7 +129,8 @@ def test_envelope_keys_of_old_epochs_are_forgotten():
     with vault.transaction() as records:
         records.conversations.put(ConversationRecord(b"c", "group", "n", 1, "active", 0, 0, b"s"))
         for epoch in range(9):
-            records.conversations.put_envelope_key(b"c", epoch, b"key", 5)
+            records.conversations.put_envelope_key(b"c", epoch, b"key")
+        records.groups.forget_epochs(b"c", 3)
         assert [key[1] for key in records.conversations.envelope_keys()] == [8, 7, 6, 5, 4, 3]
         records.conversations.remove(b"c")
         assert records.conversations.envelope_keys() == []

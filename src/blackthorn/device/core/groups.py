@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from blackthorn.device.core import limits
+from blackthorn.device.core.envelope import EnvelopeKey
 from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.group import state_rows
 from blackthorn.mls.group.group import Group
@@ -61,6 +62,8 @@ class Conversation:
 class GroupCache:
     """Groups of a process beyond a unit of work; another process's change makes one stale."""
 
+    envelopes: tuple[int, list[EnvelopeKey]] = (-1, [])
+    """All envelope keys, and the generation of keys in which they were read."""
     _found: OrderedDict[bytes, tuple[Conversation, int]] = field(default_factory=OrderedDict)
     """With the number of its leaves."""
     _leaves: int = 0

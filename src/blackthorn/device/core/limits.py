@@ -1,4 +1,22 @@
 """Bounds of `device/core`: each with its name, its unit and its reason."""
 
+from blackthorn.wire.units import MIB
+
 MAX_CACHED_LEAVES = 8_192
 """Leaves of all groups that a process keeps in memory, about 10 kB each; one may be larger."""
+
+MESSAGE_KEY_SECONDS = 3 * 24 * 3600
+"""Message keys of a past epoch, for texts that were on their way while the group went on."""
+
+MIN_KEPT_EPOCHS = 5
+"""Newest past epochs whose keys stay however old they are."""
+
+MAX_EPOCHS_WITH_KEYS = 1_024
+MAX_KEPT_KEY_BYTES = 4 * MIB
+"""Message keys of a conversation's past epochs: 87 epochs of 1,000 members."""
+
+KEPT_EPOCH_SECONDS = 30 * 24 * 3600
+"""Envelope key and sender data secret of a past epoch: whose message cannot be read any more."""
+
+MAX_KEPT_EPOCHS = 8_192
+"""Past epochs of a conversation, about 330 bytes each: 30 days of one among 1,000 have 4,100."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.core import envelope
+from blackthorn.device.core import envelope, kept_epochs
 from blackthorn.device.core.envelope import EnvelopeKey
 from blackthorn.device.core.groups import Conversation as Conversation
 from blackthorn.device.core.groups import GroupCache
@@ -18,7 +18,6 @@ from blackthorn.device.core.members import GatheringValidator, Identity, LeafVal
 from blackthorn.device.core.verified_chains import ChainCache, Chains
 from blackthorn.errors import InputError
 from blackthorn.ids import device_id
-from blackthorn.mls import limits
 from blackthorn.ports.device_store import DeviceStore, Records
 
 GENERATION = "generation"
@@ -39,7 +38,8 @@ class UnitOfWork:
     chains: Chains
     groups: GroupCache
     _open: dict[bytes, Conversation] = field(default_factory=dict)
-    _envelopes: list[EnvelopeKey] | None = None
+    _envelopes: tuple[int, list[EnvelopeKey]] | None = None
+    """With the generation in which they were read."""
     _own: tuple[Identity, bytes] | None = None
 
     @property
@@ -83,13 +83,10 @@ class UnitOfWork:
         """Store a new epoch and its envelope key; undecryptable parcels may be decryptable now."""
         group = conversation.group
         key = self.envelope_key(conversation).key.expose()
-        self.records.conversations.put_envelope_key(
-            group.group_id, group.epoch, key, limits.MLS_PAST_EPOCHS
-        )
+        self.records.conversations.put_envelope_key(group.group_id, group.epoch, key)
         conversation.record = replace(conversation.record, epoch=group.epoch)
         conversation.write(self.records)
-        oldest = max(0, group.epoch - limits.MLS_PAST_EPOCHS)
-        self.records.groups.forget_epochs(group.group_id, oldest)
+        kept_epochs.ended(self.records, group.group_id, group.epoch, self.now_ms)
         self._envelopes = None
         self.bump()
 
@@ -129,6 +126,8 @@ class UnitOfWork:
         """The unit is durable: the process keeps the groups."""
         for conversation in self._open.values():
             self.groups.keep(conversation)
+        if self._envelopes is not None:
+            self.groups.envelopes = self._envelopes
 
     def envelope_key(self, conversation: Conversation) -> EnvelopeKey:
         """The envelope key of the conversation's current epoch."""
@@ -137,13 +136,16 @@ class UnitOfWork:
         return EnvelopeKey((group.group_id, group.epoch), Secret(key))
 
     def envelopes(self) -> list[EnvelopeKey]:
-        """All stored envelope keys, newest epochs first."""
+        """All stored envelope keys, those of present epochs first."""
         if self._envelopes is None:
-            self._envelopes = [
-                EnvelopeKey((conversation, epoch), Secret(key))
-                for conversation, epoch, key in self.records.conversations.envelope_keys()
-            ]
-        return self._envelopes
+            now, (then, known) = generation(self.records), self.groups.envelopes
+            if now != then:
+                known = [
+                    EnvelopeKey((conversation, epoch), Secret(key))
+                    for conversation, epoch, key in self.records.conversations.envelope_keys()
+                ]
+            self._envelopes = now, known
+        return self._envelopes[1]
 
 
 def generation(records: Records) -> int:

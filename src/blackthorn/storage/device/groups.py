@@ -1,10 +1,10 @@
-"""MLS states in rows (`ports.device_store.Groups`): only the changed ones are written."""
+"""MLS states in rows (`ports.device_groups.Groups`): only the changed ones are written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from blackthorn.ports.device_store import GroupKey
+from blackthorn.ports.device_groups import EndedEpoch, GroupKey
 from blackthorn.storage.device.records import Table
 
 _KEYS: Final = {
@@ -54,7 +54,7 @@ def _upsert(table: str) -> str:
 
 
 class Groups(Table):
-    """`ports.device_store.Groups`."""
+    """`ports.device_groups.Groups`."""
 
     def version(self, conversation: bytes) -> int | None:
         """None: nothing is stored in rows."""
@@ -97,18 +97,63 @@ class Groups(Table):
                 self._connection.executemany(_delete(table, len(_KEYS[table])), gone)
         return int(version)
 
-    def forget_epochs(self, conversation: bytes, before: int) -> None:
-        """Delete what is kept of epochs before that one, and of members who had left by then."""
+    def end_epochs(self, conversation: bytes, before: int, now_ms: int) -> None:
+        """The epochs before that one have ended, now unless they had before."""
+        self._run(
+            "UPDATE epoch SET ended_ms = ?3, bytes = (SELECT coalesce(sum(length(value)), 0)"
+            " FROM ratchet WHERE state = ?1 AND epoch = epoch.epoch)"
+            " WHERE state = ?1 AND epoch < ?2 AND ended_ms IS NULL",
+            (self._number(conversation), before, now_ms),
+        )
+
+    def epochs_with_keys(self, conversation: bytes) -> Iterator[EndedEpoch]:
+        """Newest first."""
         number = self._number(conversation)
-        for table in ("epoch", "ratchet", "skipped"):
-            old = f"DELETE FROM {table} WHERE state = ? AND epoch < ?"  # noqa: S608 (names above)
-            self._run(old, (number, before))
+        sizes = "SELECT epoch, sum(length(value)) FROM skipped WHERE state = ? GROUP BY epoch"
+        skipped: dict[int, int] = dict(self._run(sizes, (number,)))
+        for epoch, ended_ms, size in self._run(
+            "SELECT epoch, ended_ms, bytes FROM epoch WHERE state = ? AND bytes > 0"
+            " ORDER BY epoch DESC",
+            (number,),
+        ):
+            yield EndedEpoch(epoch, ended_ms, size + skipped.get(epoch, 0))
+
+    def first_ended(self, conversation: bytes, since_ms: int) -> int | None:
+        """The first past epoch that ended at that time or later."""
+        row = self._one(
+            "SELECT min(epoch) FROM epoch WHERE state = ? AND ended_ms >= ?",
+            (self._number(conversation), since_ms),
+        )
+        return row[0] if row else None
+
+    def forget_keys(self, conversation: bytes, before: int) -> None:
+        """Delete the message keys of epochs before that one."""
+        number = self._number(conversation)
+        self._forget(("ratchet", "skipped"), number, before)
+        self._run(
+            "UPDATE epoch SET bytes = 0 WHERE state = ? AND epoch < ? AND bytes > 0",
+            (number, before),
+        )
+        self._run("UPDATE group_state SET version = version + 1 WHERE number = ?", (number,))
+
+    def forget_epochs(self, conversation: bytes, before: int) -> None:
+        """Delete all of epochs before that one, and members who had left by then."""
+        number = self._number(conversation)
+        self._forget(("epoch", "ratchet", "skipped"), number, before)
+        self._run(
+            "DELETE FROM envelope_key WHERE conversation = ? AND epoch < ?", (conversation, before)
+        )
         self._run(
             "DELETE FROM leaf_span WHERE state = ?1 AND EXISTS (SELECT 1 FROM leaf_span AS later"
             " WHERE later.state = ?1 AND later.leaf = leaf_span.leaf"
             " AND later.epoch > leaf_span.epoch AND later.epoch <= ?2)",
             (number, before),
         )
+
+    def _forget(self, tables: Iterable[str], number: int, before: int) -> None:
+        for table in tables:
+            old = f"DELETE FROM {table} WHERE state = ? AND epoch < ?"  # noqa: S608 (names above)
+            self._run(old, (number, before))
 
     def _number(self, conversation: bytes) -> int:
         row = self._one("SELECT number FROM group_state WHERE conversation = ?", (conversation,))

@@ -115,20 +115,18 @@ class Conversations(Table):
     def remove(self, conversation: bytes) -> None:
         self._run("DELETE FROM conversation WHERE id = ?", (conversation,))
 
-    def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes, keep: int) -> None:
-        """Store an epoch's key; keep those of the `keep` epochs before it."""
+    def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes) -> None:
         self._run(
             "INSERT OR REPLACE INTO envelope_key (conversation, epoch, key) VALUES (?, ?, ?)",
             (conversation, epoch, key),
         )
-        self._run(
-            "DELETE FROM envelope_key WHERE conversation = ? AND epoch < ?",
-            (conversation, epoch - keep),
-        )
 
     def envelope_keys(self) -> list[tuple[bytes, int, bytes]]:
-        """(conversation, epoch, key), newest epochs first."""
-        return self._run("SELECT conversation, epoch, key FROM envelope_key ORDER BY epoch DESC")
+        """(conversation, epoch, key), those of present epochs first, then newest epochs first."""
+        return self._run(
+            "SELECT e.conversation, e.epoch, e.key FROM envelope_key AS e JOIN conversation AS c"
+            " ON c.id = e.conversation ORDER BY e.epoch < c.epoch, e.epoch DESC"
+        )
 
 
 class Peers(Table):

@@ -13,6 +13,7 @@ import apsw
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
+from blackthorn.ports import device_groups
 from blackthorn.ports import device_store as ports
 from blackthorn.storage.device import directory, groups, leaves, records, traffic
 from blackthorn.storage.sqlite import schema
@@ -33,7 +34,7 @@ class VaultRecords:
         self.settings: ports.Settings = records.Settings(connection)
         self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection)
         self.conversations: ports.Conversations = records.Conversations(connection)
-        self.groups: ports.Groups = groups.Groups(connection)
+        self.groups: device_groups.Groups = groups.Groups(connection)
         self.peers: ports.Peers = records.Peers(connection)
         self.mail: ports.Mail = records.MailIndex(connection)
         self.history: ports.History = traffic.History(connection)

@@ -1,0 +1,38 @@
+"""The port to the MLS states in a device's own store (`ports.device_store`)."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+GroupKey = tuple[int, ...]
+
+
+class EndedEpoch(NamedTuple):
+    """A past epoch of which message keys are kept, and their bytes."""
+
+    epoch: int
+    ended_ms: int
+    bytes: int
+
+
+class Groups(Protocol):
+    """MLS states: a head, and tables of rows by integers (`mls.group.state_rows`).
+
+    `version` counts the changes of one state, whichever process made them. A past epoch has ended;
+    its keys go before the rest of it does, with which its envelope key goes.
+    """
+
+    def version(self, conversation: bytes) -> int | None: ...
+    def head(self, conversation: bytes) -> bytes: ...
+    def read(self, conversation: bytes, table: str, begin: GroupKey) -> dict[GroupKey, bytes]: ...
+    def write(
+        self,
+        conversation: bytes,
+        head: bytes | None,
+        cleared: Iterable[tuple[str, GroupKey]],
+        rows: Mapping[str, Mapping[GroupKey, bytes | None]],
+    ) -> int: ...
+    def end_epochs(self, conversation: bytes, before: int, now_ms: int) -> None: ...
+    def epochs_with_keys(self, conversation: bytes) -> Iterable[EndedEpoch]: ...
+    def first_ended(self, conversation: bytes, since_ms: int) -> int | None: ...
+    def forget_keys(self, conversation: bytes, before: int) -> None: ...
+    def forget_epochs(self, conversation: bytes, before: int) -> None: ...
