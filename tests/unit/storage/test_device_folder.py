@@ -17,9 +17,10 @@ from blackthorn.programs.device import activation
 from blackthorn.programs.device.home import Home, opened
 from blackthorn.simulation.memory import memory_vault
 from blackthorn.storage.device import folder as folder_module
-from blackthorn.storage.device import unlock
+from blackthorn.storage.device import repaging, unlock
+from blackthorn.storage.device import vault as vault_module
 from blackthorn.storage.device.folder import DeviceFolder
-from blackthorn.storage.device.vault import Vault, migrations
+from blackthorn.storage.device.vault import PAGE_BYTES, MovedError, Vault, migrations, prepare
 
 STORED = Path(__file__).with_name("vault_v3")
 """A device's folder as the third schema's program left it; a text of it still waits."""
@@ -214,3 +215,101 @@ def _unlocks(place: DeviceFolder, given: Secret) -> bool:
     except unlock.WrongKeyError:
         return False
     return True
+
+
+# --- Pages --------------------------------------------------------------------------------
+
+
+def key_of(folder: DeviceFolder) -> Secret:
+    return unlock.unlock(unlock.read(folder.lock), OLD)
+
+
+def content(vault: Vault) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    connection = vault._connection
+    names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    tables = sorted(str(name) for (name,) in names)
+    return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+
+
+@pytest.fixture
+def before(stored: DeviceFolder, tmp_path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """What the stored database holds once it is migrated, and its greatest numbers."""
+    with_numbers = opens(stored, OLD)
+    with_numbers._connection.execute("UPDATE sqlite_sequence SET seq = seq + 70")
+    with_numbers.close()
+    shutil.copytree(stored.path, tmp_path / "copy")
+    vault = opens(DeviceFolder(tmp_path / "copy"), OLD)
+    found = content(vault)
+    assert vault.page_bytes == 4096
+    assert found["sqlite_sequence"]
+    assert found["outbox"]
+    vault.close()
+    return found
+
+
+Before = dict[str, list[tuple[object, ...]]]
+
+
+def moved(folder: DeviceFolder, before: Before) -> None:
+    """The device has small pages and all that it had, and no other file."""
+    vault = folder.open(key_of(folder))
+    assert vault.page_bytes == PAGE_BYTES
+    assert content(vault) == before
+    assert vault._connection.pragma("foreign_key_check") is None
+    vault.close()
+    assert sorted(path.name for path in folder.path.iterdir()) == ["device.db", "unlock.json"]
+
+
+def test_an_older_database_gets_small_pages(stored: DeviceFolder, before: Before) -> None:
+    moved(stored, before)
+    moved(stored, before)
+
+
+def test_a_database_that_another_process_uses_keeps_its_pages(
+    stored: DeviceFolder, before: Before
+) -> None:
+    other = opens(stored, OLD)
+    with other.transaction() as records:
+        records.settings.get("address")
+    second = stored.open(key_of(stored))
+    assert second.page_bytes == 4096
+    with other.transaction() as records:
+        records.settings.put("written", b"by the other")
+    with second.transaction() as records:
+        assert records.settings.get("written") == b"by the other"
+    second.close()
+    other._connection.execute("DELETE FROM settings WHERE name = 'written'")
+    other.close()
+    moved(stored, before)
+
+
+class DiedError(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("where", ["_copy_rows", "put_in_place", "atomic.rename"])
+def test_a_process_that_dies_while_it_copies_leaves_a_whole_device(
+    stored: DeviceFolder, before: Before, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise DiedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"blackthorn.storage.device.repaging.{where}", die)
+        with pytest.raises(DiedError):
+            repaging.copy(stored.database, stored._fresh, key_of(stored))
+    moved(stored, before)
+
+
+def test_who_has_waited_for_the_old_database_takes_the_new_one(
+    stored: DeviceFolder, before: Before
+) -> None:
+    """It opened the file before the copy, and comes to read it after."""
+    late = vault_module.connect(stored.database, key_of(stored))
+    stored.open(key_of(stored)).close()
+    with pytest.raises(MovedError):
+        prepare(late, create=False)
+    assert late.execute("SELECT count(*) FROM settings").fetchall() == [(0,)]
+    late.close()
+    moved(stored, before)

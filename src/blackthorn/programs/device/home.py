@@ -138,7 +138,7 @@ class Home:
         """Open the vault; asks for the passphrase if needed."""
         lock = self._lock()
         key = unlock.unlock(lock, self._secret(lock))
-        return Vault.open(self._files.database, key, create=False)
+        return self._files.open(key)
 
     def open(self) -> Opened:
         """The activated device. Raises NotActivatedError, WrongKeyError, StorageError."""

@@ -7,12 +7,15 @@ then. So neither file alone is ever taken for a device, or for a place where one
 import secrets
 from pathlib import Path
 
+import apsw
+
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import ConflictError, DamageError, DiskError, system_error
-from blackthorn.storage.device import unlock
-from blackthorn.storage.device.vault import Vault
+from blackthorn.storage.device import repaging, unlock
+from blackthorn.storage.device.vault import PAGE_BYTES, MovedError, Vault
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.folder import FolderLock
+from blackthorn.storage.sqlite.failure import failure_of
 
 _LOST = (
     "put it back, or set up another device in a new --home (blackthorn device link, or blackthorn "
@@ -58,6 +61,26 @@ class DeviceFolder:
                 unlock.write_private(self.lock, unlock.lock_for(method, given, key))
                 atomic.rename(self._fresh, self.database)
         return Vault.open(self.database, key, create=False)
+
+    def open(self, key: Secret) -> Vault:
+        """The device's vault, which gets the page size of new ones if it has another."""
+        try:
+            with system_error(DiskError, f"{self.database} cannot be moved"):
+                vault = self._open(key)
+                if vault.page_bytes == PAGE_BYTES:
+                    return vault
+                vault.close()
+                repaging.copy(self.database, self._fresh, key)
+        except apsw.Error as error:
+            raise failure_of(error) from None
+        return self._open(key)
+
+    def _open(self, key: Secret) -> Vault:
+        try:
+            return Vault.open(self.database, key, create=False)
+        except MovedError:
+            repaging.put_in_place(self.database, self._fresh)
+            return Vault.open(self.database, key, create=False)
 
     def change(self, method: str, key: Secret, new: Secret) -> None:
         """Let `new` unlock the database `key`: the side file is the old one or the new one."""

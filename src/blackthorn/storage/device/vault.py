@@ -26,6 +26,14 @@ PAGE_BYTES = 1_024
 """A text alters small rows in about nine pages: with SQLite's 4,096 it would write 33 kB."""
 
 
+MOVED = 2**31 - 1
+"""The `user_version` of a database whose copy takes its place (`repaging`)."""
+
+
+class MovedError(DamageError):
+    """The database was copied, and the copy is the device's."""
+
+
 class VaultRecords:
     """`ports.device_store.Records` over one connection."""
 
@@ -61,19 +69,16 @@ class Vault:
 
         Raises StorageError when it is damaged, cannot be opened, or has another key.
         """
-        flags = apsw.SQLITE_OPEN_READWRITE
-        if create:
-            flags |= apsw.SQLITE_OPEN_CREATE
-            with system_error(DiskError, f"{path} cannot be made"):  # WAL and index take its mode
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         try:
-            connection = apsw.Connection(str(path), flags=flags)
-            connection.pragma("cipher", "chacha20")
-            connection.pragma("key", f"raw:{key.expose().hex()}")
+            connection = connect(path, key, create=create)
             prepare(connection, create=create)
         except apsw.Error as error:
             raise failure_of(error) from None
         return cls(connection)
+
+    @property
+    def page_bytes(self) -> int:
+        return int(self._connection.pragma("page_size"))
 
     @contextmanager
     def transaction(self) -> Iterator[VaultRecords]:
@@ -84,6 +89,19 @@ class Vault:
         self._connection.close()
 
 
+def connect(path: Path, key: Secret, *, create: bool = False) -> apsw.Connection:
+    """A connection to an encrypted database. Raises DiskError, apsw.Error."""
+    flags = apsw.SQLITE_OPEN_READWRITE
+    if create:
+        flags |= apsw.SQLITE_OPEN_CREATE
+        with system_error(DiskError, f"{path} cannot be made"):  # WAL and index take its mode
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = apsw.Connection(str(path), flags=flags)
+    connection.pragma("cipher", "chacha20")
+    connection.pragma("key", f"raw:{key.expose().hex()}")
+    return connection
+
+
 def migrations() -> schema.Migrations:
     """A device's, from the oldest readable one."""
     return schema.migrations("blackthorn.storage.device")
@@ -92,7 +110,10 @@ def migrations() -> schema.Migrations:
 def prepare(connection: apsw.Connection, *, create: bool) -> None:
     """Set the pragmas and bring the schema up to date. Raises StorageError."""
     connection.set_busy_timeout(BUSY_MILLISECONDS)
-    if not create and connection.pragma("user_version") == 0:
+    version = connection.pragma("user_version")
+    if version == MOVED:
+        raise MovedError("the device's database was moved: put back the file that replaced it")
+    if not create and version == 0:
         raise DamageError("the device's database is empty: put back the file that was here")
     if create:
         connection.pragma("page_size", PAGE_BYTES)
