@@ -315,7 +315,7 @@ def test_a_full_disk_while_linking_is_said_and_done_again(deployment: Deployment
     phone = deployment.person("judy-phone")
     adding = Talking(judy, "device", "add", "--json")
     url = str(adding.hear()["url"])
-    command = f"ulimit -f 60; exec {shlex.join(command_line('device', 'link', url, '--json'))}"
+    command = f"ulimit -f 40; exec {shlex.join(command_line('device', 'link', url, '--json'))}"
     done = subprocess.run(
         ["bash", "-c", command],
         env=phone.environment,
