@@ -195,4 +195,18 @@ ATTACKS: Final = (
                "tests/contracts/test_import_rules.py::test_the_contracts_hold",
                "tests/contracts/test_no_switch.py::test_the_settings_are_the_ones_looked_at",
            )),
+    Attack(48, INSIDER, "A Commit that no member can merge, in order or without, ends the changes "
+           "of a group or parts it",
+           "What is void follows from its bytes; the server names its digest, and the next Commit "
+           "is ordered by that",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_void.py::{test}"
+               for test in (
+                   "test_a_void_commit_in_order_does_not_end_the_changes_of_a_group",
+                   "test_a_void_commit_without_order_to_one_member_forks_nothing",
+                   "test_a_removal_by_a_void_commit_removes_nobody",
+               )
+           ),
+           told="One that is ordered and shown to nobody, or fails at some members alone, holds up "
+           "changes"),
 )  # fmt: skip

@@ -367,6 +367,20 @@ class MailKeys(Protocol):
     def all(self) -> list[MailKeyRecord]: ...
 
 
+class CommitOrders(Protocol):
+    """Void Commits of each epoch by their digests, and the winners that the server named.
+
+    `put_void` keeps at most `most` of an epoch that the server has not named. `passed` is the
+    newest winner that is void, empty without one.
+    """
+
+    def put_void(self, conversation: bytes, epoch: int, digest: bytes, most: int) -> None: ...
+    def put_winner(self, conversation: bytes, epoch: int, digest: bytes) -> None: ...
+    def is_void(self, conversation: bytes, epoch: int, digest: bytes) -> bool: ...
+    def passed(self, conversation: bytes, epoch: int) -> bytes: ...
+    def forget_before(self, conversation: bytes, epoch: int) -> None: ...
+
+
 class Records(Protocol):
     """Everything in one store, valid inside one transaction."""
 
@@ -374,6 +388,7 @@ class Records(Protocol):
     key_packages: KeyPackagePrivates
     conversations: Conversations
     groups: Groups
+    commit_orders: CommitOrders
     peers: Peers
     history: History
     outbox: Outbox

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from blackthorn.device.conversations import key_packages, left_out, limits, renewal
+from blackthorn.device.conversations import key_packages, left_out, limits, renewal, void
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import (
@@ -85,6 +85,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, validate=validate)
+    void.check_extensions(group)
     metadata = group_metadata.read_group_metadata(group.group_context_extensions)
     metadata = replace(metadata, created_ms=min(metadata.created_ms, unit.now_ms))
     name = _name(unit, metadata, group)

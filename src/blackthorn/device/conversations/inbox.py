@@ -8,13 +8,21 @@ from unknown devices stays undecryptable until their users were looked up (`core
 import hashlib
 from collections.abc import Callable
 
-from blackthorn.device.conversations import content, conversations, key_packages, limits, self_group
+from blackthorn.device.conversations import (
+    content,
+    conversations,
+    key_packages,
+    limits,
+    self_group,
+    void,
+)
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
+from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import InvalidCommit
 from blackthorn.mls.group import processing, receiving
@@ -33,6 +41,8 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     try:
         with unit.attempt():
             _open(unit, parcel, retract)
+    except void.VoidCommitError as error:
+        void.note(unit, error, digest)
     except InputError as error:
         if isinstance(error, UnknownDeviceError):
             unknown = [(device.device, device.address) for device in error.unknown_devices]
@@ -55,7 +65,8 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
     (owner, epoch), message = envelope.open_group_parcel(parcel, unit.envelopes())
     conversation = unit.open(owner)
     conversation.recall(unit.records, epoch)
-    received = _process(unit, conversation.group, message)
+    with void.judging(unit, conversation) as policy:
+        received = _process(unit, conversation.group, message, policy)
     match received:
         case Application():
             sender, seen = identify(received.sender.credential), received.authenticated_data
@@ -72,7 +83,7 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
             conversations.merge(unit, conversation, received)
 
 
-def _process(unit: UnitOfWork, group: Group, message: bytes) -> receiving.Outcome:
+def _process(unit: UnitOfWork, group: Group, message: bytes, policy: Policy) -> receiving.Outcome:
     """Process an MLS message. Raises UnknownDeviceError with all users to look up first.
 
     Separate proposals are refused: another member's next Commit would carry them out.
@@ -80,7 +91,7 @@ def _process(unit: UnitOfWork, group: Group, message: bytes) -> receiving.Outcom
     if processing.is_proposal(message):
         raise InvalidCommit("members change a conversation by Commits alone")
     try:
-        return group.process(message, validate=unit.validate)
+        return group.process(message, validate=unit.validate, policy=policy)
     except UnknownDeviceError:
         # A copy goes on to find the others, so that the group itself stays as it was.
         validate = unit.gathering()

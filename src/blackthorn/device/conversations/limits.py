@@ -68,6 +68,9 @@ MAX_UNKNOWN_DEVICES = 2 * MAX_RECIPIENTS
 MAX_COUNTED_GAP = 1_000
 """Missing messages counted for one jump of a sender's count."""
 
+MAX_VOID_COMMITS = 1_024
+"""Void Commits of one epoch that a device remembers beside those that the server accepted."""
+
 MAX_CONVERSATIONS = 2_000
 """Conversations of one device; an unknown parcel costs one hash per stored epoch."""
 

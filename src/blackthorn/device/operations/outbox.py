@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import conversations
+from blackthorn.device.conversations import conversations, void
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import failures, limits
@@ -121,6 +121,14 @@ def _ledger_may_show(unit: UnitOfWork, number: int) -> bool:
     first_ms = since.setdefault(number, now_ms)
     settings.put(_GONE_SINCE, msgspec.msgpack.encode(since))
     return now_ms - first_ms < limits.GONE_DEVICE_SECONDS * 1000
+
+
+def second_to_void(unit: UnitOfWork, row: OutboxRecord, winner: bytes) -> bool:
+    """Whether the Commit that came before this row's is void, so that the next handle is open."""
+    if row.prepared is None or not winner:
+        return False
+    prepared = forms.decode_prepared(row.prepared)
+    return void.accepted_first(unit, prepared.conversation, prepared.epoch, winner)
 
 
 def statement_stored(unit: UnitOfWork, answer: StatementStored) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import conversations, renewal
+from blackthorn.device.conversations import conversations, renewal, void
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
@@ -112,7 +112,7 @@ def commit(
     members = [device for device in conversations.other_devices(unit, group) if device not in gone]
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
-    handle = group.export(ORDER_LABEL, b"", HANDLE_BYTES)
+    handle = group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
     now = clock_ms(unit) // 1000
     made = group.commit(
         add=added, remove=leaving, random=unit.random, now=now, validate=unit.validate

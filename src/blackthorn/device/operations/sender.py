@@ -213,7 +213,7 @@ class Sender:
             waiting = outbox.refused(unit, row, code, frame.text) if row is not None else None
             if row is not None and waiting is not None:
                 self._sent.discard(posting)
-                if code == Code.EPOCH_TAKEN and row.prepared is not None:
+                if code == Code.EPOCH_TAKEN and not outbox.second_to_void(unit, row, frame.winner):
                     self._second[row.number] = generation(unit.records)
                 elif code in outbox.RETRIED:
                     self._not_before[row.number] = now_ms + RETRY_MS

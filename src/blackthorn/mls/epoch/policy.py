@@ -1,7 +1,7 @@
 """An application's decisions beyond private messages of members; the default refuses all.
 
-Each hook runs after signatures and proposals were verified and before anything changes, and
-raises `MLSError` to refuse. No hook disables a rule.
+Each hook runs after signatures and proposals were verified and before anything changes (`commit`
+before the proposals are), and raises `MLSError` to refuse. No hook disables a rule.
 """
 
 import operator
@@ -13,6 +13,7 @@ from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.errors import Unsupported
 from blackthorn.mls.framing.proposals import Proposal, ReInit
 from blackthorn.mls.schedule.psk import PskId
+from blackthorn.mls.tree.leaf_node import LeafNode
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,21 @@ class Outsider:
     signature_key: bytes
 
 
+@dataclass(frozen=True)
+class MemberCommit:
+    """A member's Commit whose signature holds, before any other rule was applied to it."""
+
+    committer: Member
+    proposals: Sequence[Proposal | bytes]
+    """Its own proposals, and references to others that were sent alone."""
+    leaf: LeafNode | None
+    """The committer's new leaf; None without a path."""
+
+
+def _allow(commit: MemberCommit) -> None:
+    """The rules of the RFC are all there are."""
+
+
 def _refuse_join(join: ExternalJoin) -> None:
     raise Unsupported("external joins are not allowed here")
 
@@ -55,6 +71,8 @@ class Policy:
     """May refuse an external join or resync."""
     propose: Callable[[Outsider, Proposal], None] = _refuse_outsider
     """May refuse an external proposal."""
+    commit: Callable[[MemberCommit], None] = _allow
+    """May refuse a member's Commit, by its bytes alone."""
     reinitialise: Callable[[ReInit], None] = _refuse_reinit
     """May refuse a re-initialisation, such as a downgrade of the suite."""
     same_client: Callable[[Credential, Credential], bool] = operator.eq

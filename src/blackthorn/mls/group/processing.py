@@ -11,7 +11,7 @@ from blackthorn.mls.credential import Credential, CredentialValidator, check_cre
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member, PastEpoch
 from blackthorn.mls.epoch.external_commit import apply_external, received_init_secret
-from blackthorn.mls.epoch.policy import ExternalJoin, Policy
+from blackthorn.mls.epoch.policy import ExternalJoin, MemberCommit, Policy
 from blackthorn.mls.epoch.proposal_list import (
     AppliedProposals,
     ProposalList,
@@ -149,6 +149,8 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
     if committer == epoch.own_index:
         raise errors.OwnMessage("this is a Commit of this member's own")
     validate, policy = terms.validate, terms.policy
+    leaf = None if commit.path is None else commit.path.leaf
+    policy.commit(MemberCommit(verified.sender, commit.proposals, leaf))
     proposals = ProposalList(epoch, committer, None, validate, policy.max_lifetime_seconds)
     for queued in in_order(_resolve(state, commit, authenticated)):
         proposals.append(queued)

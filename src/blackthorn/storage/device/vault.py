@@ -15,7 +15,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_groups
 from blackthorn.ports import device_store as ports
-from blackthorn.storage.device import directory, groups, leaves, records, traffic
+from blackthorn.storage.device import directory, groups, leaves, orders, records, traffic
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, immediate
 
@@ -43,6 +43,8 @@ class VaultRecords:
         self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection)
         self.conversations: ports.Conversations = records.Conversations(connection)
         self.groups: device_groups.Groups = groups.Groups(connection)
+        self.groups: ports.Groups = groups.Groups(connection)
+        self.commit_orders: ports.CommitOrders = orders.CommitOrders(connection)
         self.peers: ports.Peers = records.Peers(connection)
         self.mail: ports.Mail = records.MailIndex(connection)
         self.history: ports.History = traffic.History(connection)

@@ -1,0 +1,139 @@
+"""Void Commits: refused by every member alike, so that none of them stops a conversation's changes.
+
+An authentic Commit is void if it breaks one of these rules of version 1, which stands in the
+conversation's metadata; no device joins a conversation of another version.
+
+(a) The extensions of the GroupContext do not change.
+(b) A member's leaf stays that device's, with its key; the device id of a new leaf is made of its
+    key.
+(c) It adds and removes members, by proposals of its own.
+(d) The members fit the conversation's kind.
+(e) Its confirmation tag holds.
+
+The first four are judged by its bytes, before anything follows from it, so that a device that it
+removes judges alike. Whether the ledger lists a device is no such rule: that depends on the moment.
+
+The server accepts one Commit for each handle and names its digest to whoever comes second. If that
+Commit is void, the next one is ordered by the handle made of its digest, and so on. A void Commit
+that the server did not name opens no handle.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from blackthorn.device.conversations import limits
+from blackthorn.device.core import history
+from blackthorn.device.core.group_metadata import DIRECT, SELF
+from blackthorn.device.core.members import identify
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.ids import Address, device_id
+from blackthorn.mls import limits as mls_limits
+from blackthorn.mls.codepoints import APPLICATION_EXTENSION
+from blackthorn.mls.credential import Credential
+from blackthorn.mls.epoch.policy import MemberCommit, Policy
+from blackthorn.mls.errors import InvalidCommit, InvalidLeaf, InvalidSignature, InvalidWelcome
+from blackthorn.mls.framing.proposals import Add, Remove
+from blackthorn.mls.group.group import Group
+from blackthorn.mls.rules import Rule
+
+
+class VoidCommitError(InvalidCommit):
+    """An authentic Commit of a conversation that every member refuses."""
+
+    def __init__(self, text: str, conversation: bytes, committer: Address) -> None:
+        super().__init__(f"void: {text}")
+        self.conversation = conversation
+        self.committer = committer
+
+
+class _RuleBrokenError(InvalidCommit):
+    """What rule (a) to (d) a Commit breaks."""
+
+
+@contextlib.contextmanager
+def judging(unit: UnitOfWork, conversation: Conversation) -> Iterator[Policy]:
+    """The policy by which a message is processed. Raises VoidCommitError."""
+    committers: list[Credential] = []
+
+    def judge(commit: MemberCommit) -> None:
+        committers.append(commit.committer.credential)
+        _judge(commit, _users(unit, conversation))
+
+    try:
+        yield Policy(commit=judge)
+    except (_RuleBrokenError, InvalidSignature) as error:
+        if isinstance(error, InvalidSignature) and error.rule is not Rule.CONFIRMATION_TAG:
+            raise
+        committer = identify(committers[0]).address
+        raise VoidCommitError(str(error), conversation.record.id, committer) from error
+
+
+def _users(unit: UnitOfWork, conversation: Conversation) -> set[str] | None:
+    """Whose devices may be added; None: anybody's."""
+    if conversation.record.kind == DIRECT:
+        return {unit.me.address, conversation.record.name}
+    return {unit.me.address} if conversation.record.kind == SELF else None
+
+
+def _judge(commit: MemberCommit, users: set[str] | None) -> None:
+    """Rules (a) to (d): extensions change by a proposal only."""
+    for proposal in commit.proposals:
+        if not isinstance(proposal, Add | Remove):
+            raise _RuleBrokenError("it does not only add and remove members itself")
+        if isinstance(proposal, Add):
+            added = proposal.package.leaf
+            _judge_new(added.credential, added.signature_key, users)
+    leaf, committer = commit.leaf, commit.committer
+    if leaf is not None:
+        stays = (committer.credential, committer.signature_key)
+        if (leaf.credential, leaf.signature_key) != stays:
+            raise _RuleBrokenError("its committer's leaf becomes another device's")
+
+
+def _judge_new(credential: Credential, key: bytes, users: set[str] | None) -> None:
+    try:
+        identity = identify(credential)
+    except InvalidLeaf as error:
+        raise _RuleBrokenError(str(error)) from error
+    if device_id(key) != identity.device:
+        raise _RuleBrokenError("the device id in a new leaf is not made of its key")
+    if users is not None and identity.address not in users:
+        raise _RuleBrokenError("it adds somebody to a conversation that is not a group")
+
+
+def check_extensions(group: Group) -> None:
+    """Refuse a joined group with what nobody is shown (a). Raises InvalidWelcome."""
+    if [extension.type for extension in group.group_context_extensions] != [APPLICATION_EXTENSION]:
+        raise InvalidWelcome("the group has other extensions than a conversation has")
+
+
+def note(unit: UnitOfWork, error: VoidCommitError, digest: bytes) -> None:
+    """Record a void Commit of the present epoch and say once whose it is."""
+    conversation = unit.open(error.conversation)
+    known, epoch = conversation.record.id, conversation.group.epoch
+    orders = unit.records.commit_orders
+    orders.forget_before(known, epoch - mls_limits.MLS_PAST_EPOCHS)
+    orders.put_void(known, epoch, digest, limits.MAX_VOID_COMMITS)
+    unit.bump()  # a Commit of this device may wait to learn whether this one is void
+    if conversation.record.kind != SELF:  # which nobody is shown
+        text = f"{error.committer} sent a change that nobody may make; it was refused"
+        occasion = epoch.to_bytes(8, "big")
+        history.add_event(unit, conversation.record, occasion, error.committer, text)
+
+
+def accepted_first(unit: UnitOfWork, conversation: bytes, epoch: int, digest: bytes) -> bool:
+    """The server accepted that Commit before this device's; whether it is void.
+
+    Otherwise it is merged when it comes, or this device has to wait for it.
+    """
+    orders = unit.records.commit_orders
+    orders.put_winner(conversation, epoch, digest)
+    return orders.is_void(conversation, epoch, digest)
+
+
+def context(unit: UnitOfWork, conversation: Conversation) -> bytes:
+    """What the handle of the next Commit is made of, besides the epoch's keys.
+
+    The digest of the last void Commit that the server named; empty: none was.
+    """
+    return unit.records.commit_orders.passed(conversation.record.id, conversation.group.epoch)

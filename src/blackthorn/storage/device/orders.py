@@ -1,0 +1,48 @@
+"""The order of Commits as this device knows it, in SQL (`ports.device_store.CommitOrders`)."""
+
+from blackthorn.storage.device.records import Table
+
+
+class CommitOrders(Table):
+    """`ports.device_store.CommitOrders`."""
+
+    def put_void(self, conversation: bytes, epoch: int, digest: bytes, most: int) -> None:
+        self._run(
+            "INSERT INTO commit_order VALUES (?, ?, ?, 1, 0)"
+            " ON CONFLICT (conversation, epoch, digest) DO UPDATE SET void = 1",
+            (conversation, epoch, digest),
+        )
+        self._run(
+            "DELETE FROM commit_order WHERE conversation = ?1 AND epoch = ?2 AND digest IN"
+            " (SELECT digest FROM commit_order WHERE conversation = ?1 AND epoch = ?2"
+            " AND place = 0 AND digest != ?3 LIMIT -1 OFFSET ?4)",
+            (conversation, epoch, digest, most - 1),
+        )
+
+    def put_winner(self, conversation: bytes, epoch: int, digest: bytes) -> None:
+        self._run(
+            "INSERT INTO commit_order SELECT ?1, ?2, ?3, 0, 1 + coalesce(max(place), 0)"
+            " FROM commit_order WHERE conversation = ?1 AND epoch = ?2"
+            " ON CONFLICT (conversation, epoch, digest)"
+            " DO UPDATE SET place = excluded.place WHERE place = 0",
+            (conversation, epoch, digest),
+        )
+
+    def is_void(self, conversation: bytes, epoch: int, digest: bytes) -> bool:
+        query = (
+            "SELECT 1 FROM commit_order"
+            " WHERE conversation = ? AND epoch = ? AND digest = ? AND void"
+        )
+        return self._one(query, (conversation, epoch, digest)) is not None
+
+    def passed(self, conversation: bytes, epoch: int) -> bytes:
+        row = self._one(
+            "SELECT digest FROM commit_order WHERE conversation = ? AND epoch = ? AND void"
+            " AND place ORDER BY place DESC LIMIT 1",
+            (conversation, epoch),
+        )
+        return bytes(row[0]) if row else b""
+
+    def forget_before(self, conversation: bytes, epoch: int) -> None:
+        values = (conversation, epoch)
+        self._run("DELETE FROM commit_order WHERE conversation = ? AND epoch < ?", values)
