@@ -69,7 +69,9 @@ def certificate(name: str, private: Secret, suite: int) -> bytes:
     return built.public_bytes(Encoding.DER)
 
 
-def check_certificates(credential: Credential, signature_key: bytes) -> None:
+def check_certificates(
+    credential: Credential, signature_key: bytes, replaced: Credential | None = None
+) -> None:
     """What an application does: here, the end entity's key must be the leaf's."""
     if not isinstance(credential, X509Credential):
         return
