@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from blackthorn.ports.device_groups import Groups
+from blackthorn.ports.device_groups import CommitOrders, Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,20 +365,6 @@ class MailKeys(Protocol):
 
     def put(self, record: MailKeyRecord) -> None: ...
     def all(self) -> list[MailKeyRecord]: ...
-
-
-class CommitOrders(Protocol):
-    """Void Commits of each epoch by their digests, and the winners that the server named.
-
-    `put_void` keeps at most `most` of an epoch that the server has not named. `passed` is the
-    newest winner that is void, empty without one.
-    """
-
-    def put_void(self, conversation: bytes, epoch: int, digest: bytes, most: int) -> None: ...
-    def put_winner(self, conversation: bytes, epoch: int, digest: bytes) -> None: ...
-    def is_void(self, conversation: bytes, epoch: int, digest: bytes) -> bool: ...
-    def passed(self, conversation: bytes, epoch: int) -> bytes: ...
-    def forget_before(self, conversation: bytes, epoch: int) -> None: ...
 
 
 class Records(Protocol):

@@ -1,10 +1,10 @@
-"""The order of Commits as this device knows it, in SQL (`ports.device_store.CommitOrders`)."""
+"""The order of Commits as this device knows it, in SQL (`ports.device_groups.CommitOrders`)."""
 
 from blackthorn.storage.device.records import Table
 
 
 class CommitOrders(Table):
-    """`ports.device_store.CommitOrders`."""
+    """`ports.device_groups.CommitOrders`."""
 
     def put_void(self, conversation: bytes, epoch: int, digest: bytes, most: int) -> None:
         self._run(

@@ -43,7 +43,7 @@ class VaultRecords:
         self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection)
         self.conversations: ports.Conversations = records.Conversations(connection)
         self.groups: device_groups.Groups = groups.Groups(connection)
-        self.commit_orders: ports.CommitOrders = orders.CommitOrders(connection)
+        self.commit_orders: device_groups.CommitOrders = orders.CommitOrders(connection)
         self.peers: ports.Peers = records.Peers(connection)
         self.mail: ports.Mail = records.MailIndex(connection)
         self.history: ports.History = traffic.History(connection)
