@@ -47,7 +47,6 @@ def _costs(folder: Path, members: int) -> list[list[float]]:
             start = group.written(group.bob)
             group.deliver(parcels)
             found[2] += group.written(group.bob) - start
-            group.world.later(1)
         costs.append([total / batches / size for total in found])
     assert len(group.bob.received()) == 12 + 48
     return costs
