@@ -7,7 +7,7 @@ import pytest
 
 from blackthorn.device.limits import MAX_MESSAGE_BYTES
 from blackthorn.errors import UnavailableError, UserError
-from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
+from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
 from blackthorn.storage.device.vault import Vault
 from tests.support.device_home import ME, activated, invoke
 
@@ -71,6 +71,20 @@ def test_what_is_not_shown_is_told_and_can_be_shown(vault: Vault) -> None:
         assert len(lines) == last and f"{said} not shown: --all shows" in told
     assert len(history("--all")[0]) == 131
     assert len(json.loads(history("--json")[0][0])) == 131
+
+
+def test_what_could_not_be_opened_is_told_with_the_messages(vault: Vault) -> None:
+    write(vault, "one that could")
+    assert "opened" not in inbox()[1] and "missing" not in inbox()[1]
+    with vault.transaction() as records:
+        records.parcels.set_aside(UndecryptableRecord(b"d", 7, "its keys are gone", 5))
+    lines, told = inbox("--json")
+    assert len(json.loads(lines[0])) == 1
+    assert "1 message could not be opened: see `blackthorn status`." in told
+    with vault.transaction() as records:
+        records.parcels.set_aside(UndecryptableRecord(b"e", 8, "its keys are gone", 5))
+        records.peers.add_gaps(b"c", b"device", [3])
+    assert "2 messages could not be opened and 1 message is missing: see" in inbox()[1]
 
 
 def test_the_last_of_the_inbox_is_the_last_of_others(vault: Vault) -> None:

@@ -48,7 +48,8 @@ def inbox(
     """Receive and print messages; `history` shows your own too.
 
     With --follow: print new messages, then each message as it arrives. Open alarms and market
-    notices are printed on standard error first. Exit code 6: the server was not reached, and only
+    notices are printed on standard error first, and how many messages are missing or could not be
+    opened, which `status` tells more of. Exit code 6: the server was not reached, and only
     stored messages are shown. The beginning of a group's id follows its name if another group has
     the same name. --json prints an array of {"id", "conversation", "conversation_id", "kind",
     "from", "text", "sent", "received", "event"}; with --follow one object a line. "kind" is
@@ -63,7 +64,7 @@ def inbox(
 
 
 async def _follow(device: DeviceProgram, json: bool) -> None:
-    away, alarms, notices = False, set[int](), set[str]()
+    away, alarms, notices, lacking = False, set[int](), set[str](), ""
 
     def lost(reason: str) -> None:
         nonlocal away
@@ -71,13 +72,14 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
         terminal.note(f"{reason.rstrip('.')}. Trying again.")
 
     def changed() -> None:
-        nonlocal away
+        nonlocal away, lacking
         if away:
             away = False
             terminal.note("Connected again.")
         alarm_texts.show_open(device, alarms)
         exit_notices.show_all(device, notices)
         _print_new(device, json)
+        lacking = _tell_lacking(device, lacking)
         outcomes.tell_failures(device)
 
     alarm_texts.show_open(device, alarms)
@@ -115,8 +117,22 @@ def _look(device: DeviceProgram, limit: int, json: bool) -> None:
         _print_lines(device, lines, limit, query)
     with device.opened.vault.transaction() as records:
         records.history.set_shown([line.number for line in lines if not line.shown])
+    _tell_lacking(device)
     outcomes.tell_failures(device)
     require_reached(unreached)
+
+
+def _tell_lacking(device: DeviceProgram, told: str = "") -> str:
+    """Tell how many messages cannot be shown, unless that was `told`; what was told."""
+    with device.opened.vault.transaction() as records:
+        closed, missing = len(records.parcels.all_undecryptable()), records.peers.count_gaps()
+    parts = [f"{count(closed, 'message')} could not be opened"] if closed else []
+    if missing:
+        parts.append(count(missing, "message is missing", "messages are missing"))
+    lacking = " and ".join(parts)
+    if lacking and lacking != told:
+        terminal.note(f"{lacking}: see `blackthorn status`.")
+    return lacking
 
 
 @on_device
