@@ -50,6 +50,7 @@ class Fork:
         self.ledger: LedgerWorld = copy.copy(world.ledger)
         self.ledger.database = copied(world.database)
         self.ledger.seen, self.ledger.heard, self.ledger.changes = {}, [], []
+        self.ledger.pushed = []
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
         lookups = Lookups(self.ledger.ledger, self.ledger.reader)
@@ -68,6 +69,11 @@ class Fork:
             waiting = self.ledger.ledger.waiting
             moved = waiting is None or waiting.note != offered or moved
         return self.ledger.writer.commit() > 0 or moved
+
+
+def _address(wire: Wire) -> Address:
+    """Whose wire it is; empty for a device that is nobody's yet."""
+    return getattr(wire.device, "address", Address(""))
 
 
 class EvilServer(World):
@@ -136,7 +142,7 @@ class EvilServer(World):
         return super().step_wire(wire, to_server=to_server)
 
     def tell(self, wire: Wire, frame: f.AnyFrame) -> None:
-        mutate = self._lies.get(wire.device.address)
+        mutate = self._lies.get(_address(wire))
         for told in [frame] if mutate is None else self._changed(mutate, frame):
             super().tell(wire, told)
 
@@ -144,8 +150,8 @@ class EvilServer(World):
         if not (wire.to_server and wire.open):
             return
         self.heard.append(wire.to_server[0])
-        self.heard_of.append((wire.device.address, wire.to_server[0]))
-        mutate = self._misheard.get(wire.device.address)
+        self.heard_of.append((_address(wire), wire.to_server[0]))
+        mutate = self._misheard.get(_address(wire))
         if mutate is not None:
             data = wire.to_server.popleft()
             changed = self._changed(mutate, f.decode(data))

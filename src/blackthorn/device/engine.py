@@ -43,6 +43,8 @@ class Device:
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
         self._connected = False
+        self._resumes = False
+        """Whether parcels are still to be asked for."""
         self._stock: int | None = None
         """Unclaimed key packages of this device that the server counted, until more were made."""
         self._expired = False
@@ -88,7 +90,7 @@ class Device:
 
     def disconnected(self) -> None:
         """The link has ended; unanswered operations will be sent again."""
-        self._connected = False
+        self._connected = self._resumes = False
         self._receiver.disconnected()
         self._sender.disconnected()
         self.directory.disconnected()
@@ -103,8 +105,8 @@ class Device:
         with self.unit(now_ms) as unit:
             receiver.forget_old(unit)
             self._stock = ready.key_packages
-            if receives:
-                frames.append(self._receiver.start(unit))
+            frames += self.directory.pushes.begin(unit, ready.ledger)
+            self._resumes = receives
             self._sender.connected(unit)
         return frames + self.tick(now_ms)
 
@@ -188,6 +190,9 @@ class Device:
                     self.directory.own_changed()
                     self._sender.retry_now()
                 return frames
+            case f.EpochPushed():
+                with self.unit(now_ms) as unit:
+                    return self.directory.pushes.pushed(unit, frame)
             case f.LeafChanged():
                 self.directory.own_changed()
                 return []
@@ -205,6 +210,9 @@ class Device:
             if not self._connected:
                 return inbound.answer_unsettled(unit)
             asked = directory.ask(unit)
+            if self._resumes and directory.pushes.settled(unit):  # who was revoked is known first
+                self._resumes = False
+                asked.append(inbound.start(unit))
             mine = self.replayer.wanted or (inbound.active and inbound.drained)
             if mine and not directory.busy:
                 asked += self.replayer.ask(unit)
@@ -213,7 +221,7 @@ class Device:
                 frames += self._replenish(unit)
             if inbound.active and inbound.drained:
                 sender.take_charge(self._reconciler.look(unit))
-            if inbound.drained or not inbound.active:
+            if inbound.drained or not (inbound.active or self._resumes):
                 requests, postings = sender.due(unit, receives=inbound.active)
                 # An operation may have found users to look up before it can be prepared.
                 frames += requests + directory.ask(unit) + postings

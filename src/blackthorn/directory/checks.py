@@ -5,7 +5,7 @@ number.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from blackthorn.crypto import vrf
@@ -67,10 +67,11 @@ class VerifiedEpoch:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A user in the map."""
+    """A user in the map; `index` is their place there, where it was verified."""
 
     version: int
     value: Value
+    index: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def verify_answer(
     commitment, verified = _committed(answer, found)
     if proof.root(index, commitment) != epoch.head.map_root:
         raise VerificationError("D8", "the proof does not lead to the root of the map")
-    return verified
+    return replace(verified, index=index) if isinstance(verified, Present) else verified
 
 
 def _committed(answer: Answer, found: bool) -> tuple[bytes, Present | Absent]:

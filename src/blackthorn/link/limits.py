@@ -53,6 +53,9 @@ MAX_ENTRIES_PER_FRAME = 8_192
 MAX_LOOKUP_ADDRESSES = 256
 """Users in one lookup: the answers come to about 0.2 MB."""
 
+MAX_PUSHED_PREFIXES = 4_096
+"""Changed entries that one EpochPushed names, 41 kB; beyond it devices look up all contacts."""
+
 MAX_PAIRING_BYTES = 4 * MIB
 """One sealed message from device to device while they are paired: keys, contacts, history."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from blackthorn.ports.device_groups import CommitOrders, Groups
+from blackthorn.ports.device_leaves import Leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class ChainRecord:
     the device's time of the last check, `checked_size` the size of its checkpoint, `as_of_ms` the
     ledger's time then, `devices` the 16-byte ids of the devices live then. `verified_ms` is when
     the person compared safety numbers, else 0. `present` is False for a user unknown to the ledger.
+    `place` has the first 8 bytes of their index in the map, or nothing when it is not known.
     """
 
     address: str
@@ -151,6 +153,7 @@ class ChainRecord:
     checked_size: int = 0
     as_of_ms: int = 0
     devices: bytes = b""
+    place: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,36 +198,6 @@ class MailKeyRecord:
     secret: bytes = field(repr=False)
     certificate: bytes = field(repr=False)
     since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeafRecord:
-    """One device's leaf in a conversation; `renewed_ms` is the time of its last Commit, 0: unknown.
-
-    The rest is of this device's own leaf: `moved_ms` when it merged the conversation's last Commit;
-    the day of use and the number of own messages from which new keys are due; when they are to be
-    made (0: not drawn), whether before the next own text, and whether that time was spread.
-    """
-
-    conversation: bytes
-    device: bytes
-    renewed_ms: int = 0
-    moved_ms: int = 0
-    due_day: int = 0
-    due_sent: int = 0
-    drawn_ms: int = 0
-    before_text: bool = False
-    spread: bool = False
-
-
-class OwnLeaf(NamedTuple):
-    """This device's leaf in a conversation of that kind and name; `sent` counts own messages."""
-
-    kind: str
-    name: str
-    sent: int
-    epoch: int
-    leaf: LeafRecord
 
 
 class Settings(Protocol):
@@ -338,6 +311,7 @@ class Directory(Protocol):
     def put_chain(self, record: ChainRecord) -> None: ...
     def chains(self) -> list[ChainRecord]: ...
     def devices(self, address: str) -> bytes | None: ...
+    def places(self) -> list[tuple[str, bytes, int]]: ...
     def newest(self) -> CheckpointRecord | None: ...
     def checkpoint(self, size: int) -> CheckpointRecord | None: ...
     def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None: ...
@@ -347,17 +321,6 @@ class Directory(Protocol):
     def entries(self) -> list[tuple[int, bytes]]: ...
     def add_entries(self, start: int, entries: bytes) -> None: ...
     def forget_entries(self, start: int) -> None: ...
-
-
-class Leaves(Protocol):
-    """When the leaves of conversations last had new keys (`conversations.renewal`)."""
-
-    def put(self, record: LeafRecord) -> None: ...
-    def get(self, conversation: bytes, device: bytes) -> LeafRecord | None: ...
-    def own(self, device: bytes, standing: str) -> list[OwnLeaf]: ...
-    def renewed_since(self, conversation: bytes, time_ms: int) -> list[bytes]: ...
-    def mark_before_text(self, device: bytes) -> None: ...
-    def forget(self, conversation: bytes) -> None: ...
 
 
 class MailKeys(Protocol):

@@ -234,6 +234,14 @@ class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
     limit: int
 
 
+class ChangedPlaces(Query[list[bytes]]):
+    """At most `limit` map indices (32 bytes) of leaves changed by the entries [`start`, `end`)."""
+
+    start: int
+    end: int
+    limit: int
+
+
 class WaitingStatements(Query[list[WaitingStatement]]):
     """At most `limit` unpublished statements, in order."""
 

@@ -17,7 +17,7 @@ from blackthorn.identity.keys import SigningKeys, VerifyKeys
 from blackthorn.identity.statements import Statement, make
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import DeviceKeys, Verifier
-from blackthorn.link.frames import AnyFrame, LeafChanged
+from blackthorn.link.frames import AnyFrame, EpochPushed, LeafChanged
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.ledger import ReadChain, ReadEntries
 from blackthorn.ports.users import NewCode, RenewCode
@@ -26,6 +26,7 @@ from blackthorn.server.accounts.enrolment import enrol_device
 from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.handlers.directory import pushed
 from blackthorn.server.ledger.chains import DevicesChanged, logged_ms
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.simulation.memory import memory_database, wrapping
@@ -88,6 +89,7 @@ class LedgerWorld:
         self.config = self.make_config(epoch_ms, reset_delay_ms)
         self.seen: dict[int, bytes] = {}
         self.heard: list[tuple[Address, AnyFrame]] = []
+        self.pushed: list[EpochPushed] = []
         self.changes: list[DevicesChanged] = []
         self.start()
 
@@ -126,6 +128,7 @@ class LedgerWorld:
             config=self.config,
             counters=self.counters,
             leaf_changed=self._leaf_changed,
+            published_epoch=lambda changes: self.pushed.append(pushed(changes)),
             changed=self._changed,
             monotonic=self.monotonic,
         )

@@ -131,10 +131,13 @@ class World(Surroundings):
         heard, self.ledger.heard = self.ledger.heard, []
         for address, frame in heard:
             self.dispatcher.notify_user(address, frame)
+        epochs, self.ledger.pushed = self.ledger.pushed, []
+        for epoch in epochs:
+            self.dispatcher.push(epoch)
         changes, self.ledger.changes = self.ledger.changes, []
         for change in changes:
             self.dispatcher.user_changed(change)
-        return moved or bool(heard or changes)
+        return moved or bool(heard or epochs or changes)
 
     # --- Time and steps ---------------------------------------------------------------------
 

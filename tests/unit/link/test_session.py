@@ -74,6 +74,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.FetchEntries(1, 0),
         f.Entries(1, 0, 1, [b"e"]),
         f.LeafChanged(),
+        f.FetchEpochs(7),
+        f.EpochPushed(7, 9, [b"p" * 8]),
         f.TellCheckpoint(b"n"),
         f.FetchTrust(1),
         f.Trust(1, b"c", "quorum none"),

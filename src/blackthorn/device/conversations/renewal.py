@@ -22,7 +22,7 @@ from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.limits import MLS_CLOCK_SKEW_SECONDS
-from blackthorn.ports.device_store import LeafRecord, OwnLeaf
+from blackthorn.ports.device_leaves import LeafRecord, OwnLeaf
 
 _DAY_MS: Final = 24 * 3600 * 1000
 _USE: Final = "days-of-use"

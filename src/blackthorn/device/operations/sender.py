@@ -5,12 +5,12 @@ receiving process also sends rows left by others.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.conversations import key_packages
-from blackthorn.device.core import anchors
+from blackthorn.device.core import anchors, members
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
@@ -124,6 +124,8 @@ class Sender:
         if self._is_blocked(unit, row, operation.alarm_scope(unit)):
             return None
         self.blocked.discard(row.number)
+        if self._directory.pushes.changed and self._hurries(unit, operation):
+            return None
         if operation.waits(unit) or (operation.is_dated and not self._directory.time_is_new(unit)):
             return None
         try:
@@ -147,6 +149,16 @@ class Sender:
                 self._claiming.add(row.number)
                 requests.append(step)
         return None
+
+    def _hurries(self, unit: UnitOfWork, operation: Operation) -> bool:
+        """Whether people for whom it is to be sealed have changed and are yet to be looked up."""
+        with suppress(UserError):  # which preparing it raises again
+            conversation = operation.sealed_in(unit)
+            leaves = [] if conversation is None else conversation.group.members
+            found = self._directory.pushes.changed.intersection(members.addresses(leaves))
+            self._directory.pushes.hurry(unit, found)
+            return bool(found)
+        return False
 
     def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, scope: AlarmScope) -> bool:
         """Whether an open alarm blocks the row until the user accepts it."""

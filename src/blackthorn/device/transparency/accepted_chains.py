@@ -71,6 +71,7 @@ def accept_chain(
         known.verified_ms if known is not None else 0,
         checked_size=latest.epoch.accepted.size,
         as_of_ms=as_of_ms,
+        place=found.index[: ledger_state.PLACE_BYTES],
     )
     ledger_state.keep_chain(unit, before, chain, record)
     if unit.records.peers.found(answer.address, [device.id for device in chain.devices]):

@@ -17,6 +17,7 @@ from blackthorn.device.transparency import alarms, chain_fetch, gossip, local_ch
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.accepted_chains import OvertakenError, accept_chain
 from blackthorn.device.transparency.chain_fetch import ChainFetch
+from blackthorn.device.transparency.epoch_pushes import EpochPushes
 from blackthorn.device.transparency.ledger_state import (
     AcceptedEpoch,
     StaleError,
@@ -76,6 +77,7 @@ class DirectoryClient:
         """Whether the newest checkpoint is too old for a first contact."""
         self.pending: dict[str, int] = {}
         """Users waiting for their first epoch → time of the server's answer."""
+        self.pushes = EpochPushes()
         self._number = 0
         self.disconnected()
 
@@ -83,6 +85,7 @@ class DirectoryClient:
         """The connection has ended; open questions are dropped."""
         self.refused: dict[str, str] = {}
         """Users whose answer failed verification → reason, until the next lookup."""
+        self.pushes.disconnected()
         self._wanted: set[str] = set()
         self._own_due_ms = 0
         self._refresh_due_ms = 0
@@ -135,6 +138,7 @@ class DirectoryClient:
         self._silent_ms = self._ended_ms = unit.now_ms
         asked = self._lookup.addresses if self._lookup is not None else []
         self.refused |= dict.fromkeys(asked, "the server does not answer")
+        self.pushes.looked_up(asked, unit.now_ms)
         self._ask_anew()
         self._proving = None
 
@@ -155,6 +159,7 @@ class DirectoryClient:
         """The users to look up now; an empty set asks for the newest checkpoint alone."""
         now_ms = unit.now_ms
         wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
+        wanted |= self.pushes.due(unit)
         wanted -= {
             address
             for address, since_ms in self.pending.items()
@@ -312,6 +317,7 @@ class DirectoryClient:
         self._lookup, self._latest = None, None
         self._ended_ms = unit.now_ms
         self._fetches.clear()
+        self.pushes.looked_up(addresses, unit.now_ms)
         again = self._wanted | set(self.pending)
         unit.records.peers.set_asked([address for address in addresses if address not in again])
         if unit.me.address in addresses and reached(self._own_due_ms, unit.now_ms, REFRESH_MS):

@@ -20,6 +20,9 @@ from blackthorn.link import frames as f
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Settings
 from blackthorn.tlog.verify import NO_QUORUM
 
+PLACE_BYTES: Final = 8
+"""Of a user's index in the map, by which the server names changed entries."""
+
 _STALE: Final = "D14"
 _AHEAD: Final = "D38"
 _TERMS: Final = "D13"
@@ -209,6 +212,7 @@ def _looked_again(
         checked_ms=unit.now_ms,
         checked_size=latest.epoch.accepted.size,
         as_of_ms=max(known.as_of_ms, latest.epoch.time_ms),
+        place=found.index[:PLACE_BYTES],
     )
     unit.chains.keep(record)
     later = unit.chains.of(known.address)

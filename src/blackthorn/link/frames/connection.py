@@ -18,10 +18,14 @@ class Hello(Frame, tag=1, frozen=True):
 
 
 class Ready(Frame, tag=2, frozen=True):
-    """Server to device: hello accepted. `key_packages` counts the unclaimed ones."""
+    """Server to device: hello accepted. `key_packages` counts the unclaimed ones.
+
+    `ledger` is the size of the newest published tree, 0 before the first.
+    """
 
     version: int
     key_packages: int
+    ledger: Uint64 = 0
 
 
 class Bye(Frame, tag=3, frozen=True):

@@ -141,6 +141,28 @@ class LeafChanged(Frame, tag=70, frozen=True):
     """Server to a receiving device: its user's entry in the ledger has changed."""
 
 
+class FetchEpochs(Frame, tag=74, frozen=True):
+    """Device to server: whose entries have changed since the tree of `since` leaves?"""
+
+    since: Uint64
+
+
+class EpochPushed(Frame, tag=75, frozen=True):
+    """Server to device: entries of the map have changed between the trees of these sizes.
+
+    `prefixes` are the first 8 bytes of their indices, unsigned. Not `whole`: there are more than
+    MAX_PUSHED_PREFIXES, and none is named. Sent for each published epoch, and for FetchEpochs.
+    """
+
+    since: Uint64
+    size: Uint64
+    prefixes: Annotated[
+        list[Annotated[bytes, Meta(min_length=8, max_length=8)]],
+        Meta(max_length=link_limits.MAX_PUSHED_PREFIXES),
+    ]
+    whole: bool = True
+
+
 class TellCheckpoint(Frame, tag=71, frozen=True):
     """Device to server: a checkpoint of yours, newer than the published one."""
 
@@ -173,6 +195,8 @@ LedgerFrame = (
     | FetchEntries
     | Entries
     | LeafChanged
+    | FetchEpochs
+    | EpochPushed
     | TellCheckpoint
     | FetchTrust
     | Trust

@@ -28,6 +28,7 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import EmbeddedWitness
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.chains import DevicesChanged
+from blackthorn.server.ledger.epoch_changes import EpochChanges
 from blackthorn.server.ledger.epochs import Pending
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.files.ledger import LedgerFiles
@@ -111,6 +112,7 @@ class ServerLedger:
         counters: Counters,
         clock: Clock,
         leaf_changed: Callable[[Address], None],
+        published_epoch: Callable[[EpochChanges], None],
         changed: Callable[[DevicesChanged], None],
         tasks: Supervisor,
     ) -> None:
@@ -124,6 +126,7 @@ class ServerLedger:
             config=ledger_config(self.keys, policy, settings),
             counters=counters,
             leaf_changed=leaf_changed,
+            published_epoch=published_epoch,
             changed=changed,
             monotonic=clock.monotonic,
         )

@@ -27,7 +27,7 @@ from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.decisions import DecisionHandler
-from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.directory import DirectoryHandler, pushed
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.exits import ExitHandler
@@ -153,6 +153,7 @@ class Server:
             self.counters,
             self._clock,
             leaf_changed=lambda address: self._notify(address, LeafChanged()),
+            published_epoch=lambda changes: self.dispatcher.push(pushed(changes)),
             changed=self._user_changed,
             tasks=self.tasks,
         )

@@ -18,6 +18,7 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Done, Result, call_each
 from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.handlers.session import Session
+from blackthorn.server.ledger.epoch_changes import EpochChanges
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.ledger.lookups import ChainPart, Entries, LookedUp, Lookups
 from blackthorn.server.rate_limiter import RateLimiter
@@ -26,6 +27,10 @@ HandlerFunction = Callable[[Session, Any, float], None]
 
 CHECKPOINT_WORK = 4
 """Units for a checkpoint from a device: a signature, and perhaps a root of the log."""
+
+
+CHANGES_WORK = 8
+"""Units for a list of changed entries: up to 4,097 rows."""
 
 
 class DirectoryHandler:
@@ -44,6 +49,7 @@ class DirectoryHandler:
             f.SubmitStatement: self._submit,
             f.ProveConsistency: self._prove,
             f.FetchEntries: self._fetch_entries,
+            f.FetchEpochs: self._fetch_epochs,
             f.TellCheckpoint: self._told,
             f.FetchTrust: self._trust,
         }
@@ -104,6 +110,15 @@ class DirectoryHandler:
         done = self._asking(session, now, partial(_entries, frame))
         self._lookups.entries(frame.start, link_limits.MAX_ENTRIES_PER_FRAME, done)
 
+    def _fetch_epochs(self, session: Session, frame: f.FetchEpochs, now: float) -> None:
+        done = self._asking(session, now, _changes)
+        self._lookups.changes(frame.since, done)
+
+    def size(self) -> int:
+        """The size of the newest published tree, 0 before the first."""
+        published = self._ledger.published
+        return published.size if published is not None else 0
+
     def _prove(self, session: Session, frame: f.ProveConsistency, now: float) -> None:
         proof = self._lookups.consistency(frame.old, frame.new)
         session.transmit(f.Consistency(frame.request, proof is not None, proof or []))
@@ -132,6 +147,15 @@ class DirectoryHandler:
         ledger = self._ledger
         session.transmit(f.Trust(frame.request, ledger.config_record, ledger.policy_text))
         self._pay(session, 1, now)
+
+
+def _changes(found: EpochChanges) -> tuple[f.AnyFrame, int]:
+    return pushed(found), CHANGES_WORK
+
+
+def pushed(found: EpochChanges) -> f.EpochPushed:
+    """The frame that tells devices of changes."""
+    return f.EpochPushed(found.since, found.size, found.prefixes, found.whole)
 
 
 def _looked_up(frame: f.LookUp, found: LookedUp) -> tuple[f.AnyFrame, int]:

@@ -5,6 +5,7 @@ All is synchronous and takes the time as an argument, for asyncio and scenarios 
 only its own session.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -56,6 +57,7 @@ LEDGER_FRAMES: Final = (
     f.SubmitStatement,
     f.ProveConsistency,
     f.FetchEntries,
+    f.FetchEpochs,
     f.TellCheckpoint,
     f.FetchTrust,
 )
@@ -99,6 +101,8 @@ class Dispatcher:
         self._exits = exits
         self._faults: list[Exception] = []
         self._stale: set[Address] = set()
+        self._pushed: f.EpochPushed | None = None
+        self._to_push: deque[Session] = deque()
         key_packages = self._key_packages = KeyPackages(enterprise, writer, reader, counters, exits)
         key_package_handler = KeyPackageHandler(key_packages)
         self._restrictions = Restrictions(exits, key_package_handler)
@@ -106,7 +110,14 @@ class Dispatcher:
         self._ledger = ledger
         self._session_handlers = [part for part in (ledger, pairing) if part is not None]
         hello = HelloHandler(
-            self._connections, enterprise, self._mailboxes, key_packages, counters, exits, notices
+            self._connections,
+            enterprise,
+            self._mailboxes,
+            key_packages,
+            counters,
+            exits,
+            notices,
+            lambda: ledger.size() if ledger is not None else 0,
         )
         messaging = MessagingHandler(self._submission, self._delivery, self._mailboxes)
         self._handlers = self._own_handlers(hello, messaging, key_package_handler)
@@ -211,6 +222,7 @@ class Dispatcher:
         Raises the first fault of a handler since the last tick.
         """
         self._delivery.flush()
+        self._push()
         stale, self._stale = self._stale, set()
         for address in stale:
             self._reload(address)
@@ -244,6 +256,18 @@ class Dispatcher:
                 continue
             if device.standing is Standing.LIVE or isinstance(frame, f.LeafChanged):
                 session.transmit(frame)
+
+    def push(self, frame: f.EpochPushed) -> None:
+        """Send the frame to all live devices that have resumed, to some with each tick."""
+        self._pushed = frame
+        self._to_push = deque(self._connections.with_device())
+
+    def _push(self) -> None:
+        for _ in range(min(limits.PUSHES_PER_TICK, len(self._to_push))):
+            session = self._to_push.popleft()
+            live = session.device is not None and session.device.standing is Standing.LIVE
+            if live and session.link.state is State.RECEIVING and self._pushed is not None:
+                session.transmit(self._pushed)
 
     def user_changed(self, change: DevicesChanged) -> None:
         """A durable statement changed the user's devices: end links, reload them."""

@@ -33,6 +33,7 @@ class HelloHandler:
     counters: Counters
     exits: ExitRules | None
     notices: NoticeHandler | None
+    ledger_size: Callable[[], int]
 
     def handle(self, session: Session, hello: f.Hello, now: float) -> None:
         check_version(hello)
@@ -69,7 +70,7 @@ class HelloHandler:
         self.key_packages.stock(device, _unless_failed(session, counted))
 
     def _ready(self, session: Session, stock: int) -> None:
-        session.transmit(f.Ready(f.LINK_VERSION, stock))
+        session.transmit(f.Ready(f.LINK_VERSION, stock, self.ledger_size()))
         device = session.device
         if self.notices is not None and device is not None and device.standing is Standing.LIVE:
             self.notices.greet(session)  # which answers

@@ -10,6 +10,9 @@ second: an answer is 1 (0.1 ms), who does not exist 8 (a VRF proof, 0.5 ms), a s
 MAX_QUEUED_BYTES = 16 * MIB
 """Frames of one peer that came before it was made to wait; two full read buffers."""
 
+PUSHES_PER_TICK = 500
+"""Devices that are told of an epoch with one tick, some 5 ms of work; the rest wait."""
+
 MAX_LINKS_PER_DEVICE = 8
 """Open links of one device; the oldest is ended for a new one."""
 

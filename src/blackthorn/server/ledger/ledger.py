@@ -24,12 +24,13 @@ from blackthorn.errors import BlackthornError, ConfigError, StorageError, Verifi
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports import ledger as ports
-from blackthorn.ports.store import AtOnce, BlockingReader, Reader, Writer, ignore
+from blackthorn.ports.store import AtOnce, BlockingReader, Reader, Writer, ignore, unless_failed
 from blackthorn.ports.store import Done as StoreDone
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.server.ledger.chains import Chains, DevicesChanged, Done
 from blackthorn.server.ledger.epoch_builder import Openings
+from blackthorn.server.ledger.epoch_changes import EpochChanges, read_changes
 from blackthorn.server.ledger.epochs import Epochs, Pending, Published
 from blackthorn.server.ledger.resets import Resets
 from blackthorn.server.ledger.rollback import Rollback
@@ -81,8 +82,8 @@ class LedgerKeys:
 class Ledger:
     """`policy` is pinned by devices as `policy_text`.
 
-    `leaf_changed` gets each user whose leaf a published epoch changed, `changed` durable changes of
-    devices. `monotonic` is in seconds.
+    `leaf_changed` gets each user whose leaf a published epoch changed, `published_epoch` what each
+    epoch changed, `changed` durable changes of devices. `monotonic` is in seconds.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Ledger:
         config: DirectoryConfig,
         counters: Counters,
         leaf_changed: Callable[[Address], None] = ignore,
+        published_epoch: Callable[[EpochChanges], None] = ignore,
         changed: Callable[[DevicesChanged], None] = ignore,
         monotonic: Callable[[], float],
     ) -> None:
@@ -106,6 +108,7 @@ class Ledger:
         self._reader = reader
         self._counters = counters
         self._leaf_changed = leaf_changed
+        self._published_epoch = published_epoch
         self._now_ms = 0
         signer = LogSigner(keys.origin, keys.log)
         self._check(signer, policy)
@@ -216,6 +219,7 @@ class Ledger:
         if published is not None:
             self._resets.look(published.size, published.time_ms)
         self._tell_leaves(start, end)
+        read_changes(self._reader, start, end, unless_failed(ignore, self._published_epoch))
 
     def _tell_leaves(self, start: int, end: int) -> None:
         page = ledger_limits.LEAVES_PAGE

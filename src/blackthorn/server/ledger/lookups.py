@@ -17,6 +17,7 @@ from blackthorn.ports.ledger import Label, Leaf
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import value_of
+from blackthorn.server.ledger.epoch_changes import EpochChanges, read_changes
 from blackthorn.server.ledger.epochs import Published
 from blackthorn.server.ledger.ledger import Ledger
 
@@ -156,6 +157,10 @@ class Lookups:
             head,
             tuple(log.inclusion_proof(head, size)),
         )
+
+    def changes(self, since: int, done: Done[EpochChanges]) -> None:
+        """What has changed since the tree of that size. Raises UnavailableError."""
+        read_changes(self._reader, since, self._published().size, done)
 
     def consistency(self, old: int, new: int) -> list[bytes] | None:
         """Proof that the log of `old` entries is a prefix of that of `new`.

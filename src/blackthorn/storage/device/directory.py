@@ -7,7 +7,7 @@ from blackthorn.storage.device.records import Row, Table
 
 _CHAIN = (
     "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
-    " verified_ms, present, checked_size, as_of_ms, devices FROM chain"
+    " verified_ms, present, checked_size, as_of_ms, devices, place FROM chain"
 )
 _CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s, users FROM checkpoint"
 
@@ -27,7 +27,7 @@ class Directory(Table):
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
             " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
-            " devices) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " devices, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             astuple(record),
         )
 
@@ -39,6 +39,11 @@ class Directory(Table):
         """A user's live devices; None for a user not known to the ledger."""
         row = self._one("SELECT devices FROM chain WHERE address = ? AND present", (address,))
         return bytes(row[0]) if row else None
+
+    def places(self) -> list[tuple[str, bytes, int]]:
+        """All users in the ledger: address, place, and the tree's size at the last lookup."""
+        rows = self._run("SELECT address, place, checked_size FROM chain WHERE present")
+        return [(str(address), bytes(place), int(size)) for address, place, size in rows]
 
     def newest(self) -> device_store.CheckpointRecord | None:
         row = self._one(_CHECKPOINT + " ORDER BY size DESC LIMIT 1")

@@ -15,6 +15,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_groups
 from blackthorn.ports import device_store as ports
+from blackthorn.ports.device_leaves import Leaves
 from blackthorn.storage.device import directory, groups, leaves, orders, records, traffic
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, immediate
@@ -51,7 +52,7 @@ class VaultRecords:
         self.parcels: ports.Parcels = traffic.Parcels(connection)
         self.directory: ports.Directory = directory.Directory(connection)
         self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
-        self.leaves: ports.Leaves = leaves.Leaves(connection)
+        self.leaves: Leaves = leaves.Leaves(connection)
 
     def attempt(self) -> AbstractContextManager[None]:
         return records.savepoint(self._connection)

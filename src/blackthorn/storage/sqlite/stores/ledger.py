@@ -26,6 +26,10 @@ _LEAVES = (
     "SELECT address, user, version, head, seq, flags, place FROM ledger_leaf"
     " JOIN users ON users.number = user WHERE place >= ? AND place < ? ORDER BY place LIMIT ?"
 )
+_CHANGED = (
+    "SELECT DISTINCT map_index FROM ledger_leaf JOIN ledger_label USING (user)"
+    " WHERE place >= ? AND place < ? LIMIT ?"
+)
 _NEWEST_CONFIG = (
     "SELECT entry FROM ledger_entry WHERE substr(entry, 1, 1) = x'03' ORDER BY place DESC LIMIT 1"
 )
@@ -137,6 +141,11 @@ def _leaves(transaction: Transaction, query: port.LeavesBetween) -> list[tuple[A
     return [(Address(address), port.Leaf(*row)) for address, *row in rows]
 
 
+def _changed(transaction: Transaction, query: port.ChangedPlaces) -> list[bytes]:
+    bounds = (query.start, query.end, query.limit)
+    return [bytes(index) for (index,) in transaction.connection.execute(_CHANGED, bounds)]
+
+
 def epoch_end(connection: Connection, place: int) -> int | None:
     """The log's size at the end of this entry's epoch."""
     found: int | None = connection.execute(
@@ -191,5 +200,6 @@ QUERIES: Final[Table] = {
     port.ReadEvidence: _evidence,
     port.NewestLeaves: _newest_leaves,
     port.LeavesBetween: _leaves,
+    port.ChangedPlaces: _changed,
     port.WaitingRecords: _waiting_records,
 }
