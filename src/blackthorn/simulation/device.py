@@ -247,6 +247,11 @@ class Person:
         with self.vault.transaction() as records:
             return len(records.outbox.all())
 
+    def last_operation(self) -> int:
+        """The number of the newest operation in the outbox, 0 if it is empty."""
+        with self.vault.transaction() as records:
+            return max((row.number for row in records.outbox.all()), default=0)
+
     def gaps(self) -> int:
         with self.vault.transaction() as records:
             return records.peers.count_gaps()

@@ -254,17 +254,20 @@ class Life(World):
         match event.what, event.args:
             case "text", (str(to),):
                 text = Text(self._body(event), name, user, to, "", self.age)
-                self.records.wrote(person.write(self.user(to), text.body), text)
+                number = self._number(person, lambda: person.write(self.user(to), text.body))
+                self.records.wrote(number, text)
             case "group-text", (str(group),):
                 text = Text(self._body(event), name, user, "", group, self.age)
-                self.records.wrote(person.write_group(group, text.body), text)
+                number = self._number(person, lambda: person.write_group(group, text.body))
+                self.records.wrote(number, text)
             case "create", (str(group), *others):
-                number = person.create_group(group, *(self.user(str(other)) for other in others))
+                members = [self.user(str(other)) for other in others]
+                number = self._number(person, lambda: person.create_group(group, *members))
                 change = Change(group, (user, *map(str, others)), True, self.age)
                 self.records.changes(name, number, change)
             case ("add" | "remove") as what, (str(group), str(other)):
                 lists = [[self.user(other)], []] if what == "add" else [[], [self.user(other)]]
-                number = person.change_group(group, *lists)
+                number = self._number(person, lambda: person.change_group(group, *lists))
                 change = Change(group, (other,), what == "add", self.age)
                 self.records.changes(name, number, change)
             case "link", (str(other),):
@@ -277,6 +280,20 @@ class Life(World):
                 self._recover(user, other)
             case _:
                 raise ValueError(f"no such event: {event}")
+
+    def _number(self, person: Person, enqueue: Callable[[], int]) -> int:
+        """The number of an operation that is enqueued, also if the device crashes just after.
+
+        Raises UserError, CrashError if it was not stored.
+        """
+        before = person.last_operation()
+        try:
+            return enqueue()
+        except CrashError:
+            person.restart()
+            if person.last_operation() == before:
+                raise
+        return person.last_operation()
 
     def _body(self, event: Event) -> str:
         return f"text {len(self.records.texts)} of {event.who}"
