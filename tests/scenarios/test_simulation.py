@@ -8,7 +8,7 @@ from blackthorn.simulation.simulate import Outcome, simulate
 
 HOUR = 3_600
 DAY = 86_400
-USERS = ("alice", "bob", "carol", "dave")
+USERS = ("alice", "bob", "carol", "dave", "erin")
 
 
 def lived(*events: tuple, seed: int = 1) -> Outcome:

@@ -5,6 +5,7 @@ order       no message is shown twice, and each sender's messages are shown in t
 apart       all members of a conversation come to one epoch, and a message of each is read by all
 overheard   nobody reads what was written while they were no member
 thief       who copied a vault reads nothing that was written eight days later
+stuck       no operation waits any more, and nothing is left that could not be opened
 alarm       honest worlds raise no alarm that names an attack
 size        databases stay within a bound for each device, conversation and day
 """
@@ -61,6 +62,7 @@ def check(life: Life) -> list[Violation]:
         *apart(life),
         *overheard(life, shown),
         *stolen(life),
+        *stuck(life),
         *alarmed(life),
         *grown(life),
     ]
@@ -179,6 +181,19 @@ def overheard(life: Life, shown: Shown) -> list[Violation]:
             )
             if not member or history.span.until < text.written:
                 found.append(Violation("overheard", f"{name} read: {text.body!r}"))
+    return found
+
+
+def stuck(life: Life) -> list[Violation]:
+    """Operations that still wait, and parcels that were never opened."""
+    found = []
+    for name, person in _live(life):
+        if person.waiting():
+            why = [outcome.error for outcome in person.outcomes.values() if not outcome.final]
+            found.append(Violation("stuck", f"{name} waits: {why}"))
+        reasons = {parcel.reason for parcel in person.set_aside()}
+        if reasons:
+            found.append(Violation("stuck", f"{name} could not open: {sorted(reasons)}"))
     return found
 
 

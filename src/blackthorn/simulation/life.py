@@ -75,10 +75,6 @@ class Life(World):
         """The time by the server's clock, in Unix milliseconds."""
         return self.now_ms + self.ledger.ahead_ms
 
-    def _ledger_step(self) -> bool:
-        self.ledger.now_ms = max(self.ledger.now_ms, self.wall_ms())
-        return super()._ledger_step()
-
     def advance(self, age: float) -> None:
         """Let time pass until that age, serving devices on the way when something is due."""
         while True:
@@ -164,7 +160,7 @@ class Life(World):
     def end_faults(self) -> None:
         """From now on everybody who is somebody's device is on line, with the right time."""
         self.cosigning = True
-        self.ledger.ahead_ms = 0
+        self._set_server_clock(0)
         self._held.clear()
         for name, person in self.devices.items():
             person.ahead_ms = 0
@@ -209,8 +205,7 @@ class Life(World):
             case "witnesses", (state,):
                 self.cosigning = state == "on"
             case "server-clock", (int(seconds),):
-                self.ledger.ahead_ms = seconds * 1000
-                self.ledger.now_ms = self.wall_ms()
+                self._set_server_clock(seconds * 1000)
             case _:
                 raise ValueError(f"no such event: {event}")
 
@@ -241,6 +236,8 @@ class Life(World):
                 self._copies[name] = person.vault.copy(), self.age
             case "restore", _:
                 self._restore(name, person)
+            case "claim", (str(other), int(times)):
+                self._claim(person, other, times)
             case "steal", _:
                 chance = person.chance.randbytes
                 thief = Thief(person.vault, person.keys, self.age, person.now_ms, chance)
@@ -301,6 +298,18 @@ class Life(World):
     def _cut(self, person: Person) -> None:
         if person.wire is not None:
             self.cut(person.wire)
+
+    def _claim(self, person: Person, user: str, times: int) -> None:
+        """An insider takes a user's key packages away."""
+        for number in range(times):
+            if person.wire is not None and person.wire.link.opened:
+                person.wire.say(f.ClaimKeyPackages(2**40 + number, [self.user(user)], []))
+                self.settle()
+
+    def _set_server_clock(self, ahead_ms: int) -> None:
+        """Only the wall clock jumps: the monotonic one goes on, and the witnesses have theirs."""
+        self.ledger.ahead_ms = self.ledger.jumped_ms = ahead_ms
+        self.ledger.now_ms = self.wall_ms()
 
     def _restore(self, name: str, person: Person) -> None:
         if name not in self._copies:

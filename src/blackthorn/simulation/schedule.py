@@ -19,6 +19,7 @@ Any part of a schedule is a schedule: an event that cannot be done does nothing.
 | `clock` | seconds | its clock is that far ahead of the true time |
 | `keep` | | a copy of its folder is made |
 | `restore` | | the copy is put in place of the folder |
+| `claim` | user, times | it claims key packages of that user and uses none |
 | `steal` | | a thief copies its folder, and reads along from then on |
 | `state-recovery` | | its user gets recovery words |
 | `recover` | name | all devices are lost; a new one comes by the words, under that number |

@@ -167,6 +167,26 @@ class Traffic:
         self.add(at, SERVER, "witnesses", "off")
         self.add(min(at + self.duration(60, 6 * HOUR), self.end - 1), SERVER, "witnesses", "on")
 
+    def wrong_clock(self) -> None:
+        """Half a minute to a year fast or slow, for a minute to 20 days."""
+        at, device = self.moment(), self.some_device()
+        self.add(at, device, "clock", self._wrong(30, 400 * DAY))
+        self.add(min(at + self.duration(60, 20 * DAY), self.end - 1), device, "clock", 0)
+
+    def wrong_server_clock(self) -> None:
+        """Ten seconds to three days fast or slow, for ten seconds to a day."""
+        at = self.moment()
+        self.add(at, SERVER, "server-clock", self._wrong(10, 3 * DAY))
+        self.add(min(at + self.duration(10, DAY), self.end - 1), SERVER, "server-clock", 0)
+
+    def _wrong(self, least: int, most: int) -> int:
+        return self.duration(least, most) * self.chance.choice((-1, 1))
+
+    def exhaustion(self) -> None:
+        """Somebody claims key packages of a user again and again, and uses none."""
+        user = self.chance.choice(self.users)
+        self.add(self.moment(), self.device_of(user), "claim", self.other(user), 40)
+
 
 FAULTS: Final[dict[Fault, float]] = {
     Traffic.absence: 0.02,
@@ -176,6 +196,9 @@ FAULTS: Final[dict[Fault, float]] = {
     Traffic.slow: 0.05,
     Traffic.server_crash: 0.005,
     Traffic.silent_witnesses: 0.002,
+    Traffic.wrong_clock: 0.02,
+    Traffic.wrong_server_clock: 0.003,
+    Traffic.exhaustion: 0.003,
 }
 """Faults, and how often each happens for each person and day."""
 

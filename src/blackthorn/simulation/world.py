@@ -119,7 +119,7 @@ class World(Surroundings):
 
     def _ledger_step(self) -> bool:
         """One step of the ledger and its witnesses; whether anything moved."""
-        self.ledger.now_ms = max(self.ledger.now_ms, self.now_ms)
+        self.ledger.now_ms = max(self.ledger.now_ms, self.wall_ms())
         moved = self.writer.commit() > 0
         self.ledger.tick()
         if self.cosigning and self.ledger.ledger.waiting is not None:
