@@ -29,7 +29,9 @@ def conversation_as(world, mallory, address, victim, created_ms, sent_ms=5):
     world.introduce(mallory)
     keys = dataclasses.replace(mallory.keys, address=address)
     with unit(mallory.vault, keys, world.now_ms, world.chance.randbytes) as made:
-        package = parse_key_package(_published(world, victim), now=made.now, validate=believe)
+        package = parse_key_package(
+            _published(world, victim), now=made.now_ms // 1000, validate=believe
+        )
         facts = GroupMetadata(DIRECT, "", created_ms)
         conversation, welcome = conversations.create(made, facts, victim.address, [package])
         text = content.TextContent(made.random(16), "wire it to me", sent_ms, 1)
@@ -142,7 +144,9 @@ def test_devices_that_do_not_exist_are_not_added_to_a_group():
 
     def add(group, made):
         packages = [ghost(world, made, name) for name in ("ghost", "alice")]
-        return group.commit(add=packages, random=made.random, now=made.now, validate=believe)
+        return group.commit(
+            add=packages, random=made.random, now=made.now_ms // 1000, validate=believe
+        )
 
     (before,) = alice.conversations()
     world.put_parcel(alice, commit_by(world, mallory, add))
@@ -163,9 +167,9 @@ def ghost(world, made, name):
     private, public = chosen.generate_signature_key(world.chance.randbytes)
     credential = Identity(f"{name}@acme.example", device_id(public)).credential()
     message, _ = create_key_package(
-        chosen, credential, private, public, random=world.chance.randbytes, now=made.now
+        chosen, credential, private, public, random=world.chance.randbytes, now=made.now_ms // 1000
     )
-    return parse_key_package(message, now=made.now, validate=believe)
+    return parse_key_package(message, now=made.now_ms // 1000, validate=believe)
 
 
 # --- Times --------------------------------------------------------------------------------
@@ -214,10 +218,14 @@ def test_the_other_side_of_a_direct_conversation_does_not_become_somebody_else()
     package = package_of(world, mallory)
 
     def swap(group, made):
-        verified = parse_key_package(package, now=made.now, validate=believe)
+        verified = parse_key_package(package, now=made.now_ms // 1000, validate=believe)
         gone = conversations.indices_of(group, [alice.address])
         return group.commit(
-            add=[verified], remove=gone, random=made.random, now=made.now, validate=believe
+            add=[verified],
+            remove=gone,
+            random=made.random,
+            now=made.now_ms // 1000,
+            validate=believe,
         )
 
     world.put_parcel(alice, commit_by(world, bob, swap))

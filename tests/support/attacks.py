@@ -209,4 +209,31 @@ ATTACKS: Final = (
            ),
            told="One that is ordered and shown to nobody, or fails at some members alone, holds up "
            "changes"),
+    Attack(49, _OI, "A Welcome to a fork, with a removed member in it",
+           "What a device writes after it was added again waits until users of its own last tree, "
+           "not who added it, say that they are in the same epoch",
+           elsewhere=(
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_nothing_is_sealed_on_an_insiders_fork_and_the_true_way_back_stays_open",
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_a_welcome_to_a_conversation_in_step_changes_nothing_but_a_question",
+               "tests/scenarios/test_device_healing_hostile.py::test_a_welcome_far_ahead_is_refused",
+           )),
+    Attack(50, OPERATOR, "The server says that a change was missed, in vain",
+           "Its word leads to questions to members only, whose answers end it",
+           elsewhere=(
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_a_server_that_says_taken_in_vain_holds_texts_for_minutes",
+           ),
+           told="Texts there wait until two members have answered, for a day at most"),
+    Attack(51, INSIDER, "A storm of questions; a question's key package replayed or passed on",
+           "Bounds for each device and each group; the package names its conversation and question",
+           elsewhere=(
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_a_device_is_added_again_once_an_hour",
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_a_package_of_a_question_opens_no_other_conversation",
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_a_question_is_served_only_with_its_own_package_and_key",
+           )),
 )  # fmt: skip

@@ -7,7 +7,7 @@ No sockets and no clock. Several processes may run a `Device` over one store; on
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from blackthorn.device.account import exit_notices, reconciler
+from blackthorn.device.account import exit_notices, healer, reconciler
 from blackthorn.device.conversations import key_packages, receiver, renewal
 from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
@@ -40,6 +40,9 @@ class Device:
         self._receiver = receiver.Receiver(self.unit, self.directory, outbox.retract_commit)
         self._sender = Sender(self.unit, self.directory)
         self._reconciler = reconciler.Schedule()
+        self._healer = healer.Healer()
+        self._drained_ms = 0
+        """When everything that waited was delivered, by this device's clock."""
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
         self._connected = False
@@ -93,6 +96,7 @@ class Device:
         self._connected = self._resumes = False
         self._receiver.disconnected()
         self._sender.disconnected()
+        self._healer.disconnected()
         self.directory.disconnected()
         self.replayer.disconnected()
 
@@ -151,6 +155,7 @@ class Device:
                 with self.unit(now_ms) as unit:
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
+                    self._drained_ms = now_ms
                 self._expired = True
             case f.Accepted(postings):
                 with self.unit(now_ms) as unit:
@@ -160,6 +165,9 @@ class Device:
                 self._sender.refused(frame, now_ms)
             case f.FanoutUnknown():
                 return self._sender.fanout_unknown(frame, now_ms)
+            case f.Orders():
+                with self.unit(now_ms) as unit:
+                    return self._healer.orders(unit, frame)
             case f.KeyPackages():
                 self._sender.claimed(frame, now_ms)
             case f.StatementStored():
@@ -198,6 +206,12 @@ class Device:
                 return []
         return None
 
+    def _heal(self, unit: unit_of_work.UnitOfWork) -> Frames:
+        numbers, questions = self._healer.look(unit, self._drained_ms)
+        rows = (unit.records.outbox.get(number) for number in numbers)
+        self._sender.take_charge(row.target for row in rows if row is not None)
+        return questions
+
     def tick(self, now_ms: int) -> Frames:
         """Retry, look up and send whatever is due.
 
@@ -221,6 +235,7 @@ class Device:
                 frames += self._replenish(unit)
             if inbound.active and inbound.drained:
                 sender.take_charge(self._reconciler.look(unit))
+                frames += self._heal(unit)
             if inbound.drained or not (inbound.active or self._resumes):
                 requests, postings = sender.due(unit, receives=inbound.active)
                 # An operation may have found users to look up before it can be prepared.

@@ -14,6 +14,8 @@ class MLSError(InputError):
         super().__init__(text)
         self.rule = rule
         """The broken rule of RFC 9420, if any."""
+        self.cannot_follow = False
+        """Whether a member's authentic Commit, whose changes hold, leads to no epoch here."""
 
 
 class MalformedMessage(MLSError):

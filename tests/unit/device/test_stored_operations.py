@@ -2,7 +2,9 @@
 
 import pytest
 
+from blackthorn.device.healing.notes import Wish
 from blackthorn.device.operations import prepared as stored
+from blackthorn.device.operations.add_again import AddAgain
 from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.change_group import ChangeGroup
@@ -11,6 +13,7 @@ from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.prepared import KeyPackageClaim, PreparedPosting
 from blackthorn.device.operations.renew import Renew
+from blackthorn.device.operations.send_heal import SendHeal
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
@@ -54,6 +57,22 @@ STORED = [
         b"\x85\xa4type\xa5renew\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 "
         + GROUP
         + b"\xa5epoch\x03",
+    ),
+    (
+        AddAgain("group", "team", GROUP, [Wish("bob", b"d" * 16, SALT, b"kp", 5)]),
+        b"\x85\xa4type\xa5again\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 "
+        + GROUP
+        + b"\xa6wishes\x91\x95\xa3bob\xc4\x10"
+        + b"d" * 16
+        + b"\xc4\x10"
+        + SALT
+        + b"\xc4\x02kp\x05",
+    ),
+    (
+        SendHeal("bob@acme.example", SALT, b"part"),
+        b"\x84\xa4type\xa4heal\xa4name\xb0bob@acme.example\xa4salt\xc4\x10"
+        + SALT
+        + b"\xa4part\xc4\x04part",
     ),
     (CreateSelfGroup(), b"\x81\xa4type\xa4self"),
     (

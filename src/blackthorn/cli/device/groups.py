@@ -70,6 +70,18 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
     report(device, {number: (f"group {name}", done)}, json)
 
 
+@groups.command("confirm")
+@on_device
+def confirm(name: Name, at: DeviceOptions) -> None:
+    """Say that a group's members are right after this device was added again: texts go again."""
+    from blackthorn.device.conversations import conversations, rejoining
+    from blackthorn.programs.device.home import wall_ms
+
+    with program(at).device.unit(wall_ms()) as unit:
+        rejoining.confirm(unit, conversations.group_named(unit, name))
+    terminal.say(f"confirmed: group {safe_line(name)}")
+
+
 @groups.command("list")
 @on_device
 def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:

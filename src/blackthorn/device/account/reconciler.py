@@ -22,7 +22,7 @@ from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
-from blackthorn.device.healing import states
+from blackthorn.device.healing.states import State
 from blackthorn.device.mail import keys
 from blackthorn.device.operations import (
     add_later,
@@ -155,7 +155,7 @@ def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Opera
     wanted: list[Operation] = []
     groups, published = self_group.all_active(unit), unit.chains.of(unit.me.address)
     others = local_chain.others(unit, published) if published is not None else []
-    if not groups and mine and others:
+    if not self_group.counted(unit) and mine and others:
         wanted.append(create_self_group.CreateSelfGroup())
     wanted += [
         KeepMembers(SELF, "", group.record.id) for group in groups if mine and _untidy(unit, group)
@@ -185,7 +185,7 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
         for member in identities(group.group.members)
     }
     records = [record for record in unit.records.conversations.all() if record.kind != SELF]
-    records = [record for record in records if record.standing in states.SENDING]
+    records = [record for record in records if record.standing == State.FOLLOWING]
     published = unit.chains.of(unit.me.address)
     shown = b"" if published is None else published.head
     state = [chain.head, shown, *sorted(ready), *sorted(record.id for record in records)]

@@ -13,7 +13,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from blackthorn.device.conversations import key_packages, left_out, limits, renewal, void
+from blackthorn.device.conversations import (
+    key_packages,
+    left_out,
+    limits,
+    rejoining,
+    renewal,
+    void,
+)
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import (
@@ -23,7 +30,8 @@ from blackthorn.device.core.members import (
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing.states import Event, State, after, is_member
+from blackthorn.device.healing import notes
+from blackthorn.device.healing.states import Event, State, is_member
 from blackthorn.device.transparency import local_chain
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import InputError, UserError
@@ -40,6 +48,7 @@ from blackthorn.mls.group.joining import welcome_references
 from blackthorn.ports.device_store import ConversationRecord
 
 GROUP_ID_BYTES: Final = 32
+MAX_CREATED_MS: Final = 2**53 - 1
 
 
 def create(
@@ -86,25 +95,52 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, validate=validate)
     void.check_extensions(group)
+    rejoining.check_package(private.package, group.group_id)
     metadata = group_metadata.read_group_metadata(group.group_context_extensions)
-    metadata = replace(metadata, created_ms=min(metadata.created_ms, unit.now_ms))
     name = _name(unit, metadata, group)
+    metadata = replace(metadata, created_ms=_created_ms(unit, metadata, name))
     if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
         raise InvalidWelcome("conversation limit reached")
     known = unit.records.conversations.get(group.group_id)
-    if known is not None and (known.standing != State.LEFT or group.epoch <= known.epoch):
-        raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
+    if known is not None:
+        rejoining.check(unit, known, group)
     inviter = None if group.inviter is None else identify(group.inviter.credential)
     validate.require_known(inviter=inviter)
-    if not last_resort:
+    if rejoining.is_bound(private.package):
+        unit.records.key_packages.remove(private.reference)  # a second Welcome is no alarm
+    elif not last_resort:
         key_packages.used(unit, private.reference, welcome)
     unit.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, metadata, name), group)
+    if known is not None:
+        conversation = rejoining.replace_by(unit, known, group)
     unit.adopt(conversation)
     renewal.joined(unit, conversation, private.package)
-    if metadata.kind == GROUP:
+    if known is not None and is_member(known.standing):
+        rejoining.tell_rejoined(unit, conversation)
+    elif metadata.kind == GROUP:
         _tell_joined(unit, conversation)
     return conversation
+
+
+def _created_ms(unit: UnitOfWork, metadata: group_metadata.GroupMetadata, name: str) -> int:
+    """The creation time to store: not in the future, and above those that it replaces (H9)."""
+    replaced = (
+        [] if metadata.kind == GROUP else unit.records.conversations.named(metadata.kind, name)
+    )
+    older = [one.created_ms for one in replaced if one.created_ms < metadata.created_ms]
+    return max([min(metadata.created_ms, unit.now_ms), *(one + 1 for one in older)])
+
+
+def next_created_ms(unit: UnitOfWork, kind: str, name: str) -> int:
+    """The creation time, in Unix milliseconds, of a conversation that replaces all known ones."""
+    records = unit.records.conversations.named(kind, name)
+    groups = [unit.open(one.id).group for one in records]
+    stated = [
+        group_metadata.read_group_metadata(group.group_context_extensions).created_ms
+        for group in groups
+    ]
+    return min(max([clock_ms(unit), *(one + 1 for one in stated)]), MAX_CREATED_MS)
 
 
 def _tell_joined(unit: UnitOfWork, conversation: Conversation) -> None:
@@ -266,13 +302,14 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
     removed_me = staged.removes_me
     group.merge(staged)
     if removed_me:
-        moved_by(conversation, Event.REMOVED)
+        notes.move(unit, conversation, Event.REMOVED)
         unit.bump()
         if conversation.record.kind != SELF:  # which nobody is shown
             tell(unit, conversation, committer, f"{committer} removed you")
         return
     unit.moved(conversation)
     renewal.committed(unit, conversation, by.device)
+    rejoining.note(unit, conversation, staged, by.address)
     _tell_change(unit, conversation, committer, before, gone)
 
 
@@ -286,6 +323,7 @@ def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
     group.merge_pending()
     unit.moved(conversation)
     renewal.committed(unit, conversation, unit.me.device)
+    rejoining.note(unit, conversation, staged, unit.me.address)
     _tell_change(unit, conversation, unit.me.address, before, gone)
 
 
@@ -294,10 +332,9 @@ def mark_stale(conversation: Conversation) -> None:
     conversation.record = replace(conversation.record, standing=State.STALE.value)
 
 
-def moved_by(conversation: Conversation, event: Event) -> None:
-    """Put the conversation in the state to which `event` leads (`healing.states`)."""
-    standing = after(conversation.record.standing, event).value
-    conversation.record = replace(conversation.record, standing=standing)
+def adds_me_again(unit: UnitOfWork, staged: StagedCommit) -> bool:
+    """Whether a Commit removes this device and adds it again, for which a Welcome comes."""
+    return staged.removes_me and unit.me in rejoining.adds_again(staged)
 
 
 def _tell_change(

@@ -11,23 +11,27 @@ from collections.abc import Callable
 from blackthorn.device.conversations import (
     content,
     conversations,
+    heal_messages,
     key_packages,
     limits,
+    rejoining,
     self_group,
     void,
 )
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import notes
+from blackthorn.device.healing.states import Event
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
 from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import InvalidCommit
+from blackthorn.mls.errors import InvalidCommit, MLSError
 from blackthorn.mls.group import processing, receiving
 from blackthorn.mls.group.group import Application, Group
-from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
+from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
 
 Retract = Callable[[UnitOfWork, Conversation], None]
 """Undoes this device's own Commit after another member's Commit was accepted first."""
@@ -44,6 +48,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     except void.VoidCommitError as error:
         void.note(unit, error, digest)
     except InputError as error:
+        _signal(unit, error, digest)
         if isinstance(error, UnknownDeviceError):
             unknown = [(device.device, device.address) for device in error.unknown_devices]
             unit.records.peers.ask_for(unknown, unit.now_ms, limits.MAX_UNKNOWN_DEVICES)
@@ -57,6 +62,25 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     return True
 
 
+class CommitFailedError(InvalidCommit):
+    """An authentic Commit of the present epoch, whose changes hold, leads to no epoch here (S1).
+
+    One that breaks a rule is refused by all members alike: it is no sign of being behind.
+    """
+
+    def __init__(self, conversation: bytes, error: InputError) -> None:
+        super().__init__(str(error))
+        self.conversation = conversation
+
+
+def _signal(unit: UnitOfWork, error: InputError, digest: bytes) -> None:
+    """Note what a refused parcel says of a conversation that this device is in."""
+    if isinstance(error, CommitFailedError):
+        notes.commit_failed(unit, unit.open(error.conversation), digest[:16])
+    elif isinstance(error, rejoining.KnownConversationError):
+        notes.move(unit, unit.open(error.conversation), Event.WELCOMED)
+
+
 def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
     welcome = envelope.welcome_of(parcel)
     if welcome is not None:
@@ -65,20 +89,36 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
     (owner, epoch), message = envelope.open_group_parcel(parcel, unit.envelopes())
     conversation = unit.open(owner)
     conversation.recall(unit.records, epoch)
+    try:
+        _take(unit, conversation, message, retract)
+    except UnknownDeviceError:
+        raise
+    except MLSError as error:
+        if error.cannot_follow:
+            raise CommitFailedError(owner, error) from error
+        raise
+
+
+def _take(unit: UnitOfWork, conversation: Conversation, message: bytes, retract: Retract) -> None:
     with void.judging(unit, conversation) as policy:
         received = _process(unit, conversation.group, message, policy)
     match received:
         case Application():
+            owner = conversation.record.id
             sender, seen = identify(received.sender.credential), received.authenticated_data
             gossip.receive(unit.records, owner, sender.address, seen, unit.now_ms)
             if conversation.record.kind == group_metadata.SELF:
                 unit.validate(received.sender.credential, received.sender.signature_key)
-                self_group.take(unit, conversation, received.content)
+                if not _hear(unit, conversation, sender, received.content):
+                    self_group.take(unit, conversation, received.content)
                 return
             _show(unit, conversation, sender, received.content)
         case StagedCommit():
             unit.validate(received.committer.credential, received.committer.signature_key)
             conversations.check_commit(unit, conversation, received)
+            if conversations.adds_me_again(unit, received):
+                notes.move(unit, conversation, Event.ADDED_AGAIN)  # its Welcome leads on
+                return
             retract(unit, conversation)
             conversations.merge(unit, conversation, received)
 
@@ -103,25 +143,43 @@ def _process(unit: UnitOfWork, group: Group, message: bytes, policy: Policy) -> 
 
 def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes) -> None:
     """Store a message in the history once; a sender may seal the same message again."""
-    record = conversation.record
+    place = conversation.record
     try:
         message = content.decode(body)
     except content.ContentError as error:
+        if place.kind == group_metadata.DIRECT and _hear(unit, conversation, sender, body):
+            return
         mark = hashlib.sha256(body).hexdigest()[:8]
         text = f"a message of {sender.address} cannot be shown here ({mark}): {error}"
         conversations.tell(unit, conversation, sender.address, text)
         return
-    _count(unit, record.id, sender.device, message.count)
-    identifier = content.message_id(body, sender.address, record.id, message.salt)
+    _count(unit, place.id, sender.device, message.count)
+    _store(
+        unit,
+        place,
+        sender,
+        message,
+        content.message_id(body, sender.address, place.id, message.salt),
+    )
+
+
+def _store(
+    unit: UnitOfWork,
+    place: ConversationRecord,
+    sender: Identity,
+    message: content.TextContent,
+    identifier: bytes,
+) -> None:
+    """Add a text to the history, once."""
     if unit.records.history.known(identifier):
         return
     mine = sender.address == unit.me.address  # written on another of the user's devices
     unit.records.history.add(
         HistoryRecord(
             message=identifier,
-            conversation=record.id,
-            kind=record.kind,
-            name=record.name,
+            conversation=place.id,
+            kind=place.kind,
+            name=place.name,
             sender=sender.address,
             sort="text",
             text=message.text,
@@ -131,6 +189,33 @@ def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
             shown=mine,
         )
     )
+
+
+def _hear(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes) -> bool:
+    """Keep a message about healing to work it off; whether it is one. Raises ContentError."""
+    part = heal_messages.part_of(body)
+    if part is None:
+        return False
+    match heal_messages.decode(part):
+        case heal_messages.Again(room, again):
+            _show_again(unit, conversation.record, sender, room, again)
+        case heal_messages.Question() | heal_messages.Answers():
+            kind = conversation.record.kind
+            notes.hear(unit, notes.Heard(kind, sender.address, sender.device, part, unit.now_ms))
+    return True
+
+
+def _show_again(
+    unit: UnitOfWork, place: ConversationRecord, sender: Identity, room: bytes, body: bytes
+) -> None:
+    """Show a text of a direct conversation that this one replaces, unless it is known."""
+    before = unit.records.conversations.get(room)
+    same_people = before is None or (before.kind, before.name) == (place.kind, place.name)
+    if place.kind != group_metadata.DIRECT or not same_people:
+        raise content.ContentError("a text that goes again is of another conversation")
+    message = content.decode(body)
+    identifier = content.message_id(body, sender.address, room, message.salt)
+    _store(unit, place, sender, message, identifier)
 
 
 def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> None:

@@ -16,6 +16,8 @@ from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import DecodeError
 from blackthorn.link.frames import ClaimedKeyPackage, KeyPackages, PublishKeyPackages
 from blackthorn.mls import errors, suites
+from blackthorn.mls.codec import decode
+from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing.key_package import create_key_package, read_key_package_message
 from blackthorn.wire.tls import Reader
 
@@ -40,7 +42,15 @@ def make_last_resort(unit: UnitOfWork) -> bytes:
     return _make_one(unit, last_resort=True)
 
 
-def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
+def make_bound(unit: UnitOfWork, bound: Extension) -> tuple[bytes, bytes]:
+    """A key package for one conversation and question, and its reference; never published."""
+    message = _make_one(unit, last_resort=False, extensions=[bound])
+    return message, decode(read_key_package_message, message, "key package").reference
+
+
+def _make_one(
+    unit: UnitOfWork, *, last_resort: bool, extensions: Sequence[Extension] = ()
+) -> bytes:
     now_ms = clock_ms(unit)
     message, private = create_key_package(
         suites.suite(suites.DEFAULT_SUITE),
@@ -51,6 +61,7 @@ def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
         now=now_ms // 1000,
         lifetime_seconds=_lifetime_seconds(last_resort),
         last_resort=last_resort,
+        extensions=extensions,
     )
     unit.records.key_packages.add(private.reference, private.serialise(), last_resort, now_ms)
     return message

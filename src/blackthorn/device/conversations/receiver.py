@@ -14,6 +14,7 @@ from blackthorn.device.conversations import inbox, limits
 from blackthorn.device.core import envelope
 from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
+from blackthorn.device.healing import limits as heal_limits
 from blackthorn.device.transparency.directory_client import DirectoryClient, reached
 from blackthorn.link import frames as f
 
@@ -156,6 +157,9 @@ def forget_old(unit: UnitOfWork) -> None:
     parcels, oldest_ms = unit.records.parcels, unit.now_ms - limits.UNDECRYPTABLE_SECONDS * 1000
     parcels.forget_seen_before(unit.now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
     parcels.forget_undecryptable_before(oldest_ms)
+    healing = unit.records.healing
+    healing.forget_branches_before(unit.now_ms - heal_limits.KEPT_EPOCH_SECONDS * 1000)
+    healing.forget_sent_before(unit.now_ms - heal_limits.SENT_TEXT_SECONDS * 1000)
     unit.records.peers.forget_unknown_devices_before(oldest_ms)
 
 

@@ -22,7 +22,7 @@ from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing.states import State
+from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import verified
 from blackthorn.link.frames.types import AddressText, Bytes32, Uint64
@@ -73,6 +73,12 @@ def all_active(unit: UnitOfWork) -> list[Conversation]:
     """All active self-groups; two devices may each have created one."""
     records = unit.records.conversations.named(group_metadata.SELF, "")
     return [unit.open(record.id) for record in records if record.standing == State.FOLLOWING]
+
+
+def counted(unit: UnitOfWork) -> bool:
+    """Whether there is a self-group that is not replaced, followed or suspect."""
+    standings = unit.records.conversations.standings(group_metadata.SELF, "")
+    return any(is_member(standing) for _, standing in standings)
 
 
 def snapshot(unit: UnitOfWork) -> Snapshot:

@@ -27,6 +27,9 @@ TAG_BYTES: Final = 8
 _HEADER_BYTES: Final = 1 + NONCE_BYTES + TAG_BYTES
 
 
+UNKNOWN: Final = "no conversation at hand has this envelope"
+
+
 class EnvelopeError(DecodeError):
     """The parcel is not an envelope, or no key opens it."""
 
@@ -100,4 +103,4 @@ def open_group_parcel(
                 return key.owner, key.open(parcel)
             except EnvelopeError as error:
                 altered = error
-    raise altered or UnknownEnvelopeError("no conversation at hand has this envelope")
+    raise altered or UnknownEnvelopeError(UNKNOWN)

@@ -27,6 +27,10 @@ ASK_AGAIN = "ask-again"
 """The setting with the generation at which undecryptable parcels became retryable; empty: none."""
 
 
+BRANCH_LABEL = "blackthorn branch"
+"""The exporter label by which two members compare their histories (`device.healing`)."""
+
+
 @dataclass(slots=True)
 class UnitOfWork:
     """See the module. `now_ms` is Unix time in milliseconds."""
@@ -87,6 +91,8 @@ class UnitOfWork:
         conversation.record = replace(conversation.record, epoch=group.epoch)
         conversation.write(self.records)
         kept_epochs.ended(self.records, group.group_id, group.epoch, self.now_ms)
+        branch = group.label_secret(BRANCH_LABEL).expose()
+        self.records.healing.put_branch(group.group_id, group.epoch, branch, self.now_ms)
         self._envelopes = None
         self.bump()
 

@@ -46,18 +46,23 @@ class Event(Enum):
     """What moves a conversation from one state to another."""
 
     NOTED = "an addition or removal is noted"
-    SETTLED = "what was noted is confirmed or committed out"
+    SETTLED = "what was noted is confirmed or committed out, or the person says yes"
     FAILED = "S1: an authentic Commit of the present epoch fails"
     TAKEN = "S2: the own Commit came second, and the first does not come"
     MISSED = "S3: a Commit of the present epoch was missed"
     AHEAD = "S4: an own device or two users are ahead or elsewhere"
     SILENT = "S5: nothing was opened for 15 days on line"
     FORKED = "S6: another Commit of an epoch that is past"
+    WELCOMED = "a Welcome to it came although this device is in it"
+    ADDED_AGAIN = "a Commit removes this device and adds it again; its Welcome is yet to be taken"
     DOUBTFUL_REMOVAL = "H6: a former device removed this one"
     MERGED = "the missing Commit is merged"
     SAME = "`same` by an own device or two users"
-    ONE_AHEAD = "`ahead` or `other` by one user, after S2 or S3"
-    WAITED = "no answer in time: 10 minutes in a direct or self conversation, 1 hour after H6"
+    ONE_AHEAD = "`ahead` or `other` by one user, after S2, S3 or such a Welcome"
+    WAITED = (
+        "no answer in time: 10 minutes in a direct or self conversation, 1 hour after H6, "
+        "a day after a rejoin"
+    )
     MANY_COMMITS = "16 Commits were merged while something was noted"
     ASKED = "a member was asked to add this device again"
     REPLACED = "H9: a new direct or self conversation takes its place"
@@ -86,6 +91,8 @@ class Row:
 _SUSPECTED: Final = {
     Event.FAILED: State.BEHIND,
     Event.AHEAD: State.BEHIND,
+    Event.ADDED_AGAIN: State.BEHIND,
+    Event.WELCOMED: State.SUSPECT,
     Event.TAKEN: State.SUSPECT,
     Event.MISSED: State.SUSPECT,
     Event.SILENT: State.SUSPECT,
@@ -110,6 +117,7 @@ TABLE: Final[Mapping[State, Row]] = {
             Event.SAME: State.FOLLOWING,
             Event.ALONE: State.STALE,
             Event.MANY_COMMITS: State.BEHIND,
+            Event.WAITED: State.BEHIND,
             **_SUSPECTED,
             Event.REMOVED: State.LEFT,
         },
@@ -124,6 +132,7 @@ TABLE: Final[Mapping[State, Row]] = {
             Event.SAME: State.FOLLOWING,
             Event.FAILED: State.BEHIND,
             Event.AHEAD: State.BEHIND,
+            Event.ADDED_AGAIN: State.BEHIND,
             Event.ONE_AHEAD: State.BEHIND,
             Event.WAITED: State.BEHIND,
             Event.SAID_REMOVED: State.LEFT,
@@ -183,10 +192,11 @@ TABLE: Final[Mapping[State, Row]] = {
 MEMBER: Final = frozenset(State) - {State.LEFT, State.STALE}
 """States in which this device counts itself among the members."""
 
-SENDING: Final = frozenset({State.FOLLOWING, State.UNCONFIRMED})
-"""States in which it changes members."""
-
 SIGNALS_THAT_HOLD_TEXTS: Final = frozenset({Event.TAKEN, Event.MISSED, Event.DOUBTFUL_REMOVAL})
+
+
+HALF_SURE: Final = frozenset({Event.TAKEN, Event.MISSED, Event.WELCOMED})
+"""Signals after which the word of one user is enough."""
 
 
 def after(standing: str, event: Event) -> State:

@@ -3,7 +3,7 @@
 from blackthorn.device.conversations import conversations, left_out
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.healing import states
+from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ids import DeviceId
 from blackthorn.ports.device_store import OutboxRecord
@@ -30,7 +30,7 @@ class AddLater(operation.Operation, frozen=True, tag="later"):
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
         record = unit.records.conversations.get(self.conversation)
-        if record is None or record.standing not in states.SENDING:
+        if record is None or record.standing != State.FOLLOWING:
             return operation.NothingToDo()
         conversation = unit.open(self.conversation)
         group = conversation.group
@@ -67,8 +67,8 @@ def due(unit: UnitOfWork) -> list[operation.Operation]:
     wanted: list[operation.Operation] = []
     for entry in left_out.due(unit):
         record = unit.records.conversations.get(entry.conversation)
-        if record is None or not states.is_member(record.standing):
+        if record is None or not is_member(record.standing):
             left_out.forget(unit, entry.conversation, [entry.address])
-        elif record.standing in states.SENDING:
+        elif record.standing == State.FOLLOWING:
             wanted.append(AddLater(record.kind, record.name, record.id, entry.address))
     return wanted

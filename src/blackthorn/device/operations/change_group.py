@@ -33,6 +33,9 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
     def claims(self, unit: UnitOfWork) -> list[str]:
         return list(self.add)
 
+    def hold(self, unit: UnitOfWork) -> str:
+        return postings.hold(unit, self.conversation)
+
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group

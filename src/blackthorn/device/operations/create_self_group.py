@@ -1,6 +1,6 @@
 """Create the group of the user's own devices."""
 
-from blackthorn.device.conversations import self_group
+from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core import group_metadata, unit_of_work
 from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ports.device_store import OutboxRecord
@@ -26,7 +26,11 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
             return found
         if not found.packages:
             return operation.NothingToDo()
-        metadata = group_metadata.GroupMetadata(group_metadata.SELF, "", unit.now_ms)
+        metadata = group_metadata.GroupMetadata(
+            group_metadata.SELF,
+            "",
+            conversations.next_created_ms(unit, group_metadata.SELF, ""),
+        )
         return postings.creation(unit, row, self, metadata, "", found.packages)
 
     def failure_text(self) -> operation.FailureText:

@@ -2,7 +2,7 @@
 
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import members, unit_of_work
-from blackthorn.device.healing import states
+from blackthorn.device.healing.states import State
 from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -23,7 +23,7 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
 
     def prepare(self, unit: unit_of_work.UnitOfWork, row: OutboxRecord) -> operation.Step:
         record = unit.records.conversations.get(self.conversation)
-        if record is None or record.standing not in states.SENDING:
+        if record is None or record.standing != State.FOLLOWING:
             return operation.NothingToDo()
         conversation = unit.open(self.conversation)
         group = conversation.group

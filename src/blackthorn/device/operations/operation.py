@@ -110,6 +110,11 @@ class Operation(Struct, frozen=True):
         """Whether preparing it signs the ledger's time, which must be new then."""
         return False
 
+    @property
+    def gives_way(self) -> bool:
+        """Whether texts may go while it waits for another Commit, which came first."""
+        return False
+
     def waits(self, unit: UnitOfWork) -> bool:
         """Whether it is too early to try it again."""
         return False
@@ -117,6 +122,14 @@ class Operation(Struct, frozen=True):
     def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
         """The conversation in which it is sealed, once revoked devices were removed from there."""
         return None
+
+    def hold(self, unit: UnitOfWork) -> str:
+        """Why its conversation holds it, in words; "" when it does not."""
+        return ""
+
+    def lookups(self, unit: UnitOfWork) -> list[Address]:
+        """Users who are looked up after it was enqueued, before it is prepared."""
+        return []
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
         """The next step, stored with the row. Raises UserError, MLSError: give it up."""
@@ -140,6 +153,11 @@ class Operation(Struct, frozen=True):
 
     def given_up(self, unit: UnitOfWork) -> None:
         """It will never be done."""
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether the person asked for it, and is told when it is given up."""
+        return True
 
     def failure_text(self) -> FailureText:
         raise NotImplementedError

@@ -12,6 +12,7 @@ import msgspec
 from blackthorn.device.conversations import conversations, void
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import notes
 from blackthorn.device.operations import failures, limits
 from blackthorn.device.operations import prepared as forms
 from blackthorn.device.operations.operation import finish
@@ -35,7 +36,8 @@ def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> None:
     """Give up an operation and store the reason for the user."""
     operation = operation_of(row)
     finish(unit, row.number, operation.history_line, reason)
-    failures.note(unit.records.settings, row.number, operation, reason, unit.now_ms)
+    if operation.is_asked_for:
+        failures.note(unit.records.settings, row.number, operation, reason, unit.now_ms)
     operation.given_up(unit)
 
 
@@ -106,7 +108,10 @@ def _undo(unit: UnitOfWork, prepared: forms.PreparedPosting, code: str) -> None:
     elif prepared.sort == "creation":
         unit.drop(prepared.conversation)
     elif prepared.sort in forms.COMMITS:
-        unit.open(prepared.conversation).group.discard_pending()
+        conversation = unit.open(prepared.conversation)
+        conversation.group.discard_pending()
+        if code == Code.EPOCH_TAKEN:
+            notes.commit_taken(unit, conversation)
 
 
 def _ledger_may_show(unit: UnitOfWork, number: int) -> bool:

@@ -15,7 +15,9 @@ from blackthorn.device.conversations import conversations, renewal, void
 from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import states
+from blackthorn.device.healing import notes, states
+from blackthorn.device.healing.decisions import held
+from blackthorn.device.healing.states import State
 from blackthorn.device.operations.claims import HopelessError
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import PreparedPosting, encode
@@ -40,6 +42,14 @@ def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
     if not states.is_member(record.standing):
         raise HopelessError("you were removed from that group")
     return unit.open(conversation)
+
+
+def hold(unit: UnitOfWork, conversation: bytes) -> str:
+    """Why nothing new is sealed in the conversation now, in words; "" when it is."""
+    standing = unit.records.conversations.standing(conversation)
+    if standing is None or standing == State.FOLLOWING:
+        return ""
+    return held(State(standing), notes.of(unit.records, conversation), unit.now_ms)
 
 
 def creation(

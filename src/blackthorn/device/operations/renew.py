@@ -20,6 +20,10 @@ class Renew(operation.Operation, frozen=True, tag="renew"):
     def target(self) -> bytes:
         return operation.name_of(self.kind, self.name)
 
+    @property
+    def gives_way(self) -> bool:
+        return True
+
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
         record = unit.records.conversations.get(self.conversation)
         following = record is not None and record.standing == State.FOLLOWING

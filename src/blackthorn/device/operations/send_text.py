@@ -17,6 +17,7 @@ from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
+from blackthorn.ports.device_healing import SentText
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
 
 
@@ -56,6 +57,14 @@ class SendText(base.Operation, frozen=True, tag="text"):
         """A first text to a person creates the conversation."""
         return [self.name, unit.me.address] if self.kind == DIRECT else []
 
+    def hold(self, unit: UnitOfWork) -> str:
+        """A conversation that this device may have fallen out of holds its texts."""
+        if self.kind == GROUP:
+            return postings.hold(unit, self.group)
+        standings = unit.records.conversations.standings(DIRECT, self.name)
+        newest = [known for known, standing in standings if is_member(standing)]
+        return postings.hold(unit, newest[0]) if newest else ""
+
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> base.Step:
         """Seal the text, in a new conversation if there is none."""
         if conversation := self.sealed_in(unit):
@@ -64,7 +73,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
         found = claims.claimed(unit, row, wanted, [self.name])
         if not isinstance(found, claims.Claimed):
             return found
-        metadata = GroupMetadata(DIRECT, "", unit.now_ms)
+        metadata = GroupMetadata(DIRECT, "", conversations.next_created_ms(unit, DIRECT, self.name))
         conversation, welcome = conversations.create(unit, metadata, self.name, found.packages)
         found.tell(unit, conversation)
         return self._seal(unit, row, conversation, welcome)
@@ -117,6 +126,16 @@ class SendText(base.Operation, frozen=True, tag="text"):
 
     def accepted(self, unit: UnitOfWork) -> None:
         unit.records.history.set_standing(self.message, "accepted")
+        unit.records.healing.put_sent(
+            SentText(
+                self.message,
+                self.conversation,
+                self.salt,
+                self.count,
+                self.sent_ms,
+                unit.now_ms,
+            )
+        )
 
     def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
         """A direct text can be sent to the user's current devices in a new conversation."""

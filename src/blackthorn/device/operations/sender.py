@@ -18,6 +18,7 @@ from blackthorn.device.operations.operation import AlarmScope, NothingToDo, Oper
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.transparency import alarms, directory_client
 from blackthorn.errors import UserError
+from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
@@ -97,6 +98,9 @@ class Sender:
                 held_back.add(row.target)
                 continue
             prepared = self._advance(unit, row, requests)
+            second = prepared is None and row.number in self._second
+            if second and table.operation_of(row).gives_way:
+                continue
             if prepared is None or prepared.sort != "text":  # the next waits for the answer
                 held_back.add(row.target)
             if prepared is not None and prepared.posting.id not in self._sent:
@@ -118,9 +122,16 @@ class Sender:
             return None
         if self._second.get(row.number) == generation(unit.records):
             return None
-        if row.prepared is not None and (row.posting in self._sent or not outdated(unit, row)):
+        if row.prepared is not None and row.posting in self._sent:
             return decode_prepared(row.prepared)
         operation = table.operation_of(row)
+        if reason := operation.hold(unit):
+            self._wait(unit, row, reason, AGAIN_MS)
+            return None
+        if row.prepared is not None and not outdated(unit, row):
+            return decode_prepared(row.prepared)
+        if not self._looked_up(unit, row, operation.lookups(unit)):
+            return None
         if self._is_blocked(unit, row, operation.alarm_scope(unit)):
             return None
         self.blocked.discard(row.number)
@@ -159,6 +170,13 @@ class Sender:
             self._directory.pushes.hurry(unit, found)
             return bool(found)
         return False
+
+    def _looked_up(self, unit: UnitOfWork, row: OutboxRecord, users: list[Address]) -> bool:
+        """Whether all of them were looked up since the row was enqueued."""
+        chains = ((user, unit.records.directory.chain(user)) for user in users)
+        old = [u for u, known in chains if known is None or known.checked_ms < row.created_ms]
+        self._directory.want(old)
+        return not old
 
     def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, scope: AlarmScope) -> bool:
         """Whether an open alarm blocks the row until the user accepts it."""

@@ -6,11 +6,13 @@ import msgspec
 
 from blackthorn.device.core.stored import decode
 from blackthorn.device.operations import change_chain, change_group, create_group, create_self_group
+from blackthorn.device.operations.add_again import AddAgain
 from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import UNREADABLE
 from blackthorn.device.operations.renew import Renew
+from blackthorn.device.operations.send_heal import SendHeal
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.ports.device_store import OutboxRecord
@@ -20,6 +22,8 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     create_group.CreateGroup,
     change_group.ChangeGroup,
     KeepMembers,
+    AddAgain,
+    SendHeal,
     create_self_group.CreateSelfGroup,
     ShareState,
     change_chain.ChangeChain,

@@ -234,15 +234,18 @@ def create_key_package(
     now: int,
     lifetime_seconds: int = mls_limits.MLS_LIFETIME_SECONDS,
     last_resort: bool = False,
+    extensions: Sequence[Extension] = (),
     extension_types: Sequence[int] = (codepoints.APPLICATION_EXTENSION,),
     credential_types: Sequence[int] = (),
 ) -> tuple[bytes, KeyPackagePrivate]:
     """A new key package: its MLSMessage, and the private part to keep.
 
     `now` is in Unix seconds; the lifetime begins a day earlier, for peers with late clocks.
-    `extension_types` and `credential_types` are those that the application also supports.
+    `extensions` are the package's own, beside that of a last resort. `extension_types` and
+    `credential_types` are those that the application also supports.
     """
-    extensions = (Extension(codepoints.LAST_RESORT, b""),) if last_resort else ()
+    if last_resort:
+        extensions = (*extensions, Extension(codepoints.LAST_RESORT, b""))
     leaf, leaf_private = create_leaf(
         suite,
         credential,
@@ -250,7 +253,9 @@ def create_key_package(
         random=random,
         now=now,
         lifetime_seconds=lifetime_seconds,
-        extension_types=(*extension_types, *(item.type for item in extensions)),  # RFC 9420, 10
+        extension_types=tuple(
+            dict.fromkeys((*extension_types, *(item.type for item in extensions)))  # RFC 9420, 10
+        ),
         credential_types=credential_types,
     )
     init_private, init_public = suite.hpke.generate_key_pair(random)
@@ -258,7 +263,7 @@ def create_key_package(
         cipher_suite=suite.number,
         init_key=init_public,
         leaf=leaf.sign(suite, signature_private),
-        extensions=extensions,
+        extensions=tuple(extensions),
     )
     signature = suite.sign_with_label(signature_private, LABEL, package.unsigned)
     package = replace(package, signature=signature)

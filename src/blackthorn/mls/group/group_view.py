@@ -95,6 +95,12 @@ class GroupView:
         secrets = self._state.epoch.secrets
         return key_schedule.export(self.suite, secrets, label.encode(), context, length)
 
+    def label_secret(self, label: str) -> Secret:
+        """What all exports under `label` are made of (`key_schedule.export_of_label`)."""
+        self._state.require_member()
+        secrets = self._state.epoch.secrets
+        return Secret(key_schedule.label_secret(self.suite, secrets, label.encode()))
+
     def resumption_psk(self, epoch: int | None = None) -> Secret:
         """The resumption PSK (8.6) of `epoch` or this one. Raises `GroupState` if erased."""
         found = self._state.resumption_psk(self.epoch if epoch is None else epoch)

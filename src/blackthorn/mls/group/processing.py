@@ -166,7 +166,11 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
     if _removes_me(epoch, applied):
         return describe(epoch, verified.sender, applied, None, path_leaf)
     arrival = ReceivedCommit(committer, commit.path, authenticated, next_epoch.EpochBase.of(epoch))
-    new = _follow(state, applied, arrival, terms.known_psks)
+    try:
+        new = _follow(state, applied, arrival, terms.known_psks)
+    except errors.MLSError as error:
+        error.cannot_follow = True
+        raise
     return describe(epoch, verified.sender, applied, new, path_leaf)
 
 

@@ -97,5 +97,14 @@ def export(
     suite: CipherSuite, secrets: EpochSecrets, label: bytes, context: bytes, length: int
 ) -> bytes:
     """MLS-Exporter (8.5): its context is hashed."""
-    secret = suite.derive_secret(secrets.exporter.expose(), label)
+    return export_of_label(suite, label_secret(suite, secrets, label), context, length)
+
+
+def label_secret(suite: CipherSuite, secrets: EpochSecrets, label: bytes) -> bytes:
+    """What exports under one label are made of: all that has to be kept of an epoch for them."""
+    return suite.derive_secret(secrets.exporter.expose(), label)
+
+
+def export_of_label(suite: CipherSuite, secret: bytes, context: bytes, length: int) -> bytes:
+    """An export under the label of `label_secret`."""
     return suite.expand_with_label(secret, b"exported", suite.hash(context), length)

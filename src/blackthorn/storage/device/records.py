@@ -103,6 +103,19 @@ class Conversations(Table):
         rows = self._run(_CONVERSATION + " WHERE kind = ? AND name = ?", (kind, name))
         return [ConversationRecord(*row) for row in rows]
 
+    def standing(self, conversation: bytes) -> str | None:
+        """Without reading the state."""
+        row = self._one("SELECT standing FROM conversation WHERE id = ?", (conversation,))
+        return str(row[0]) if row else None
+
+    def standings(self, kind: str, name: str) -> list[tuple[bytes, str]]:
+        """(id, standing) of those, the newest first, without reading their states."""
+        return self._run(
+            "SELECT id, standing FROM conversation WHERE kind = ? AND name = ?"
+            " ORDER BY created_ms DESC, id DESC",
+            (kind, name),
+        )
+
     def all(self) -> list[ConversationRecord]:
         """Oldest first."""
         return [ConversationRecord(*row) for row in self._run(_CONVERSATION + " ORDER BY rowid")]

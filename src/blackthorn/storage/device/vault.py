@@ -13,10 +13,10 @@ import apsw
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
-from blackthorn.ports import device_groups
+from blackthorn.ports import device_groups, device_healing
 from blackthorn.ports import device_store as ports
 from blackthorn.ports.device_leaves import Leaves
-from blackthorn.storage.device import directory, groups, leaves, orders, records, traffic
+from blackthorn.storage.device import directory, groups, healing, leaves, orders, records, traffic
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, immediate
 
@@ -45,6 +45,7 @@ class VaultRecords:
         self.conversations: ports.Conversations = records.Conversations(connection)
         self.groups: device_groups.Groups = groups.Groups(connection)
         self.commit_orders: device_groups.CommitOrders = orders.CommitOrders(connection)
+        self.healing: device_healing.Healing = healing.Healing(connection)
         self.peers: ports.Peers = records.Peers(connection)
         self.mail: ports.Mail = records.MailIndex(connection)
         self.history: ports.History = traffic.History(connection)

@@ -1,0 +1,325 @@
+"""Healer: lead conversations through the states of `healing.states` as time and answers allow.
+
+It asks members, adds again those who ask, replaces direct conversations, and asks the server for
+taken handles while parcels stay unreadable. Safe to stop at any point: all of it is stored.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from blackthorn.device.account import heal_answers, heal_questions, heal_texts
+from blackthorn.device.conversations import (
+    content,
+    conversations,
+    heal_messages,
+    rejoining,
+    void,
+)
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
+from blackthorn.device.core.members import addresses
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
+from blackthorn.device.healing import decisions, limits, notes
+from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
+from blackthorn.device.operations import add_again, send_heal
+from blackthorn.device.operations.postings import HANDLE_BYTES, ORDER_LABEL
+from blackthorn.ids import Address
+from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
+
+LOOK_MS: Final = 2_000
+"""Interval of the healer while nothing changes."""
+
+ORDERS_LOOK_MS: Final = 60_000
+"""Interval at which parcels that cannot be read are counted."""
+
+CALM: Final = (State.FOLLOWING.value, State.LEFT.value, State.STALE.value)
+_ORDERS_ASKED: Final = "orders-asked-ms"
+
+
+class Healer:
+    """The state of one process: what was asked of the server, and when to look again."""
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._request = 0
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        """The link has ended; questions to the server are asked again."""
+        self._due_ms = 0
+        self._orders_due_ms = 0
+        self._asked: dict[int, list[tuple[bytes, int]]] = {}
+        self._to_ask: list[tuple[bytes, int, bytes]] = []
+
+    def look(self, unit: UnitOfWork, drained_ms: int) -> tuple[list[int], list[f.AnyFrame]]:
+        """Operations enqueued, by row, and questions to the server.
+
+        Everything that waited was delivered at `drained_ms`.
+        """
+        now = generation(unit.records)
+        if unit.now_ms < self._due_ms and now == self._generation:
+            return [], []
+        self._due_ms, self._generation = unit.now_ms + LOOK_MS, now
+        rows = _work_off(unit)
+        for known in unit.records.healing.restless(CALM):
+            rows += _lead_on(unit, unit.open(known), drained_ms)
+        return rows, self._ask_orders(unit, drained_ms)
+
+    # --- Signal S3 ---
+
+    def _ask_orders(self, unit: UnitOfWork, drained_ms: int) -> list[f.AnyFrame]:
+        if self._asked or unit.now_ms < self._orders_due_ms:
+            return []
+        self._orders_due_ms = unit.now_ms + ORDERS_LOOK_MS
+        if not self._to_ask and _unreadable(unit, drained_ms):
+            self._to_ask = list(_handles(unit))
+            if not self._to_ask:
+                _orders_asked(unit)
+        return self._next_orders(unit)
+
+    def _next_orders(self, unit: UnitOfWork) -> list[f.AnyFrame]:
+        if not self._to_ask:
+            return []
+        part = self._to_ask[: link_limits.ORDERS_PER_FRAME]
+        del self._to_ask[: link_limits.ORDERS_PER_FRAME]
+        padding = link_limits.ORDERS_PER_FRAME - len(part)
+        handles = [handle for _, _, handle in part]
+        handles += [unit.random(HANDLE_BYTES) for _ in range(padding)]
+        self._request += 1
+        self._asked = {self._request: [(known, epoch) for known, epoch, _ in part]}
+        return [f.AskOrders(self._request, handles)]
+
+    def orders(self, unit: UnitOfWork, frame: f.Orders) -> list[f.AnyFrame]:
+        """The server's word on handles: it leads to questions to members only."""
+        asked = self._asked.pop(frame.request, [])
+        digests = [*frame.digests, *(b"" for _ in asked)]
+        for (known, epoch), taken, digest in zip(asked, frame.taken, digests, strict=False):
+            standing = unit.records.conversations.standing(known)
+            if not taken or standing is None or not is_member(standing):
+                continue
+            conversation = unit.open(known)
+            present = conversation.group.epoch == epoch and conversation.group.pending is None
+            if present and not (digest and void.accepted_first(unit, known, epoch, digest)):
+                notes.move(unit, conversation, Event.MISSED)
+        if asked and not self._to_ask:
+            _orders_asked(unit)
+        self._due_ms = 0
+        return self._next_orders(unit)
+
+
+def _orders_asked(unit: UnitOfWork) -> None:
+    unit.records.settings.put(_ORDERS_ASKED, unit.now_ms.to_bytes(8, "big"))
+
+
+def _unreadable(unit: UnitOfWork, drained_ms: int) -> bool:
+    """Whether a parcel has stayed unreadable for ten minutes since the last such question."""
+    wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
+    if unit.now_ms - drained_ms < wait_ms:
+        return False
+    last = int.from_bytes(unit.records.settings.get(_ORDERS_ASKED) or b"", "big")
+    again = unit.now_ms - last >= limits.ORDERS_AGAIN_SECONDS * 1000
+    return any(
+        parcel.reason == envelope.UNKNOWN
+        and (again or parcel.since_ms > last)
+        and unit.now_ms - parcel.since_ms >= wait_ms
+        for parcel in unit.records.parcels.all_undecryptable()
+    )
+
+
+def _handles(unit: UnitOfWork) -> Iterable[tuple[bytes, int, bytes]]:
+    """(conversation, epoch, handle) of those in which this device could have missed a Commit."""
+    for record in unit.records.conversations.all():
+        if record.standing in (State.FOLLOWING, State.UNCONFIRMED):
+            conversation = unit.open(record.id)
+            group = conversation.group
+            if group.pending is None:
+                made_of = void.context(unit, conversation)
+                yield record.id, group.epoch, group.export(ORDER_LABEL, made_of, HANDLE_BYTES)
+
+
+# --- What others said ---
+
+
+def _work_off(unit: UnitOfWork) -> list[int]:
+    """Answer questions and note answers; the rows of the answers."""
+    rows = []
+    for heard in notes.take_heard(unit):
+        message = heal_messages.decode(heard.body)
+        if isinstance(message, heal_messages.Answers):
+            heal_answers.take(unit, heard, message)
+        elif isinstance(message, heal_messages.Question):
+            items = heal_answers.answer(unit, heard, message)
+            if items:
+                answered = heal_messages.Answers(message.nonce, items)
+                name = "" if heard.kind == SELF else heard.user
+                rows.append(_send(unit, name, answered))
+    return rows
+
+
+def _send(unit: UnitOfWork, name: str, message: heal_messages.Message) -> int:
+    part = heal_messages.encode_part(message)
+    return send_heal.SendHeal(name, unit.random(content.SALT_BYTES), part).enqueue(unit)
+
+
+# --- One conversation ---
+
+
+def _lead_on(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> list[int]:
+    """Take the steps that are due in one conversation; the rows enqueued."""
+    known = conversation.record.id
+    _second_commit(unit, conversation, drained_ms)
+    healing = notes.of(unit.records, known)
+    state = State(conversation.record.standing)
+    epoch = conversation.group.epoch
+    if state is State.FOLLOWING and healing.replies:
+        newer = [reply for reply in healing.replies if reply.epoch > epoch]
+        healing = notes.change(unit, known, replies=newer)
+    users = [user for user in addresses(conversation.group.members) if user != unit.me.address]
+    event = decisions.verdict(state, healing, len(heal_questions.witnesses(users, healing)))
+    if event is None:
+        event = _by_time(unit, conversation, healing)
+    if event is not None:
+        state = notes.move(unit, conversation, event)
+        _tell_removed(unit, conversation, event, healing)
+    rows = _rejoined(unit, conversation)
+    if state in (State.SUSPECT, State.ASKING) or (state is State.UNCONFIRMED and healing.rejoin):
+        rows += heal_questions.ask_due(unit, conversation)
+    elif state is State.BEHIND and conversation.record.kind == GROUP:
+        notes.move(unit, conversation, Event.ASKED)
+        rows += heal_questions.ask_due(unit, conversation)
+    elif state is State.BEHIND:
+        rows += _replace(unit, conversation)
+    elif answers(state, Answer.ADD_AGAIN):
+        rows += _add_again(unit, conversation)
+    _tell_waiting(unit, conversation)
+    return rows
+
+
+def _second_commit(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> None:
+    """Signal S2: the Commit that came before this device's own does not come."""
+    known = conversation.record.id
+    healing = notes.of(unit.records, known)
+    if healing.taken_epoch < 0:
+        return
+    since_ms = max(healing.taken_ms, drained_ms)
+    if healing.taken_epoch != conversation.group.epoch:
+        notes.change(unit, known, taken_epoch=-1)
+    elif unit.now_ms - since_ms >= limits.COMMIT_WAIT_SECONDS * 1000:
+        notes.change(unit, known, taken_epoch=-1)
+        notes.move(unit, conversation, Event.TAKEN)
+
+
+def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> Event | None:
+    waited_ms, record = unit.now_ms - healing.since_ms, conversation.record
+    if record.standing in (State.UNCONFIRMED, State.SUSPECT) and healing.rejoin is not None:
+        due = waited_ms >= limits.TEXTS_HELD_SECONDS * 1000
+        members = addresses(conversation.group.members)
+        users = [user for user in members if user != unit.me.address]
+        return Event.WAITED if due and heal_questions.witnesses(users, healing) else None
+    if record.standing == State.SUSPECT and record.kind in (DIRECT, SELF):
+        return Event.WAITED if waited_ms >= limits.ANSWER_SECONDS * 1000 else None
+    if record.standing == State.SUSPECT and healing.signal == Event.DOUBTFUL_REMOVAL.name:
+        due = waited_ms >= limits.DOUBTFUL_REMOVAL_SECONDS * 1000
+        return Event.WAITED if due else None
+    return None
+
+
+def _tell_removed(
+    unit: UnitOfWork, conversation: Conversation, event: Event, healing: notes.Healing
+) -> None:
+    if event is Event.SAID_REMOVED and conversation.record.kind != SELF:
+        who = sorted({reply.user for reply in healing.replies if reply.kind == decisions.REMOVED})
+        text = f"you were removed, say {', '.join(who)}"
+        rejoining.tell(unit, conversation, who[0] if who else "", text)
+
+
+def _tell_waiting(unit: UnitOfWork, conversation: Conversation) -> None:
+    """After a day say that texts wait here."""
+    record = conversation.record
+    healing = notes.of(unit.records, record.id)
+    waits = record.standing in (State.BEHIND, State.ASKING, State.UNCONFIRMED)
+    due = unit.now_ms - healing.away_ms >= limits.TEXTS_HELD_SECONDS * 1000
+    if waits and due and not healing.told and record.kind != SELF:
+        notes.change(unit, record.id, told=True)
+        text = "this device has missed changes here; what you write waits until members answer"
+        rejoining.tell(unit, conversation, "", text)
+
+
+def _rejoined(unit: UnitOfWork, conversation: Conversation) -> list[int]:
+    """After a rejoin the own texts since the last message opened go again, once (H13)."""
+    record = conversation.record
+    healing = notes.of(unit.records, record.id)
+    if healing.rejoin is None:
+        return []
+    rows: list[int] = []
+    if not healing.rejoin.sent_again:
+        rows = _send_again(unit, conversation, healing.rejoin)
+    done = None if record.standing == State.FOLLOWING else _sent(healing.rejoin)
+    notes.change(unit, record.id, rejoin=done)
+    return rows
+
+
+def _sent(rejoin: notes.Rejoin) -> notes.Rejoin:
+    return notes.Rejoin(rejoin.users, rejoin.by, rejoin.strangers, rejoin.opened_ms, True)
+
+
+def _send_again(unit: UnitOfWork, conversation: Conversation, rejoin: notes.Rejoin) -> list[int]:
+    record = conversation.record
+    if not rejoin.strangers:
+        return heal_texts.send_again(unit, record, rejoin.opened_ms)
+    lost = unit.records.healing.sent_since(record.id, rejoin.opened_ms, limits.MAX_SENT_AGAIN)
+    for text in lost:
+        unit.records.history.set_standing(text.message, "failed")
+    if lost:
+        new = ", ".join(rejoin.strangers)
+        told = f"{len(lost)} of your texts may not have arrived; {new} came since: send them again"
+        rejoining.tell(unit, conversation, "", told)
+    return []
+
+
+def _replace(unit: UnitOfWork, conversation: Conversation) -> list[int]:
+    """H9: a new conversation takes the place of a direct one; the reconciler makes a self-group."""
+    record = conversation.record
+    since_ms = rejoining.opened_ms(unit, record)
+    notes.move(unit, conversation, Event.REPLACED)
+    if record.kind == SELF:
+        return []
+    if conversations.direct_with(unit, Address(record.name)) is not None:
+        return heal_texts.send_again(unit, record, since_ms)
+    made = _send(unit, record.name, heal_messages.Replaced(record.id))
+    return [made, *heal_texts.send_again(unit, record, since_ms)]
+
+
+def _add_again(unit: UnitOfWork, conversation: Conversation) -> list[int]:
+    """H11: add again those who asked, together, not too often."""
+    known = conversation.record.id
+    healing = notes.of(unit.records, known)
+    if not healing.wishes:
+        return []
+    now_ms, hour_ms = unit.now_ms, limits.ADDED_AGAIN_SECONDS * 1000
+    begun = unit.records.healing.branch(known, conversation.group.epoch)
+    quiet = begun is None or now_ms - begun[1] >= limits.ADD_AGAIN_QUIET_SECONDS * 1000
+    oldest_ms = min(wish.at_ms for wish in healing.wishes)
+    if not quiet or now_ms - oldest_ms < limits.ADD_AGAIN_BATCH_SECONDS * 1000:
+        return []
+    recent = [one for one in healing.additions if now_ms - one.at_ms < hour_ms]
+    open_wishes = [wish for wish in healing.wishes if now_ms - wish.at_ms < hour_ms]
+    if len({one.epoch for one in recent}) >= limits.MAX_HEALING_COMMITS_AN_HOUR:
+        notes.change(unit, known, wishes=open_wishes)
+        return []
+    ready = [wish for wish in open_wishes if _may_be_added(healing, wish, now_ms)]
+    chosen = ready[: limits.MAX_ADDED_AGAIN]
+    notes.change(unit, known, wishes=[wish for wish in ready if wish not in chosen])
+    if not chosen:
+        return []
+    record = conversation.record
+    return [add_again.AddAgain(record.kind, record.name, known, chosen).enqueue(unit)]
+
+
+def _may_be_added(healing: notes.Healing, wish: notes.Wish, now_ms: int) -> bool:
+    """Whether the device was not added again in the last hour, nor too often in a day."""
+    ages = [now_ms - one.at_ms for one in healing.additions if one.device == wish.device]
+    day = [age for age in ages if age < 24 * limits.ADDED_AGAIN_SECONDS * 1000]
+    last_hour = [age for age in day if age < limits.ADDED_AGAIN_SECONDS * 1000]
+    return not last_hour and len(day) < limits.MAX_ADDED_AGAIN_A_DAY

@@ -1,0 +1,115 @@
+"""Messages about healing: content of a direct or self conversation that is never shown.
+
+content = MIMI content with one part of type application/vnd.blackthorn.heal
+part    = MessagePack: a Question, Answers, Again or Replaced
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import cbor2
+import msgspec
+from msgspec import Meta, Struct
+
+from blackthorn.device.conversations import content
+from blackthorn.device.conversations import limits as conversations_limits
+from blackthorn.device.healing import limits
+from blackthorn.link.frames.types import Bytes32, Id16, Uint64
+from blackthorn.wire import limits as wire_limits
+
+KIND: Final = "application/vnd.blackthorn.heal"
+
+Package = Annotated[bytes, Meta(max_length=wire_limits.MAX_KEY_PACKAGE_BYTES)]
+Branch = Annotated[bytes, Meta(max_length=16)]
+
+
+class AskedItem(Struct, frozen=True, array_like=True):
+    """One conversation in a question: the asker's epoch and branch, and why it asks.
+
+    With a key package the asker wants to be added again.
+    """
+
+    conversation: Bytes32
+    epoch: Uint64
+    branch: Id16
+    why: Annotated[str, Meta(max_length=16)]
+    package: Package = b""
+
+
+class Question(Struct, frozen=True, tag="ask"):
+    """Where are you in these conversations?"""
+
+    nonce: Id16
+    items: Annotated[list[AskedItem], Meta(min_length=1, max_length=limits.MAX_ITEMS)]
+
+
+class AnsweredItem(Struct, frozen=True, array_like=True):
+    """One conversation in an answer: `kind` as in `healing.decisions`, and the epoch it speaks of.
+
+    `branch` is that of the answerer's epoch, without nonce; `by` removed the asker. `sure`: the
+    answerer follows the conversation, and is not itself about to find its way back.
+    """
+
+    conversation: Bytes32
+    kind: Literal["same", "ahead", "other", "removed"]
+    epoch: Uint64
+    branch: Branch = b""
+    by: Annotated[str, Meta(max_length=320)] = ""
+    sure: bool = False
+
+
+class Answers(Struct, frozen=True, tag="answers"):
+    """The answers to the question of that nonce."""
+
+    nonce: Id16
+    items: Annotated[list[AnsweredItem], Meta(min_length=1, max_length=limits.MAX_ITEMS)]
+
+
+class Again(Struct, frozen=True, tag="again"):
+    """A text that the author sent in another conversation before, unchanged: its id stays."""
+
+    conversation: Bytes32
+    content: Annotated[bytes, Meta(max_length=conversations_limits.MAX_CONTENT_BYTES)]
+
+
+class Replaced(Struct, frozen=True, tag="replaced"):
+    """This direct conversation takes the place of another one, which the author cannot read."""
+
+    conversation: Bytes32
+
+
+Message = Question | Answers | Again | Replaced
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: "msgspec.msgpack.Decoder[Message]" = msgspec.msgpack.Decoder(Message)
+
+
+def encode_part(message: Message) -> bytes:
+    """The part's body, as it is stored with an operation."""
+    return _encode(message)
+
+
+def encode(part: bytes, salt: bytes, sent_ms: int) -> bytes:
+    """The content of a message with this part."""
+    body = [content.RENDER, "", content.SINGLE_PART, KIND, part]
+    extensions = {content.SENT: sent_ms}
+    return cbor2.dumps([salt, None, b"", None, None, extensions, body], canonical=True)
+
+
+def part_of(data: bytes) -> bytes | None:
+    """The part of a message about healing, not decoded; None for any other content."""
+    try:
+        found: Any = content.load(data)
+    except content.ContentError:
+        return None
+    match found:
+        case [bytes(), _, bytes(), _, _, dict(), [int(), str(), 1, str(kind), bytes(body)]]:
+            return body if kind == KIND else None
+    return None
+
+
+def decode(part: bytes) -> Message:
+    """The message in a part. Raises ContentError."""
+    try:
+        return _decode.decode(part)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise content.ContentError("a message about healing has another form") from None

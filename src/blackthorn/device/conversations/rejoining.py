@@ -1,0 +1,166 @@
+"""Being added again: which Welcome to a known conversation is taken, and what members note of it.
+
+A device that asks offers a key package made for one conversation. It is removed and added again in
+one Commit by a member (H10), never by a Commit from outside.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from blackthorn.device.core import group_metadata, history
+from blackthorn.device.core.members import Identity, addresses, identify, identities
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import limits, notes
+from blackthorn.device.healing.states import Event, State
+from blackthorn.errors import UserError
+from blackthorn.mls.codepoints import APPLICATION_EXTENSION
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import InvalidWelcome
+from blackthorn.mls.extension import Extension, find
+from blackthorn.mls.framing.key_package import KeyPackage
+from blackthorn.mls.group.group import Group
+from blackthorn.ports.device_store import ConversationRecord, HistoryQuery, Place
+
+NONCE_BYTES: Final = 16
+_VERSION: Final = b"\x01"
+
+
+class KnownConversationError(InvalidWelcome):
+    """A Welcome to a conversation that this device is in: it waits until members were asked."""
+
+    def __init__(self, conversation: bytes) -> None:
+        super().__init__("the Welcome is for a conversation that this device is in, or was")
+        self.conversation = conversation
+
+
+def bound_to(conversation: bytes, nonce: bytes) -> Extension:
+    """The extension of a key package that is for one conversation and one question."""
+    return Extension(APPLICATION_EXTENSION, _VERSION + conversation + nonce)
+
+
+def is_bound_to(package: KeyPackage, conversation: bytes, nonce: bytes) -> bool:
+    """Whether the key package was made for this conversation and question."""
+    return find(package.extensions, APPLICATION_EXTENSION) == _VERSION + conversation + nonce
+
+
+def is_bound(package: KeyPackage) -> bool:
+    """Whether the key package was made for one conversation."""
+    return find(package.extensions, APPLICATION_EXTENSION) is not None
+
+
+def check_package(package: KeyPackage, conversation: bytes) -> None:
+    """A package that was made for another conversation opens none. Raises InvalidWelcome."""
+    bound = find(package.extensions, APPLICATION_EXTENSION)
+    if bound is not None and bound[len(_VERSION) : -NONCE_BYTES] != conversation:
+        raise InvalidWelcome("the Welcome uses a key package made for another conversation")
+
+
+def check(unit: UnitOfWork, known: ConversationRecord, group: Group) -> None:
+    """Whether a Welcome to a known conversation may be taken (H12). Raises InvalidWelcome."""
+    if known.standing not in (State.LEFT, State.BEHIND, State.ASKING):
+        raise KnownConversationError(known.id)
+    before = unit.open(known.id).group
+    facts, now = (
+        group_metadata.read_group_metadata(one.group_context_extensions) for one in (before, group)
+    )
+    if facts != now or before.suite != group.suite:
+        raise InvalidWelcome("the Welcome is for a known conversation with other facts")
+    if group.epoch > known.epoch + limits.MAX_EPOCHS_AHEAD:
+        raise InvalidWelcome("the Welcome is too far ahead of what this device knows")
+    if known.standing == State.LEFT and group.epoch <= known.epoch:
+        raise InvalidWelcome("the Welcome is of an epoch before this device was removed")
+
+
+def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Conversation:
+    """The known conversation with the group of a Welcome, in the state to which it leads."""
+    before = unit.open(known.id)
+    left = known.standing == State.LEFT
+    rejoin = _rejoin(unit, before, group)
+    asked = {user for user in rejoin.users if user in addresses(group.members)}
+    known_to_all = not rejoin.strangers and not asked - {unit.me.address, rejoin.by}
+    state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
+    notes.change(unit, known.id, rejoin=None if left else rejoin)
+    standing = state.value
+    return Conversation(replace(known, standing=standing, epoch=group.epoch), group)
+
+
+def _rejoin(unit: UnitOfWork, before: Conversation, group: Group) -> notes.Rejoin:
+    earlier = notes.of(unit.records, before.record.id).rejoin
+    users = [str(user) for user in addresses(before.group.members)]
+    if earlier is not None:  # its tree was never confirmed
+        users = earlier.users
+    by = "" if group.inviter is None else str(identify(group.inviter.credential).address)
+    strangers = [str(user) for user in addresses(group.members) if user not in users]
+    if earlier is not None:
+        return notes.Rejoin(users, by, strangers, earlier.opened_ms, earlier.sent_again)
+    return notes.Rejoin(users, by, strangers, opened_ms(unit, before.record))
+
+
+def opened_ms(unit: UnitOfWork, place: ConversationRecord) -> int:
+    """When the last text or Commit was opened in the conversation, in Unix milliseconds."""
+    begun = unit.records.healing.branch(place.id, place.epoch)
+    query = HistoryQuery(received=True, places=[Place(place.id, place.kind, place.name)])
+    lines = unit.records.history.latest(1, query)
+    return max(lines[-1].received_ms if lines else 0, begun[1] if begun else 0)
+
+
+def tell_rejoined(unit: UnitOfWork, conversation: Conversation) -> None:
+    """Say who added this device again, and who came or went meanwhile."""
+    rejoin = notes.of(unit.records, conversation.record.id).rejoin
+    if rejoin is None or conversation.record.kind == group_metadata.SELF:
+        return
+    present = addresses(conversation.group.members)
+    gone = [user for user in rejoin.users if user not in present]
+    text = f"{rejoin.by} added this device again; what was written in between is missing here"
+    text += f"; new in the group: {', '.join(rejoin.strangers)}" if rejoin.strangers else ""
+    text += f"; no longer there: {', '.join(gone)}" if gone else ""
+    tell(unit, conversation, rejoin.by, text)
+
+
+def confirm(unit: UnitOfWork, conversation: Conversation) -> None:
+    """The person says that the members after a rejoin are right. Raises UserError."""
+    rejoin = notes.of(unit.records, conversation.record.id).rejoin
+    if rejoin is None or conversation.record.standing == State.FOLLOWING:
+        raise UserError("nothing is to be confirmed there")
+    notes.move(unit, conversation, Event.SETTLED)
+
+
+def adds_again(staged: StagedCommit) -> list[Identity]:
+    """The devices that a Commit removes and adds in one."""
+    added = identities(staged.added)
+    return [device for device in identities(staged.removed) if device in added]
+
+
+def note(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit, by: str) -> None:
+    """Note what a merged Commit of `by` did, for devices that ask, and say who was added again."""
+    again, gone = adds_again(staged), identities(staged.removed)
+    if gone:
+        epoch, now_ms, known = staged.epoch - 1, unit.now_ms, conversation.record.id
+        before = notes.of(unit.records, known)
+        removals = [
+            notes.Removal(one.device, by, epoch, now_ms) for one in gone if one not in again
+        ]
+        additions = [notes.Addition(one.device, epoch, now_ms) for one in again]
+        notes.change(
+            unit,
+            known,
+            removals=[*before.removals, *removals][-limits.MAX_REMOVALS :],
+            additions=[*before.additions, *additions][-limits.MAX_REMOVALS :],
+        )
+    state = notes.move(unit, conversation, Event.MERGED)
+    if state is State.UNCONFIRMED and notes.of(unit.records, conversation.record.id).rejoin:
+        notes.change(unit, conversation.record.id, turn=0, next_ms=unit.now_ms, replies=[])
+    for device in again if conversation.record.kind != group_metadata.SELF else []:
+        tell(unit, conversation, by, f"{_named(unit, device)} was added again by {by}")
+
+
+def _named(unit: UnitOfWork, device: Identity) -> str:
+    chain = unit.chains.of(device.address)
+    known = None if chain is None else chain.device(device.device)
+    return f"a device of {device.address}" if known is None else f"{device.address}'s {known.name}"
+
+
+def tell(unit: UnitOfWork, conversation: Conversation, sender: str, text: str) -> None:
+    """Add an event once an epoch."""
+    occasion = conversation.group.epoch.to_bytes(8, "big")
+    history.add_event(unit, conversation.record, occasion, sender, text)

@@ -1,0 +1,69 @@
+"""Bounds of `device/healing`: each with its name, its unit and its reason."""
+
+KEPT_EPOCH_SECONDS = 30 * 24 * 3600
+"""How long a past epoch can be compared with other members': the server's retention of parcels."""
+
+SENT_TEXT_SECONDS = 30 * 24 * 3600
+"""How long an own text can be sent again unchanged."""
+
+MAX_SENT_AGAIN = 1_000
+"""Own texts that go again after one rejoin."""
+
+MAX_HEARD = 1_024
+"""Questions and answers of other devices that wait to be worked off."""
+
+MAX_ITEMS = 32
+"""Conversations in one question."""
+
+MAX_FAILED = 16
+"""Digests of refused Commits of one conversation, none of which is a signal again."""
+
+MAX_REMOVALS = 256
+"""Removals of one conversation of which a removed device can learn."""
+
+REMOVAL_SECONDS = 180 * 24 * 3600
+"""How long a removed device learns who removed it."""
+
+MAX_EPOCHS_AHEAD = 2**16
+"""Largest lead of a Welcome to a known conversation: no fork jumps beyond members' reach."""
+
+COMMIT_WAIT_SECONDS = 60
+"""Wait, after everything was delivered, for the Commit that came before this device's own (S2)."""
+
+UNREADABLE_WAIT_SECONDS = 600
+"""Wait for what opens a parcel before the server is asked for taken handles (S3)."""
+
+ORDERS_AGAIN_SECONDS = 24 * 3600
+"""Interval at which the server is asked again while parcels stay unreadable."""
+
+ANSWER_SECONDS = 600
+"""Time for one member to answer or to add again, before the next one is asked."""
+
+DOUBTFUL_REMOVAL_SECONDS = 3600
+"""Time to decide whether a removal by a former device holds."""
+
+TEXTS_HELD_SECONDS = 24 * 3600
+"""After this time texts of a suspect conversation go, or the person is told that they wait."""
+
+MAX_PROBES_A_DAY = 8
+"""Members whom a device asks in a day, over all its conversations, whether they are elsewhere."""
+
+MAX_CONFIRMS_A_DAY = 64
+"""Members whom a device asks in a day to confirm its rejoins: texts wait for their answers."""
+
+MAX_ASKS_AN_HOUR = 20
+"""Questions with a key package by one device: a storm of them would stop its members' work."""
+
+ADD_AGAIN_BATCH_SECONDS = 5
+ADD_AGAIN_QUIET_SECONDS = 60
+"""Devices are added again together, and not sooner than this after the group's last Commit."""
+
+MAX_ADDED_AGAIN = 128
+"""Devices added again by one Commit, whose path encrypts to each."""
+
+MAX_HEALING_COMMITS_AN_HOUR = 12
+"""Commits of one group that add devices again: 500 devices may ask at once."""
+
+ADDED_AGAIN_SECONDS = 3600
+MAX_ADDED_AGAIN_A_DAY = 6
+"""How often one device is added again: once in the first, so often in a day."""

@@ -1,0 +1,36 @@
+"""The port to what a device stores to heal its conversations (`device.healing`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """What is needed, besides its words in the history, to seal an own text again unchanged.
+
+    `count` is its count among this device's messages in the conversation.
+    """
+
+    message: bytes
+    conversation: bytes
+    salt: bytes
+    count: int
+    sent_ms: int
+    accepted_ms: int
+
+
+class Healing(Protocol):
+    """How conversations stand with the others (`device.healing`), and what they need to heal."""
+
+    def get(self, conversation: bytes) -> bytes | None: ...
+    def put(self, conversation: bytes, state: bytes, *, busy: bool) -> None: ...
+    def restless(self, calm: Sequence[str]) -> list[bytes]: ...
+    def put_branch(self, conversation: bytes, epoch: int, secret: bytes, now_ms: int) -> None: ...
+    def branch(self, conversation: bytes, epoch: int) -> tuple[bytes, int] | None: ...
+    def forget_branches_before(self, time_ms: int) -> None: ...
+    def hear(self, message: bytes, most: int) -> None: ...
+    def take_heard(self) -> list[bytes]: ...
+    def put_sent(self, text: SentText) -> None: ...
+    def sent_since(self, conversation: bytes, time_ms: int, most: int) -> list[SentText]: ...
+    def forget_sent_before(self, time_ms: int) -> None: ...

@@ -1,0 +1,89 @@
+"""What heals conversations, in SQL (`ports.device_healing.Healing`)."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from blackthorn.ports.device_healing import SentText
+from blackthorn.storage.device.records import Table
+
+
+class Healing(Table):
+    """`ports.device_healing.Healing`."""
+
+    def get(self, conversation: bytes) -> bytes | None:
+        row = self._one("SELECT state FROM healing WHERE conversation = ?", (conversation,))
+        return bytes(row[0]) if row else None
+
+    def put(self, conversation: bytes, state: bytes, *, busy: bool) -> None:
+        values = (conversation, busy, state)
+        self._run("INSERT OR REPLACE INTO healing VALUES (?, ?, ?)", values)
+
+    def restless(self, calm: Sequence[str]) -> list[bytes]:
+        """Conversations that are busy, or of another standing than these."""
+        rows = self._run(
+            "SELECT id FROM conversation WHERE standing NOT IN (SELECT value FROM json_each(?))"
+            " UNION SELECT conversation FROM healing WHERE busy",
+            (msgspec.json.encode(list(calm)).decode(),),
+        )
+        return [bytes(row[0]) for row in rows]
+
+    def put_branch(self, conversation: bytes, epoch: int, secret: bytes, now_ms: int) -> None:
+        values = (conversation, epoch, secret, now_ms)
+        self._run("INSERT OR REPLACE INTO branch VALUES (?, ?, ?, ?)", values)
+
+    def branch(self, conversation: bytes, epoch: int) -> tuple[bytes, int] | None:
+        """The secret of an epoch, and when it began here, in Unix milliseconds."""
+        row = self._one(
+            "SELECT secret, begun_ms FROM branch WHERE conversation = ? AND epoch = ?",
+            (conversation, epoch),
+        )
+        return (bytes(row[0]), int(row[1])) if row else None
+
+    def forget_branches_before(self, time_ms: int) -> None:
+        """Forget past epochs; the newest of each conversation stays."""
+        self._run(
+            "DELETE FROM branch WHERE begun_ms < ? AND epoch < (SELECT max(epoch) FROM branch AS"
+            " newer WHERE newer.conversation = branch.conversation)",
+            (time_ms,),
+        )
+
+    def hear(self, message: bytes, most: int) -> None:
+        """Keep a message to work off; beyond `most` the oldest go."""
+        self._run("INSERT INTO heard (message) VALUES (?)", (message,))
+        self._run(
+            "DELETE FROM heard WHERE number NOT IN"
+            " (SELECT number FROM heard ORDER BY number DESC LIMIT ?)",
+            (most,),
+        )
+
+    def take_heard(self) -> list[bytes]:
+        """All messages to work off, oldest first; they are kept no longer."""
+        messages = [bytes(row[0]) for row in self._run("SELECT message FROM heard ORDER BY number")]
+        if messages:
+            self._run("DELETE FROM heard")
+        return messages
+
+    def put_sent(self, text: SentText) -> None:
+        values = (
+            text.conversation,
+            text.message,
+            text.salt,
+            text.count,
+            text.sent_ms,
+            text.accepted_ms,
+        )
+        self._run("INSERT OR REPLACE INTO sent_text VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def sent_since(self, conversation: bytes, time_ms: int, most: int) -> list[SentText]:
+        """The newest own texts accepted at that time or later, oldest first."""
+        rows = self._run(
+            "SELECT message, conversation, salt, count, sent_ms, accepted_ms FROM sent_text"
+            " WHERE conversation = ? AND accepted_ms >= ? ORDER BY accepted_ms DESC, count DESC"
+            " LIMIT ?",
+            (conversation, time_ms, most),
+        )
+        return [SentText(*row) for row in reversed(rows)]
+
+    def forget_sent_before(self, time_ms: int) -> None:
+        self._run("DELETE FROM sent_text WHERE accepted_ms < ?", (time_ms,))
