@@ -98,6 +98,14 @@ class State(NamedTuple):
     wrong: str = ""
 
 
+class Settlement(NamedTuple):
+    """Who goes out and who comes back before anything is sealed; `waits`: after a lookup."""
+
+    outs: int
+    backs: int
+    waits: bool = False
+
+
 @dataclass(frozen=True)
 class World:
     """Where a search begins, and how far everybody goes."""
@@ -230,6 +238,19 @@ class Past:
         concerned = commit.adds | commit.removes if self.rules.concerned else 0
         return commit.committer | concerned
 
+    def settles(self, state: State, view: View, *, looked: bool) -> Settlement | None:
+        """H3's Commit; None: nothing is noted."""
+        rows = self.noted(state, view, looked=looked)
+        added = removed = 0
+        for _, adds, removes in rows:
+            added, removed = added | adds, removed | removes
+        if not added and not removed:
+            return None
+        if looked:
+            return Settlement(added, removed & state.listed & ~added)
+        kin = added & users(self.tree(state, view.base)) & self.tree(state, view.head)
+        return Settlement(added, 0, waits=bool(kin) and self.rules.unasked == "wait")
+
     # --- Steps ---
 
     def steps(self, state: State) -> Iterator[tuple[str, State]]:
@@ -339,20 +360,14 @@ class Past:
         self, state: State, number: int, device: int, view: View, *, looked: bool
     ) -> Iterator[tuple[str, State]]:
         """Everything that the device may seal now: H3's Commit and no other, or what it likes."""
-        rows = self.noted(state, view, looked=looked)
-        added = removed = 0
-        for _, adds, removes in rows:
-            added, removed = added | adds, removed | removes
         tree = self.tree(state, view.head)
         former = tree & ~state.listed if looked else 0
-        if added or removed:
-            if not looked:
-                kin = users(self.tree(state, view.base))
-                if added & kin & tree and self.rules.unasked == "wait":
-                    return
-                removed = 0
-            outs = (added | former) & tree & ~device
-            backs = removed & state.listed & ~tree & ~added & users(tree & ~outs)
+        settles = self.settles(state, view, looked=looked)
+        if settles is not None:
+            if settles.waits:
+                return
+            outs = (settles.outs | former) & tree & ~device
+            backs = settles.backs & ~tree & users(tree & ~outs)
             wrong = outs & state.listed & self._owners(state, view)
             made = self._own(state, number, device, view, backs, outs)
             text = f"{names(wrong)} of the owner is expelled" if wrong else ""
