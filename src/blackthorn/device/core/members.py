@@ -12,7 +12,9 @@ The user of an unknown device is looked up, and the leaf is then checked again.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from blackthorn.device.core.limits import MAX_CACHED_LEAVES
 from blackthorn.errors import DecodeError, VerificationError
 from blackthorn.identity.chain import VerifiedChain, live_device
 from blackthorn.ids import Address, DeviceId
@@ -53,7 +55,12 @@ def identify(credential: Credential) -> Identity:
     """The identity in a credential (rule 1). Raises InvalidLeaf."""
     if not isinstance(credential, BasicCredential):
         raise InvalidLeaf("the credential is not a basic one")
-    whole = credential.identity
+    return _named(credential.identity)
+
+
+@lru_cache(MAX_CACHED_LEAVES)
+def _named(whole: bytes) -> Identity:
+    """The same of each member of a group is asked for with each text."""
     address, device = whole[:-DEVICE_ID_BYTES], whole[-DEVICE_ID_BYTES:]
     try:
         text = address.decode("ascii")

@@ -40,7 +40,7 @@ class GroupView:
     @property
     def members(self) -> list[Member]:
         """All members, by leaf index."""
-        return [Member.of(index, leaf) for index, leaf in self._state.epoch.tree.members()]
+        return list(self._state.epoch.roster.values())
 
     @property
     def group_context_extensions(self) -> list[Extension]:
