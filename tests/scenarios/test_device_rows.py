@@ -17,7 +17,7 @@ from blackthorn.mls.schedule.secret_tree import APPLICATION
 from blackthorn.simulation.memory import MemoryVault
 from blackthorn.storage.device.vault import prepare
 from tests.support import runs
-from tests.support.big_group import BigGroup, whole_states
+from tests.support.big_group import BigGroup, older
 from tests.support.device_world import World
 
 ALONE_BYTES = 12 * 1024
@@ -188,7 +188,7 @@ def test_a_vault_of_the_release_before_is_read_and_becomes_rows() -> None:
         world.now_ms, lambda unit: send_text.enqueue(unit, "group", "team", "by an older program")
     )
     for person in (alice, bob, carol):
-        whole_states(person.vault)
+        person.vault = older(person.vault)
         prepare(person.vault.connection, create=False)
         person.restart()
         person.connect()
