@@ -3,6 +3,7 @@
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import alarms
+from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.simulation.linking import add_device, bring_up, revoke
@@ -249,8 +250,12 @@ def test_a_device_that_was_revoked_does_not_reset_what_follows() -> None:
 
 
 def team_with_a_lost_device(seed: int):
-    """A group in which Carol has a revoked device only: nobody is left to take it out."""
+    """A group in which Carol has a revoked device only, of which the server tells nobody."""
     world = World(seed, "alice", "bob", "carol", "dave")
+    world.dispatcher.push = lambda frame: None
+    world.dispatcher._handlers[f.FetchEpochs] = lambda session, frame, now: session.transmit(
+        f.EpochPushed(frame.since, world.desk.size(), [])
+    )
     alice, bob, carol, dave = world.people
     alice.create_group("team", bob, carol)
     world.settle()

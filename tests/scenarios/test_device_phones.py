@@ -1,10 +1,12 @@
 """Somebody changes phones (H32): whoever adds them just then adds the new phone, or is told."""
 
 from blackthorn.simulation.linking import add_device, revoke
+from blackthorn.simulation.recovery import Recoverer, state_recovery
+from tests.scenarios.test_device_life import members, submit
 from tests.support.device_world import World
 
 
-def change_phones(world, person, how=revoke):
+def change_phones(world, person):
     """The person links a new phone, which revokes the old one; the new phone."""
     phone = add_device(person, "new phone")
     world.settle()
@@ -70,3 +72,67 @@ def test_a_new_phone_that_the_ledger_does_not_show_yet_is_waited_for():
         world.settle()
     assert alice.outcomes[number].final and not alice.outcomes[number].error
     assert phone.received() == ["hello"]
+
+
+def seconds_until_out(world, gone, *groups):
+    """Seconds until no group holds the device, at most five minutes; nobody writes."""
+    for second in range(0, 300, 5):
+        if all(gone not in members(person, "group")[0] for person in groups):
+            return second
+        world.later(5)
+        world.settle()
+    raise AssertionError("still in")
+
+
+def test_a_revoked_device_is_out_within_forty_seconds_by_another_of_its_user():
+    """The revoker is off line at once, and a third device of the user is on line."""
+    world = World(954, "alice", "bob")
+    alice, bob = world.people
+    tablet, laptop = add_device(alice, "tablet"), add_device(alice, "laptop")
+    alice.create_group("team", bob)
+    world.settle()
+    world.publish()
+    world.settle()
+    revoke(alice, tablet)
+    submit(world, alice)
+    world.cut(alice.wire)
+    world.settle()
+    assert seconds_until_out(world, tablet.keys.device, laptop, bob) <= 40
+
+
+def test_a_revoked_device_is_out_within_200_seconds_by_any_other_member():
+    world = World(955, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    tablet = add_device(alice, "tablet")
+    alice.create_group("team", bob, carol)
+    world.settle()
+    revoke(alice, tablet)
+    submit(world, alice)
+    world.cut(alice.wire)
+    world.settle()
+    assert 10 <= seconds_until_out(world, tablet.keys.device, bob, carol) <= 200
+
+
+def test_after_recovery_the_stolen_phone_is_out_at_once():
+    """All is lost but the words: nobody of the user is in the group, and its members act."""
+    world = World(956, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    words, check = state_recovery(alice)
+    alice.create_group("team", bob, carol)
+    alice.write(bob, "hello")
+    world.settle()
+    found = Recoverer(world, "new phone")
+    found.recover(words, alice.address, check)
+    world.settle()
+    world.publish()
+    phone = found.person()
+    world.settle()
+    revoke(phone, alice, "stolen")
+    world.settle()
+    world.publish()
+    world.settle()
+    assert seconds_until_out(world, alice.keys.device, bob, carol) <= 200
+    bob.write_group("team", "not for the thief")
+    world.settle()
+    assert "not for the thief" in carol.received()
+    assert "not for the thief" not in alice.received()

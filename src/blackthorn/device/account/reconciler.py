@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.account import limits
+from blackthorn.device.account.removals import Removals
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import identities
@@ -55,6 +56,7 @@ class Schedule:
     def __init__(self) -> None:
         self._generation = -1
         self._renewals = renew.Schedule()
+        self._removals = Removals()
         self.poke()
 
     def connected(self) -> None:
@@ -77,7 +79,7 @@ class Schedule:
         self._generation = now
         numbers = enqueue_due(unit)
         if local_chain.live(unit) is not None:
-            numbers += _enqueue(unit, self._renewals.due(unit))
+            numbers += _enqueue(unit, [*self._removals.due(unit), *self._renewals.due(unit)])
         rows = (unit.records.outbox.get(number) for number in numbers)
         return {row.target for row in rows if row is not None}
 

@@ -11,7 +11,7 @@ import msgspec
 from blackthorn.device import limits as device_limits
 from blackthorn.device.core import anchors, verified_chains
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import alarms, chain_news, config_rotation
+from blackthorn.device.transparency import alarms, chain_news, config_rotation, departures
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
@@ -226,6 +226,7 @@ def keep_chain(
 ) -> None:
     """Store a chain and report its changes; a reset ends the verification of the person."""
     chain_news.tell_news(unit, before, chain, record)
+    departures.note(unit, before, chain)
     if before is not None and before.last_reset != chain.last_reset:
         record = replace(record, verified_ms=0)
     unit.chains.keep(record, chain)
