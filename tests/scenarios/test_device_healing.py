@@ -13,6 +13,7 @@ from tests.support.stranding import (
     live,
     lose_oldest,
     members_of,
+    sealed,
     standing,
     strand,
 )
@@ -55,6 +56,22 @@ def test_a_member_who_missed_a_commit_is_added_again() -> None:
     assert len(again) == 1
     assert "dan@acme.example's dan was added again by" in again[0]
     assert all(not person.alarms() for person in world.people)
+
+
+def test_a_device_that_is_back_reads_late_texts_of_its_earlier_epochs() -> None:
+    world = four()
+    alice, _, _, dan = world.people
+    slow = sealed(world, alice, "team", "slow")
+    miss_a_commit(world)
+    slower = sealed(world, alice, "team", "of the epoch that dan missed")
+    live(world, AWHILE)
+    assert standing(dan) == ["active"]
+    dan.restart()
+    dan.connect()
+    world.put_parcel(dan, slow)
+    world.put_parcel(dan, slower)
+    world.settle()
+    assert dan.received()[-1] == "slow"
 
 
 def test_texts_of_a_stranded_device_reach_the_others_once() -> None:

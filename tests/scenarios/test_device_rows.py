@@ -8,7 +8,6 @@ from typing import Any
 import apsw
 import pytest
 
-from blackthorn.device.conversations import content
 from blackthorn.device.core import limits
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import send_text
@@ -19,6 +18,7 @@ from blackthorn.storage.device.vault import prepare
 from tests.support import runs
 from tests.support.big_group import BigGroup, older
 from tests.support.device_world import World
+from tests.support.stranding import sealed
 
 ALONE_BYTES = 12 * 1024
 """What a text may write in each of its transactions: written down, sealed, accepted; received."""
@@ -256,16 +256,6 @@ def test_a_used_key_is_in_no_byte_of_the_database(tmp_path: Path) -> None:
 DAY = 86_400
 
 
-def _sealed(world: World, person: Any, text: str) -> bytes:
-    """A text of a person that stays on its way."""
-    with person.unit() as unit:
-        (record,) = [one for one in unit.records.conversations.all() if one.name == "team"]
-        conversation = unit.open(record.id)
-        body = content.encode(content.TextContent(world.chance.randbytes(16), text, 1, 0))
-        sealed = conversation.group.encrypt(body, random=unit.random)
-        return unit.envelope_key(conversation).seal(sealed, unit.random)
-
-
 def _changes(world: World, count: int) -> None:
     """Changes of the group's members, by bob."""
     _, bob, _, dave = world.people
@@ -285,7 +275,7 @@ def test_a_text_that_twelve_changes_overtook_is_read_by_a_process_that_began_sin
     """By who was there; who was added since cannot read it, who sent it was removed meanwhile."""
     world = _team(704)
     alice, bob, carol, dave = world.people
-    slow = [_sealed(world, alice, "slow"), _sealed(world, alice, "slower")]
+    slow = [sealed(world, alice, "team", "slow"), sealed(world, alice, "team", "slower")]
     _changes(world, 11)
     bob.change_group("team", [], [alice])
     world.settle()
@@ -306,9 +296,9 @@ def test_message_keys_go_after_three_days_and_the_rest_of_an_epoch_after_thirty(
     """The newest five epochs stay however old they are."""
     world = _team(705)
     alice, bob, carol, _ = world.people
-    slow, last = _sealed(world, alice, "slow"), b""
+    slow, last = sealed(world, alice, "team", "slow"), b""
     _changes(world, 11)
-    last = _sealed(world, alice, "not too late")
+    last = sealed(world, alice, "team", "not too late")
     _changes(world, 4)
     before = _keys(carol, "ratchet")
     world.wake(4 * DAY)

@@ -1,5 +1,6 @@
 """Devices that fall out of a conversation, and the time that passes until they are back."""
 
+from blackthorn.device.conversations import content
 from blackthorn.device.core.members import identities
 from blackthorn.link import frames as f
 from blackthorn.ports.parcels import RemoveParcels, WaitingParcels
@@ -17,6 +18,16 @@ def lose_oldest(world: World, person: Person, kind: str = "group") -> None:
     waiting = world.ledger.engine.read(WaitingParcels(number, 0, True, 10_000, 2**40))
     ours = [one.seq for one in waiting if any(key.matches(one.sealed) for key in keys)]
     world.ledger.engine.execute(RemoveParcels([(number, ours[0])]))
+
+
+def sealed(world: World, person: Person, name: str, text: str) -> bytes:
+    """A text of a person to a group that stays on its way."""
+    with person.unit() as unit:
+        (record,) = unit.records.conversations.named("group", name)
+        conversation = unit.open(record.id)
+        body = content.encode(content.TextContent(world.chance.randbytes(16), text, 1, 0))
+        message = conversation.group.encrypt(body, random=unit.random)
+        return unit.envelope_key(conversation).seal(message, unit.random)
 
 
 def go_off_line(person: Person) -> None:

@@ -81,6 +81,7 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
     notes.change(unit, known.id, rejoin=None if left else rejoin)
     standing = state.value
+    group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)
 
 

@@ -32,6 +32,16 @@ class StoredGroup(GroupView):
         group._taken = taken
         return group
 
+    def continue_from(self, before: "StoredGroup") -> None:
+        """This group was joined in the place of `before`, whose keys for late messages stay.
+
+        Nothing of a branch stays that has the same epochs: its rows are replaced.
+        """
+        if before.epoch < self.epoch and before._taken is not None:
+            kept = [before._state.epoch.past(), *before._state.past]
+            self._state.past = kept[: limits.MLS_PAST_EPOCHS]
+            self._taken = before._taken
+
     @property
     def is_altered(self) -> bool:
         """Whether `take_changes` would give any."""
