@@ -236,4 +236,29 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_healing_hostile.py::"
                "test_a_question_is_served_only_with_its_own_package_and_key",
            )),
+    Attack(52, INSIDER, "Somebody's key packages are used up, so that new conversations with them "
+           "rest on the one that stays",
+           "One user gets five of a device a day; a leaf of a last-resort or an old package has "
+           "new keys before its first text",
+           elsewhere=(
+               "tests/scenarios/test_link_key_packages.py::"
+               "test_a_user_gets_five_of_one_device_a_day_and_then_the_last_resort_one",
+               "tests/scenarios/test_device_renewal.py::"
+               "test_a_leaf_of_a_last_resort_package_is_renewed_before_its_first_text",
+           ),
+           told="Until then a thief of the private half of that package reads what others write"),
+    Attack(53, OPERATOR, "The server names no changes of the ledger, or others, or names them "
+           "without end",
+           "What it names only brings lookups forward, once a minute for each person; none stands "
+           "for a lookup",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_pushes.py::{test}"
+               for test in (
+                   "test_a_push_that_leaves_somebody_out_stands_for_no_lookup",
+                   "test_pushes_without_end_bring_no_lookups_without_end",
+                   "test_more_changes_than_are_named_look_up_all_contacts_once_a_day",
+               )
+           ),
+           told="Who is left out is looked up before something new begins, else with the lookups "
+           "every six hours, 32 people at a time"),
 )  # fmt: skip

@@ -223,10 +223,11 @@ class Device:
                 inbound.retry(unit)  # a group of many waits until all its people were looked up
             if not self._connected:
                 return inbound.answer_unsettled(unit)
-            asked = directory.ask(unit)
+            asked: Frames = []
             if self._resumes and directory.pushes.settled(unit):  # who was revoked is known first
                 self._resumes = False
                 asked.append(inbound.start(unit))
+            asked += directory.ask(unit)
             mine = self.replayer.wanted or (inbound.active and inbound.drained)
             if mine and not directory.busy:
                 asked += self.replayer.ask(unit)
