@@ -58,6 +58,38 @@ def questions(world):
     return seen
 
 
+@pytest.mark.parametrize("epoch", [2**62, 2**63 - 1, 2**64 - 2])
+def test_a_welcome_of_an_epoch_that_no_vault_counts_is_refused(epoch):
+    """And the parcels behind it are read."""
+    world = World(89, "alice", "mallory")
+    alice, mallory = world.people
+    with mallory.unit() as made:
+        now = made.now_ms // 1000
+        package = parse_key_package(_published(world, alice), now=now, validate=believe)
+        group = Group.create(
+            suites.suite(suites.DEFAULT_SUITE),
+            made.random(32),
+            made.me.credential(),
+            made.keys.identity,
+            made.keys.identity_public,
+            random=made.random,
+            now=now,
+            extensions=[GroupMetadata(DIRECT, "", world.now_ms).extension()],
+        )
+        first = group._state.epoch
+        context = dataclasses.replace(first.context, epoch=epoch)
+        group._state.epoch = dataclasses.replace(first, context=context)
+        welcome = group.commit(add=[package], random=made.random, now=now, validate=believe).welcome
+    world.introduce(alice)
+    world.put_parcel(alice, envelope.seal_welcome(welcome))
+    world.settle()
+    (refused,) = alice.set_aside()
+    assert refused.reason == "the Welcome is of an epoch that no conversation reaches"
+    mallory.write(alice, "behind it")
+    world.settle()
+    world.check_received(alice, ["behind it"])
+
+
 # --- Posing as a colleague ----------------------------------------------------------------
 
 

@@ -94,6 +94,8 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, validate=validate)
+    if group.epoch > limits.MAX_EPOCH:
+        raise InvalidWelcome("the Welcome is of an epoch that no conversation reaches")
     void.check_extensions(group)
     rejoining.check_package(private.package, group.group_id)
     metadata = group_metadata.read_group_metadata(group.group_context_extensions)

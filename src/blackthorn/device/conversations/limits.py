@@ -71,6 +71,9 @@ MAX_COUNTED_GAP = 1_000
 MAX_VOID_COMMITS = 1_024
 """Void Commits of one epoch that a device remembers beside those that the server accepted."""
 
+MAX_EPOCH = 2**62
+"""Of a Welcome: the vault counts epochs to 2**63 - 1, and RFC 9420 to 2**64 - 1."""
+
 MAX_CONVERSATIONS = 2_000
 """Conversations of one device; an unknown parcel costs one hash per stored epoch."""
 
