@@ -15,6 +15,7 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link.activation.code import parse_code
 from blackthorn.link.frames import (
     Drained,
+    EpochPushed,
     FetchMail,
     LeafChanged,
     ListMail,
@@ -58,7 +59,7 @@ async def receive_mail(
     assert isinstance(await link.receive(), Drained)
     await asyncio.to_thread(hand_in, server.ready["smtp_port"], starttls)
     arrived = await asyncio.wait_for(link.receive(), 10)
-    if isinstance(arrived, LeafChanged):  # the user's first entry was just published
+    while isinstance(arrived, LeafChanged | EpochPushed):  # the first entry was just published
         arrived = await asyncio.wait_for(link.receive(), 10)
     assert isinstance(arrived, MailArrived)
     link.send(ListMail(1, arrived.uid - 1))
