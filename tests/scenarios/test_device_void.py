@@ -18,6 +18,7 @@ from blackthorn.mls.group.group import Group
 from tests.support.device_world import World
 from tests.support.insiders import believe
 from tests.support.mls_forge import path_of, send_commit
+from tests.support.stranding import live
 
 REFUSED = "mallory@acme.example sent a change that nobody may make; it was refused"
 
@@ -266,3 +267,26 @@ def test_nobody_joins_a_group_with_an_extension_that_is_not_shown():
     assert not alice.conversations()
     (aside,) = alice.set_aside()
     assert aside.reason == "the group has other extensions than a conversation has"
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_commit_that_nobody_can_follow_is_given_up_after_three_days(shown):
+    """It cannot be opened, or is shown to nobody; members agree that nothing followed."""
+    world = team(3509)
+    alice, bob, carol, mallory = world.people
+    insider = Insider(world)
+    sealed, handle = insider.seal(renamed)
+    if shown:
+        insider.post(b"\x01" + sealed[1:-1] + b"?", handle, alice, bob, carol)
+    else:
+        insider.post(sealed, handle, mallory)
+    number = alice.change_group("team", [], [mallory])
+    for _ in range(4):
+        world.later(12 * 3600)
+        live(world, 300)
+    assert not alice.outcomes[number].final and alice.conversations()[0].epoch == 1
+    for _ in range(5):
+        world.later(12 * 3600)
+        live(world, 300)
+    assert not alice.outcomes[number].error
+    all_agree(world, "alice", "bob", "carol")

@@ -205,10 +205,11 @@ ATTACKS: Final = (
                    "test_a_void_commit_in_order_does_not_end_the_changes_of_a_group",
                    "test_a_void_commit_without_order_to_one_member_forks_nothing",
                    "test_a_removal_by_a_void_commit_removes_nobody",
+                   "test_a_commit_that_nobody_can_follow_is_given_up_after_three_days",
                )
            ),
-           told="One that is ordered and shown to nobody, or fails at some members alone, holds up "
-           "changes"),
+           told="One that is ordered and shown to nobody, or that fails, holds up changes for three "
+           "days"),
     Attack(49, _OI, "A Welcome to a fork, with a removed member in it",
            "What a device writes after it was added again waits until users of its own last tree, "
            "not who added it, say that they are in the same epoch",

@@ -181,6 +181,8 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> l
         event = _by_time(unit, conversation, healing)
     if event is not None:
         state = notes.move(unit, conversation, event)
+        if event is Event.SAME and not decisions.elsewhere(healing):
+            void.give_up(unit, conversation)
         _tell_removed(unit, conversation, event, healing)
     rows = _rejoined(unit, conversation)
     if state in (State.SUSPECT, State.ASKING) or (state is State.UNCONFIRMED and healing.rejoin):

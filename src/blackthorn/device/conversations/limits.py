@@ -68,6 +68,9 @@ MAX_UNKNOWN_DEVICES = 2 * MAX_RECIPIENTS
 MAX_COUNTED_GAP = 1_000
 """Missing messages counted for one jump of a sender's count."""
 
+LOST_COMMIT_SECONDS = 72 * 3600
+"""Age of an accepted Commit that nobody can follow at which it is given up: a long week-end."""
+
 MAX_VOID_COMMITS = 1_024
 """Void Commits of one epoch that a device remembers beside those that the server accepted."""
 

@@ -15,7 +15,8 @@ removes judges alike. Whether the ledger lists a device is no such rule: that de
 
 The server accepts one Commit for each handle and names its digest to whoever comes second. If that
 Commit is void, the next one is ordered by the handle made of its digest, and so on. A void Commit
-that the server did not name opens no handle.
+that the server did not name opens no handle. One that does not come, or fails without being void,
+is given up after 72 hours if members say that nothing followed, and opens the same next handle.
 """
 
 import contextlib
@@ -122,18 +123,29 @@ def note(unit: UnitOfWork, error: VoidCommitError, digest: bytes) -> None:
 
 
 def accepted_first(unit: UnitOfWork, conversation: bytes, epoch: int, digest: bytes) -> bool:
-    """The server accepted that Commit before this device's; whether it is void.
+    """The server accepted that Commit before this device's; whether it is void or given up.
 
     Otherwise it is merged when it comes, or this device has to wait for it.
     """
     orders = unit.records.commit_orders
-    orders.put_winner(conversation, epoch, digest)
-    return orders.is_void(conversation, epoch, digest)
+    orders.put_winner(conversation, epoch, digest, unit.now_ms)
+    return orders.is_passed(conversation, epoch, digest)
+
+
+def give_up(unit: UnitOfWork, conversation: Conversation) -> None:
+    """Members say that nothing followed: pass over a Commit that was accepted long ago.
+
+    Nobody has it, or it fails without being void. Whoever merged it meets another branch.
+    """
+    before_ms = unit.now_ms - limits.LOST_COMMIT_SECONDS * 1000
+    orders, known = unit.records.commit_orders, conversation.record.id
+    if orders.give_up(known, conversation.group.epoch, before_ms):
+        unit.bump()
 
 
 def context(unit: UnitOfWork, conversation: Conversation) -> bytes:
     """What the handle of the next Commit is made of, besides the epoch's keys.
 
-    The digest of the last void Commit that the server named; empty: none was.
+    The digest of the last void or lost Commit that the server named; empty: none was.
     """
     return unit.records.commit_orders.passed(conversation.record.id, conversation.group.epoch)

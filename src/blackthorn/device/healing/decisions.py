@@ -89,6 +89,11 @@ def verdict(state: State, healing: Healing, others: int) -> Event | None:
     return None
 
 
+def elsewhere(healing: Healing) -> bool:
+    """Whether anybody says that they are in another epoch or branch."""
+    return any(reply.kind in (AHEAD, OTHER) for reply in healing.replies)
+
+
 def _users(replies: Sequence[Reply], *kinds: str) -> set[str]:
     return {reply.user for reply in replies if reply.kind in kinds and not reply.own}
 

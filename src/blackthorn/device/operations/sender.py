@@ -33,6 +33,9 @@ RETRY_MS: Final = 30_000
 AGAIN_MS: Final = 3_000
 """Delay before an operation is prepared again for a changed chain or ledger."""
 
+SECOND_AGAIN_MS: Final = 6 * 3_600_000
+"""Delay before a Commit that came second is tried again though the first has not come."""
+
 SEND_FRAME_BYTES: Final = link_limits.MAX_FRAME_BYTES // 2
 """Sealed bytes after which a Send frame is full; one posting may be larger."""
 
@@ -56,8 +59,11 @@ class Sender:
         """Targets of the operations that this process enqueued."""
         self._not_before: dict[int, int] = {}
         """Row → earliest time of the next attempt, Unix milliseconds."""
-        self._second: dict[int, int] = {}
-        """Rows whose Commit lost a race → generation; they wait for the next one."""
+        self._second: dict[int, tuple[int, int]] = {}
+        """Rows whose Commit lost a race → generation and time; they wait for the next generation.
+
+        After SECOND_AGAIN_MS they are sent again: the first may never come.
+        """
         self.disconnected()
 
     def disconnected(self) -> None:
@@ -120,7 +126,8 @@ class Sender:
         """The row's posting, prepared if needed; None when it has to wait."""
         if not directory_client.reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
             return None
-        if self._second.get(row.number) == generation(unit.records):
+        second, since_ms = self._second.get(row.number, (-1, 0))
+        if second == generation(unit.records) and unit.now_ms - since_ms < SECOND_AGAIN_MS:
             return None
         if row.prepared is not None and row.posting in self._sent:
             return decode_prepared(row.prepared)
@@ -244,7 +251,7 @@ class Sender:
             if row is not None and waiting is not None:
                 self._sent.discard(posting)
                 if code == Code.EPOCH_TAKEN and not outbox.second_to_void(unit, row, frame.winner):
-                    self._second[row.number] = generation(unit.records)
+                    self._second[row.number] = generation(unit.records), now_ms
                 elif code in outbox.RETRIED:
                     self._not_before[row.number] = now_ms + RETRY_MS
                 elif waiting.problem == outbox.GONE:

@@ -8,7 +8,8 @@ class CommitOrders(Table):
 
     def put_void(self, conversation: bytes, epoch: int, digest: bytes, most: int) -> None:
         self._run(
-            "INSERT INTO commit_order VALUES (?, ?, ?, 1, 0)"
+            "INSERT INTO commit_order (conversation, epoch, digest, void, place)"
+            " VALUES (?, ?, ?, 1, 0)"
             " ON CONFLICT (conversation, epoch, digest) DO UPDATE SET void = 1",
             (conversation, epoch, digest),
         )
@@ -19,26 +20,38 @@ class CommitOrders(Table):
             (conversation, epoch, digest, most - 1),
         )
 
-    def put_winner(self, conversation: bytes, epoch: int, digest: bytes) -> None:
+    def put_winner(self, conversation: bytes, epoch: int, digest: bytes, now_ms: int) -> None:
         self._run(
-            "INSERT INTO commit_order SELECT ?1, ?2, ?3, 0, 1 + coalesce(max(place), 0)"
+            "INSERT INTO commit_order (conversation, epoch, digest, void, place, told_ms)"
+            " SELECT ?1, ?2, ?3, 0, 1 + coalesce(max(place), 0), ?4"
             " FROM commit_order WHERE conversation = ?1 AND epoch = ?2"
             " ON CONFLICT (conversation, epoch, digest)"
-            " DO UPDATE SET place = excluded.place WHERE place = 0",
-            (conversation, epoch, digest),
+            " DO UPDATE SET place = excluded.place, told_ms = excluded.told_ms WHERE place = 0",
+            (conversation, epoch, digest, now_ms),
         )
 
-    def is_void(self, conversation: bytes, epoch: int, digest: bytes) -> bool:
+    def give_up(self, conversation: bytes, epoch: int, before_ms: int) -> bool:
+        before = self._connection.total_changes()
+        self._run(
+            "UPDATE commit_order SET lost = 1 WHERE conversation = ?1 AND epoch = ?2"
+            " AND NOT void AND NOT lost AND told_ms < ?3 AND place ="
+            " (SELECT max(place) FROM commit_order WHERE conversation = ?1 AND epoch = ?2)"
+            " AND place > 0",
+            (conversation, epoch, before_ms),
+        )
+        return self._connection.total_changes() > before
+
+    def is_passed(self, conversation: bytes, epoch: int, digest: bytes) -> bool:
         query = (
             "SELECT 1 FROM commit_order"
-            " WHERE conversation = ? AND epoch = ? AND digest = ? AND void"
+            " WHERE conversation = ? AND epoch = ? AND digest = ? AND (void OR lost)"
         )
         return self._one(query, (conversation, epoch, digest)) is not None
 
     def passed(self, conversation: bytes, epoch: int) -> bytes:
         row = self._one(
-            "SELECT digest FROM commit_order WHERE conversation = ? AND epoch = ? AND void"
-            " AND place ORDER BY place DESC LIMIT 1",
+            "SELECT digest FROM commit_order WHERE conversation = ? AND epoch = ?"
+            " AND (void OR lost) AND place ORDER BY place DESC LIMIT 1",
             (conversation, epoch),
         )
         return bytes(row[0]) if row else b""
