@@ -239,6 +239,8 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     connection = dan.vault._connection
     for table in ("healing", "branch", "heard", "sent_text"):
         connection.execute(f"DROP TABLE {table}")
+    for column in ("told_ms", "lost"):
+        connection.execute(f"ALTER TABLE commit_order DROP COLUMN {column}")
     connection.pragma("user_version", 9)
     vault.prepare(connection, create=False)
     dan.restart()

@@ -208,7 +208,7 @@ ATTACKS: Final = (
                    "test_a_commit_that_nobody_can_follow_is_given_up_after_three_days",
                )
            ),
-           told="One that is ordered and shown to nobody, or that fails, holds up changes for three "
+           told="One that is ordered and shown to nobody, or fails, holds up changes for three "
            "days"),
     Attack(49, _OI, "A Welcome to a fork, with a removed member in it",
            "What a device writes after it was added again waits until users of its own last tree, "
