@@ -292,28 +292,34 @@ def test_after_a_restart_a_wrong_clock_dates_no_head_ahead_and_witnesses_give_th
     jump(world, 2 * 86_400_000)
     world.start()
     published = world.ledger.published
-    checkpoint, _ = open_checkpoint(published.note, parse_vkey(world.keys.log_vkey))
-    true_s = (world.now_ms - world.ahead_ms) // 1000
-    world.ledger.cosigned_again([world.witnesses[0].cosign(checkpoint, true_s)])
-    assert world.ledger.published.size == published.size
+    for _ in range(3):
+        world.tick(600_000)
+        assert world.ledger.published.epoch == published.epoch, "first it asks what time it is"
+    assert world.ledger.waiting.size == published.size
+    world.cosign()
+    assert world.ledger.published.size == published.size and world.ledger.waiting is None
     world.settle(0)
     assert world.ledger.published.epoch == published.epoch + 1
     assert -60 <= seconds_ahead(world) <= 60
     world.audit()
 
 
-def test_without_a_new_cosignature_a_restarted_ledger_goes_by_the_last_one() -> None:
-    world = LedgerWorld(16, witnesses=1)
+def test_a_restarted_ledger_takes_the_time_from_its_quorum_alone() -> None:
+    world = LedgerWorld(16, witnesses=2)
     world.settle(0)
-    last_ms = world.ledger.published.time_ms
-    jump(world, 2 * 86_400_000)
     world.crash()
-    foreign = Cosigner("witness0.example", Secret(bytes(32)))
     published = world.ledger.published
     checkpoint, _ = open_checkpoint(published.note, parse_vkey(world.keys.log_vkey))
-    world.ledger.cosigned_again([foreign.cosign(checkpoint, world.now_ms // 1000), "no line"])
-    world.settle(0)
-    assert world.ledger.published.unix_ms <= last_ms + 61_000
+    foreign = Cosigner("witness0.example", Secret(bytes(32)))
+    far_s = world.now_ms // 1000 + 86_400
+    world.ledger.cosigned([foreign.cosign(checkpoint, far_s), "no line"], world.now_ms)
+    world.ledger.cosigned([world.witnesses[0].cosign(checkpoint, far_s)], world.now_ms)
+    assert world.ledger.waiting is not None and world.ledger.published.note == published.note
+    world.cosign()
+    assert world.ledger.waiting is None
+    world.settle(600_000)
+    assert world.ledger.published.epoch == published.epoch + 1
+    assert -60 <= seconds_ahead(world) <= 60
     world.audit()
 
 
@@ -324,9 +330,7 @@ def test_a_head_that_is_ahead_already_is_waited_for() -> None:
     world.ahead_ms = 600_000  # the witness says ten minutes less
     world.crash()
     published = world.ledger.published
-    checkpoint, _ = open_checkpoint(published.note, parse_vkey(world.keys.log_vkey))
-    late_s = (world.now_ms - world.ahead_ms) // 1000
-    world.ledger.cosigned_again([world.witnesses[0].cosign(checkpoint, late_s)])
+    world.cosign()
     world.ledger.wake()
     world.settle(400_000)
     assert world.ledger.published.epoch == published.epoch

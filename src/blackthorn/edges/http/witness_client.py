@@ -60,9 +60,6 @@ class CosignedLedger(Protocol):
     def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
         """Signature lines over the pending checkpoint."""
 
-    def cosigned_again(self, lines: Sequence[str]) -> None:
-        """Signature lines over the published checkpoint."""
-
     def behind(self, shown: bytes | int, now_ms: int) -> None:
         """A witness knows another state of this log: its signed note, or its size."""
 
@@ -140,11 +137,9 @@ class WitnessClient:
     async def ask_first(self, published: Waiting | None) -> None:
         """At the start, find out whether a witness knows a newer state of the ledger.
 
-        Each is shown the published checkpoint and cosigns it again, so that the ledger learns the
-        time; it is told of a witness at another state. An unreachable witness is skipped.
+        Each is shown the published checkpoint; the ledger is told of a witness at another state. An
+        unreachable witness is skipped.
         """
-
-        lines: list[str] = []
 
         async def ask(peer: Peer) -> None:
             try:
@@ -152,13 +147,12 @@ class WitnessClient:
                     if published is None:
                         await self._tell_behind(peer, None)
                     else:
-                        lines.append(await self._ask(peer, published))
+                        await self._ask(peer, published)
                         peer.size = published.size
             except _FAILURES as error:
                 peer.problem = _say(error)
 
         await asyncio.gather(*(ask(peer) for peer in self.peers if peer.url))
-        self._ledger.cosigned_again(lines)
 
     async def _attend(self, peer: Peer) -> None:
         """Wait until the witness is wanted, and ask it once."""

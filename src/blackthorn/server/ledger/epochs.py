@@ -114,6 +114,8 @@ class Epochs:
         self._monotonic = monotonic
         self._quorum: tuple[int, float] | None = None
         """Unix milliseconds of the last quorum, and the monotonic seconds then."""
+        self._again = False
+        """Since the start no quorum has said what time it is."""
         self.log = MerkleLog()
         self.published: Published | None = None
         self.stopped = False
@@ -140,6 +142,8 @@ class Epochs:
         if published is not None:
             self._tip = published[1]
             self.published = self._publication(*published)
+        self._again = self._quorum is not None and pending is None
+        self.offered_ms = now_ms
         if pending is not None:
             self._tip = pending[1]
             self._offer(*pending, now_ms)
@@ -191,7 +195,7 @@ class Epochs:
             self._publish(now_ms)
         elif self._draft is not None:
             self._save(now_ms)
-        elif self._offered is None and not self.held and self._due(now_ms):
+        elif not (self._offered or self.held or self._again) and self._due(now_ms):
             head_ms = self._head_ms(now_ms)
             if self._tip is None or head_ms > self._tip.unix_ms:
                 self._make(now_ms, head_ms)
@@ -304,17 +308,48 @@ class Epochs:
 
     @property
     def waiting(self) -> Pending | None:
-        """The note that witnesses should sign."""
-        if self._offered is None or self._complete or self.stopped:
+        """The note that witnesses should sign: after a start, the published one again."""
+        if self.stopped:
+            return None
+        if self._offered is None:
+            published = self.published if self._again else None
+            if published is None:
+                return None
+            return Pending(published.note, published.size, published.root, self.log)
+        if self._complete:
             return None
         checkpoint, _ = self._offered
         return Pending(checkpoint.note, checkpoint.size, checkpoint.root, self.log)
 
     def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
         """Add cosignature lines; unknown or false ones are counted and left out."""
-        if self._offered is None or self._complete or self.stopped:
+        if self._complete or self.stopped:
+            return
+        if self._offered is None:
+            self._cosigned_again(lines)
             return
         checkpoint, tip = self._offered
+        note = self._with_lines(checkpoint, lines)
+        self._offered = (replace(checkpoint, note=note), tip)
+        self._complete = self._with_quorum(note) is not None
+        self.tick(now_ms)
+
+    def _cosigned_again(self, lines: Sequence[str]) -> None:
+        """Lines over the published note: what time it is by the witnesses, once they are enough."""
+        published, tip = self.published, self._tip
+        if not self._again or published is None or tip is None:
+            return
+        signed = tlog.Checkpoint(self._signer.vkey.name, published.size, published.root)
+        checkpoint = ledger.Checkpoint(
+            published.size, published.root, self._signer.sign(signed), published=True
+        )
+        note = self._with_lines(checkpoint, lines)
+        if self._with_quorum(note) is not None:
+            self._again = False
+            self.published = self._publication(replace(checkpoint, note=note), tip)
+
+    def _with_lines(self, checkpoint: ledger.Checkpoint, lines: Sequence[str]) -> bytes:
+        """The note with these lines; unknown or false ones are counted and left out."""
         note = checkpoint.note
         for line in lines:
             try:
@@ -322,24 +357,7 @@ class Epochs:
                 note = add_lines(note, [line])
             except VerificationError:
                 self._counters.cosignatures_refused += 1
-        self._offered = (replace(checkpoint, note=note), tip)
-        self._complete = self._with_quorum(note) is not None
-        self.tick(now_ms)
-
-    def cosigned_again(self, lines: Sequence[str]) -> None:
-        """Lines over the published note, asked for at a start: what time it is by the witnesses."""
-        published, tip = self.published, self._tip
-        if published is None or tip is None or tip.size != published.size:
-            return
-        checkpoint = ledger.Checkpoint(published.size, published.root, published.note, True)
-        note = published.note
-        for line in lines:
-            try:
-                self._verify(line, checkpoint)
-                note = add_lines(note, [line])
-            except VerificationError:
-                self._counters.cosignatures_refused += 1
-        self.published = self._publication(replace(checkpoint, note=note), tip)
+        return note
 
     def _verify(self, text: str, checkpoint: ledger.Checkpoint) -> None:
         line = parse_signature_line(text)

@@ -199,10 +199,6 @@ class Ledger:
         self._now_ms = now_ms
         self._epochs.cosigned(lines, now_ms)
 
-    def cosigned_again(self, lines: Sequence[str]) -> None:
-        """Cosignature lines for the published note, at a start."""
-        self._epochs.cosigned_again(lines)
-
     @property
     def time_ms(self) -> int:
         """The newest published head's time, Unix milliseconds; 0 before the first."""
