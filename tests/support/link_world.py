@@ -17,7 +17,7 @@ from blackthorn.ids import DeviceId, device_id
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.fanout import fanout_frame, fanout_id
-from blackthorn.link.hello import sign_hello
+from blackthorn.link.hello import LABEL_V1
 from blackthorn.link.session import State
 from blackthorn.ports.parcels import FirstSeq, MailboxTallies, WaitingParcels
 from blackthorn.server.counters import Counters
@@ -39,6 +39,13 @@ class Wire(wires.Wire):
         self.greet: Callable[[], None] = lambda: None
         """What the device says once it was told Ready."""
         super().__init__(world, device)
+
+
+def hello_without_number(identity: Secret, binding: bytes) -> f.Hello:
+    """The hello of link version 1, which waits for no commit."""
+    device = device_id(ED25519.public_key(identity))
+    message = LABEL_V1 + hashlib.sha256(binding).digest()
+    return f.Hello(1, device, ED25519.sign(identity, message))
 
 
 class Device:
@@ -73,7 +80,7 @@ class Device:
                 wire.say(f.Send(list(self.outbox.values())))
 
         wire.greet = greet
-        wire.say(sign_hello(self.identity, wire.binding))
+        wire.say(hello_without_number(self.identity, wire.binding))
         self.world.run_wire(wire, until_ready=True)
         ready = State.GREETING if self.world.reader.waiting else State.READY
         assert wire.link.state in (ready, State.RECEIVING), wire.link.state

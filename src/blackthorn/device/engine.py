@@ -13,7 +13,7 @@ from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_c
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
-from blackthorn.device.transparency import directory_client, replay
+from blackthorn.device.transparency import copies, directory_client, replay
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import DeviceStore
 
@@ -50,6 +50,8 @@ class Device:
         """Whether parcels are still to be asked for."""
         self._stock: int | None = None
         """Unclaimed key packages of this device that the server counted, until more were made."""
+        self._said = 0
+        """The number of this connection's hello."""
         self._expired = False
         """All that waited was read: key packages that have expired are of no more use."""
 
@@ -100,6 +102,13 @@ class Device:
         self.directory.disconnected()
         self.replayer.disconnected()
 
+    def hello(self, binding: bytes, now_ms: int) -> f.Hello:
+        """The first frame over a connection of this binding; stored before it is sent."""
+        with self.unit(now_ms) as unit:
+            hello = copies.sign(unit, binding)
+        self._said = hello.number
+        return hello
+
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
         """The link is open. `receives`: this process holds the device's receiver lock."""
         self._connected = True
@@ -108,6 +117,7 @@ class Device:
         frames: Frames = []
         with self.unit(now_ms) as unit:
             receiver.forget_old(unit)
+            copies.judge(unit, self._said, ready)
             self._stock = ready.key_packages
             frames += self.directory.pushes.begin(unit, ready.ledger)
             self._resumes = receives
@@ -156,6 +166,7 @@ class Device:
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
                     self._drained_ms = now_ms
+                    copies.all_read(unit)
                 self._expired = True
             case f.Accepted(postings):
                 with self.unit(now_ms) as unit:
@@ -232,6 +243,9 @@ class Device:
             if mine and not directory.busy:
                 asked += self.replayer.ask(unit)
             frames = inbound.answer_unsettled(unit) + asked + inbound.ask_again(unit)
+            if copies.renews(unit):
+                key_packages.renew_all(unit)
+                renewal.copied(unit)
             if directory.time_is_new(unit):
                 frames += self._replenish(unit)
             if inbound.active and inbound.drained:

@@ -333,6 +333,19 @@ class MailKeys(Protocol):
     def all(self) -> list[MailKeyRecord]: ...
 
 
+class Hellos(Protocol):
+    """The hellos of this vault, by number and SHA-256 digest.
+
+    `since` is the number of the newest one that had been answered when it was sent.
+    """
+
+    def add(self, number: int, digest: bytes, since: int) -> None: ...
+    def since(self, number: int) -> int | None: ...
+    def known(self, number: int, digest: bytes) -> bool: ...
+    def newest(self) -> tuple[int, bytes] | None: ...
+    def forget_before(self, number: int) -> None: ...
+
+
 class Records(Protocol):
     """Everything in one store, valid inside one transaction."""
 
@@ -350,6 +363,7 @@ class Records(Protocol):
     directory: Directory
     mail_keys: MailKeys
     leaves: Leaves
+    hellos: Hellos
 
     def attempt(self) -> AbstractContextManager[None]:
         """A nested part of the transaction, rolled back alone when its block raises."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.store import Query
+from blackthorn.ports.store import Command, Query
 
 
 class Standing(StrEnum):
@@ -56,3 +56,14 @@ class UsersByAddress(Query[Mapping[Address, UserRecord]]):
     """The existing users of these normalised addresses, at most 256."""
 
     addresses: tuple[Address, ...]
+
+
+class KeepHello(Command[bytes]):
+    """Keep a device's hello unless one of a higher number is kept; returns the one before, or b"".
+
+    Raises DiskError and DamageError only. `device` is its row.
+    """
+
+    device: int
+    number: int
+    hello: bytes

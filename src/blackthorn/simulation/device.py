@@ -21,7 +21,6 @@ from blackthorn.device.transparency import alarms
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.hello import sign_hello
 from blackthorn.ports.device_store import (
     AlarmRecord,
     ConversationRecord,
@@ -142,7 +141,7 @@ class Person:
         self.wire = Wire(self.world, self)
         self.receives = receives
         self.world.wires.append(self.wire)
-        self.wire.say(sign_hello(self.keys.identity, self.wire.binding))
+        self.wire.say(self.device.hello(self.wire.binding, self.now_ms))
         return self.wire
 
     def hear(self, wire: wires.Wire, frame: f.AnyFrame) -> None:

@@ -45,6 +45,7 @@ COMMANDS: dict[type, Any] = {
     **cases.COMMANDS,
     **ledger.COMMANDS,
     **closure.COMMANDS,
+    **enterprise.COMMANDS,
     **exits.COMMANDS,
     **key_packages.COMMANDS,
     **mail.COMMANDS,

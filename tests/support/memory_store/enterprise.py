@@ -4,6 +4,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import (
     DeviceRecord,
     DevicesById,
+    KeepHello,
     Standing,
     UserRecord,
     UsersByAddress,
@@ -36,4 +37,15 @@ def users(state: State, query: UsersByAddress) -> dict[Address, UserRecord]:
     return found
 
 
+def keep_hello(state: State, command: KeepHello) -> bytes:
+    device = state.devices.get(command.device)
+    if device is None:
+        return b""
+    before = device.hello
+    if device.hello_number <= command.number:
+        device.hello_number, device.hello = command.number, command.hello
+    return before
+
+
+COMMANDS = {KeepHello: keep_hello}
 QUERIES = {DevicesById: devices, UsersByAddress: users}

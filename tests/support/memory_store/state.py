@@ -23,6 +23,8 @@ class Device:
     user: int
     identity_key: bytes
     standing: str = "live"
+    hello_number: int = 0
+    hello: bytes = b""
 
 
 @dataclass

@@ -1,15 +1,19 @@
 """Hello, fan-out ids, the window, the codes."""
 
+import hashlib
+
 import pytest
+from msgspec.structs import replace
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.crypto.signatures import ED25519
+from blackthorn.crypto.signatures import ED25519, VerifyError
+from blackthorn.errors import DecodeError
 from blackthorn.ids import DeviceId, device_id
 from blackthorn.link import frames as f
 from blackthorn.link import limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.fanout import fanout_frame, fanout_id, open_fanout
-from blackthorn.link.hello import check_version, sign_hello, verify_hello
+from blackthorn.link.hello import check_version, decode_kept, kept, sign_hello, verify_hello
 from blackthorn.link.window import Window
 
 SEED = Secret(bytes(range(32)))
@@ -30,9 +34,45 @@ def test_a_hello_is_good_for_one_connection_only() -> None:
         assert refused.value.code is Code.HELLO_REFUSED
 
 
-def test_another_version_is_refused_as_such() -> None:
+def test_a_hello_names_its_number_and_the_hello_before() -> None:
+    """What its server keeps verifies without the connection, and nothing of it can be altered."""
+    hello = sign_hello(SEED, BINDING, 7, b"b" * 32)
+    assert verify_hello(hello, PUBLIC, BINDING) == device_id(PUBLIC)
+    for changed in (
+        replace(hello, number=8),
+        replace(hello, before=bytes(32)),
+        replace(hello, before=b""),
+        replace(hello, version=1),
+    ):
+        with pytest.raises(LinkError) as refused:
+            verify_hello(changed, PUBLIC, BINDING)
+        assert refused.value.code is Code.HELLO_REFUSED
+    data = kept(hello, BINDING).encode()
+    assert len(data) == f.HELLO_BYTES and decode_kept(data) == kept(hello, BINDING)
+    decode_kept(data).verify(PUBLIC)
+    for place in range(len(data)):
+        altered = bytearray(data)
+        altered[place] ^= 1
+        with pytest.raises(VerifyError):
+            decode_kept(bytes(altered)).verify(PUBLIC)
+    with pytest.raises(DecodeError):
+        decode_kept(data[:-1])
+
+
+def test_a_hello_of_version_1_is_still_taken() -> None:
+    signed = b"blackthorn-link-hello-v1" + hashlib.sha256(BINDING).digest()
+    hello = f.Hello(1, device_id(PUBLIC), ED25519.sign(SEED, signed))
+    check_version(hello.version)
+    assert verify_hello(hello, PUBLIC, BINDING) == device_id(PUBLIC)
+    data = f.encode(hello)
+    assert data[:1] == b"\x96" and data[-3:] == b"\x00\xc4\x00"
+    assert f.decode(b"\x94" + data[1:-3]) == hello, "as it is sent, without the new fields"
+
+
+@pytest.mark.parametrize("version", [0, 3, 2**31])
+def test_another_version_is_refused_as_such(version: int) -> None:
     with pytest.raises(LinkError) as refused:
-        check_version(f.Hello(2, bytes(16), bytes(64)))
+        check_version(version)
     assert refused.value.code is Code.VERSION
 
 

@@ -18,8 +18,8 @@ ID, KEY = bytes(16), bytes(32)
 EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
     type(frame): frame
     for frame in (
-        f.Hello(1, ID, bytes(64)),
-        f.Ready(1, 0),
+        f.Hello(2, ID, bytes(64), 1, KEY),
+        f.Ready(2, 0, 1, b"before"),
         f.Bye("going", ""),
         f.Ping(1),
         f.Pong(1),

@@ -88,6 +88,12 @@ def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> list[P
     return [PublishKeyPackages(packages, last_resort, *days, replace=set_due)]
 
 
+def renew_all(unit: UnitOfWork) -> None:
+    """Make new ones of all kinds due: a copy of this vault has the private halves."""
+    for setting in (NEWEST_SET, LAST_RESORT):
+        unit.records.settings.put(setting, b"")
+
+
 def _due(unit: UnitOfWork, setting: str, seconds: int) -> bool:
     made = unit.records.settings.get(setting)
     age_ms = clock_ms(unit) - int.from_bytes(made or b"", "big")

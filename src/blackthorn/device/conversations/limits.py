@@ -59,6 +59,9 @@ MAX_LEFT_OUT = 1_000
 LEFT_OUT_SECONDS = 30 * 24 * 3600
 """Users whom a device adds to a conversation later, and how long it tries."""
 
+COPIED_HANDSHAKES = 64
+"""Handshakes in one epoch that a copy of this device may have sent: their keys are used up."""
+
 MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
 """Largest lead of a message's time over this device's clock; a later time is cut to it."""
 

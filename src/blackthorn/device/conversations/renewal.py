@@ -19,6 +19,7 @@ from msgspec import Struct
 from blackthorn.device.conversations import limits
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing.states import State
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.limits import MLS_CLOCK_SKEW_SECONDS
@@ -53,6 +54,19 @@ def used(unit: UnitOfWork) -> None:
     if use.last and abs(day - use.last) >= limits.ABSENCE_DAYS:
         unit.records.leaves.mark_before_text(unit.me.device)
     unit.records.settings.put(_USE, msgspec.msgpack.encode(Use(use.days + 1, day)))
+
+
+def copied(unit: UnitOfWork) -> None:
+    """A copy of this vault was used: it may have used the next keys of this device's leaves.
+
+    Each gets new ones before the next own text.
+    """
+    for record in unit.records.conversations.all():
+        if record.standing == State.FOLLOWING:
+            unit.open(record.id).group.skip_handshakes(limits.COPIED_HANDSHAKES)
+            known = unit.records.leaves.get(record.id, unit.me.device)
+            leaf = known or LeafRecord(record.id, unit.me.device)
+            unit.records.leaves.put(replace(leaf, before_text=True))
 
 
 def days_of_use(unit: UnitOfWork) -> Use:

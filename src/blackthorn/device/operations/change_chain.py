@@ -76,6 +76,10 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
     def is_dated(self) -> bool:
         return not self.signed
 
+    @property
+    def is_sealed(self) -> bool:
+        return False
+
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> SubmitStatement | NothingToDo:
         if self.signed:
             return SubmitStatement(row.number, self.signed, self.certificate)

@@ -106,6 +106,11 @@ class Operation(Struct, frozen=True):
         return unit.records.outbox.add(self.target, encode(self), unit.now_ms)
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether it seals something in a conversation."""
+        return True
+
+    @property
     def is_dated(self) -> bool:
         """Whether preparing it signs the ledger's time, which must be new then."""
         return False

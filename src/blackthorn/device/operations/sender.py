@@ -16,7 +16,7 @@ from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
 from blackthorn.device.operations.operation import AlarmScope, NothingToDo, Operation, finish
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
-from blackthorn.device.transparency import alarms, directory_client
+from blackthorn.device.transparency import alarms, copies, directory_client
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -35,6 +35,10 @@ AGAIN_MS: Final = 3_000
 
 SECOND_AGAIN_MS: Final = 6 * 3_600_000
 """Delay before a Commit that came second is tried again though the first has not come."""
+
+COPIED: Final = (
+    "another copy of this device was used: all that waits is read first; see blackthorn alarms"
+)
 
 SEND_FRAME_BYTES: Final = link_limits.MAX_FRAME_BYTES // 2
 """Sealed bytes after which a Send frame is full; one posting may be larger."""
@@ -142,6 +146,9 @@ class Sender:
         if self._is_blocked(unit, row, operation.alarm_scope(unit)):
             return None
         self.blocked.discard(row.number)
+        if operation.is_sealed and copies.holds(unit):
+            self._wait(unit, row, COPIED, AGAIN_MS)
+            return None
         if self._directory.pushes.changed and self._hurries(unit, operation):
             return None
         if operation.waits(unit) or (operation.is_dated and not self._directory.time_is_new(unit)):

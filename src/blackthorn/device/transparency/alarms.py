@@ -76,6 +76,10 @@ KINDS: Final[dict[str, Kind]] = {
 
     "unknown-statement": Kind("The ledger says of you what you have not said", _STOP, _OWN),
     "own-reset": Kind("A new identity was asked for, for you", _NOTICE, _OWN),
+    "copy": Kind("Another copy of this device was used", _NOTICE, _OWN),
+    "clone": Kind("Two copies of this device are in use", _STOP, _OWN),
+    "false-hello": Kind("The server shows a connection that was not this device's", _NOTICE, _OWN),
+    "set-back": Kind("The server was set back to an older state", _NOTICE, _OWN),
     "own-device": Kind("Your devices have changed", _NOTICE, _OWN),
     "not-published": Kind("Your own change is not in the ledger after a minute", _NOTICE, _OWN),
 }  # fmt: skip

@@ -29,5 +29,11 @@ REPLAY_ANSWER_SECONDS = 60
 MAX_KEPT_LOG_BYTES = 3_000_000
 """Replayed log entries kept as evidence: in base64 they fit a file of evidence."""
 
+COPY_AGAIN_SECONDS = 30 * 24 * 3600
+"""A second copy of this device's folder within this time is a copy in use, not another backup."""
+
+KEPT_HELLOS = 256
+"""Hellos kept behind the newest answered one, for processes that connect at once; all after it."""
+
 MAX_CHAIN_TRIES = 3
 """Lookups of one user in a row whose chain was overtaken by the next epoch."""

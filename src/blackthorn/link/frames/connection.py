@@ -6,26 +6,38 @@ from msgspec import Meta
 
 from blackthorn.link.frames.types import Frame, Id16, Signature, Uint64
 
-LINK_VERSION = 1
+LINK_VERSION = 2
+"""A server also takes version 1: hellos without number, of devices that notice no copy."""
+
+HELLO_BYTES = 136
+"""A kept hello (`link.hello.KeptHello`)."""
 
 
 class Hello(Frame, tag=1, frozen=True):
-    """Device to server, first. Signed over the TLS channel binding (`link.hello`)."""
+    """Device to server, first. Signed over the TLS channel binding (`link.hello`).
+
+    `number` rises with each hello of the device, and `before` is the hash of the one before.
+    """
 
     version: int
     device: Id16
     signature: Signature
+    number: Uint64 = 0
+    before: Annotated[bytes, Meta(max_length=32)] = b""
 
 
 class Ready(Frame, tag=2, frozen=True):
     """Server to device: hello accepted. `key_packages` counts the unclaimed ones.
 
     `ledger` is the size of the newest published tree, 0 before the first.
+    `before` is the hello with the highest number that the server had, or empty; in version 1, to a
+    hello of that version or when the disk is full, the server has kept none.
     """
 
     version: int
     key_packages: int
     ledger: Uint64 = 0
+    before: Annotated[bytes, Meta(max_length=HELLO_BYTES)] = b""
 
 
 class Bye(Frame, tag=3, frozen=True):

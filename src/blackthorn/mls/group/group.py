@@ -33,7 +33,7 @@ from blackthorn.mls.group.state import State
 from blackthorn.mls.group.stored_group import StoredGroup
 from blackthorn.mls.group.succession import Successor
 from blackthorn.mls.schedule.psk import KnownPsks, PskName, ResumptionName, name_psks
-from blackthorn.mls.schedule.secret_tree import KeyUse
+from blackthorn.mls.schedule.secret_tree import HANDSHAKE, KeyUse
 from blackthorn.mls.suites import CipherSuite, suite
 
 Random = Callable[[int], bytes]
@@ -297,6 +297,13 @@ class Group(StoredGroup):
         queued = QueuedProposal(proposal, signed.content.sender, reference)
         self._state.proposals[reference] = queued
         return message
+
+    def skip_handshakes(self, count: int) -> None:
+        """Use up this member's next handshake keys: a copy of this state may have used them."""
+        epoch = self._state.epoch
+        for _ in range(count):
+            _, use = epoch.secret_tree.prepare_next(epoch.own_index, HANDSHAKE)
+            use.consume()
 
     # --- Receiving ---
 

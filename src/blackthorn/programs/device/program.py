@@ -11,7 +11,7 @@ from blackthorn.device.engine import Device
 from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import ProtocolError, UnavailableError, UserError
-from blackthorn.link import codes, hello
+from blackthorn.link import codes
 from blackthorn.link import frames as f
 from blackthorn.ports.randomness import Randomness
 from blackthorn.programs.device.home import Home, Opened, ReceiverLock, random, wall_ms
@@ -88,7 +88,7 @@ class DeviceProgram:
         server = self.opened.server
         connection = await connect(server.host, server.port, server.pin)
         try:
-            connection.send(hello.sign_hello(self.opened.keys.identity, connection.binding))
+            connection.send(self.device.hello(connection.binding, wall_ms()))
             ready = await self._next(connection)
             if not isinstance(ready, f.Ready):
                 raise ProtocolError("the server did not answer the hello as it should")

@@ -114,6 +114,7 @@ class Dispatcher:
             enterprise,
             self._mailboxes,
             key_packages,
+            writer,
             counters,
             exits,
             notices,

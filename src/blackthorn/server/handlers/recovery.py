@@ -8,7 +8,7 @@ from blackthorn.identity.keys import Signature
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
-from blackthorn.link.hello import recovery_bytes
+from blackthorn.link.hello import check_version, recovery_bytes
 from blackthorn.server.accounts.recovery import Recognition, RecoveryService
 from blackthorn.server.handlers.session import Session
 
@@ -26,9 +26,7 @@ class RecoveryHandler:
             self._submit(session, frame)
 
     def _recognise(self, session: Session, recover: f.Recover, now: float) -> None:
-        if recover.version != f.LINK_VERSION:
-            text = f"this server speaks link version {f.LINK_VERSION}, not {recover.version}"
-            raise LinkError(Code.VERSION, text)
+        check_version(recover.version)
         session.ask()
         try:
             self.recovery.recognise(

@@ -124,3 +124,26 @@ class MailKeys(Table):
             " ORDER BY since_ms DESC, fingerprint"
         )
         return [device_store.MailKeyRecord(*row) for row in rows]
+
+
+class Hellos(Table):
+    """`ports.device_store.Hellos`."""
+
+    def add(self, number: int, digest: bytes, since: int) -> None:
+        self._run("INSERT OR IGNORE INTO hello VALUES (?, ?, ?)", (number, digest, since))
+
+    def since(self, number: int) -> int | None:
+        row = self._one("SELECT max(since) FROM hello WHERE number = ?", (number,))
+        return None if row is None else row[0]
+
+    def known(self, number: int, digest: bytes) -> bool:
+        query = "SELECT 1 FROM hello WHERE number = ? AND digest = ?"
+        return self._one(query, (number, digest)) is not None
+
+    def newest(self) -> tuple[int, bytes] | None:
+        """Number and digest."""
+        row = self._one("SELECT number, digest FROM hello ORDER BY number DESC LIMIT 1")
+        return None if row is None else (row[0], row[1])
+
+    def forget_before(self, number: int) -> None:
+        self._run("DELETE FROM hello WHERE number < ?", (number,))

@@ -54,6 +54,7 @@ class VaultRecords:
         self.directory: ports.Directory = directory.Directory(connection)
         self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
         self.leaves: Leaves = leaves.Leaves(connection)
+        self.hellos: ports.Hellos = directory.Hellos(connection)
 
     def attempt(self) -> AbstractContextManager[None]:
         return records.savepoint(self._connection)

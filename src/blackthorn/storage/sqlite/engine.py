@@ -42,6 +42,7 @@ COMMANDS: Final[Table] = {
     Then: _then,
     **cases.COMMANDS,
     **closure.COMMANDS,
+    **enterprise.COMMANDS,
     **exits.COMMANDS,
     **key_packages.COMMANDS,
     **mail.COMMANDS,

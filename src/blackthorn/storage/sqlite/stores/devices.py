@@ -41,6 +41,10 @@ def rename_device(transaction: Connection, user: int, old: DeviceId, device: New
         "UPDATE devices SET id = ?, identity_key = ?, name = ? WHERE id = ? AND user = ?",
         (device.id, device.identity_key, device.name, old, user),
     )
+    transaction.execute(  # the new key has not signed it
+        "DELETE FROM device_hello WHERE device = (SELECT number FROM devices WHERE id = ?)",
+        (device.id,),
+    )
 
 
 def remove_all_devices(transaction: Connection, user: int, new: DeviceId) -> tuple[DeviceId, ...]:
@@ -64,6 +68,7 @@ def remove_devices(transaction: Connection, user: int, devices: Iterable[DeviceI
             continue
         delete_parcels(transaction, number, limits.MAX_REMOVED_PARCELS)
         transaction.execute("DELETE FROM key_package WHERE device = ?", (number,))
+        transaction.execute("DELETE FROM device_hello WHERE device = ?", (number,))
         transaction.execute("DELETE FROM devices WHERE number = ?", (number,))
 
 

@@ -6,6 +6,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import (
     DeviceRecord,
     DevicesById,
+    KeepHello,
     Standing,
     UserRecord,
     UsersByAddress,
@@ -58,4 +59,17 @@ def _device_record(row: tuple[Any, ...]) -> DeviceRecord:
     return DeviceRecord(number, device, identity_key, Address(address), Standing(standing))
 
 
+def _keep_hello(transaction: Transaction, command: KeepHello) -> bytes:
+    connection, device = transaction.connection, command.device
+    before = connection.execute("SELECT hello FROM device_hello WHERE device = ?", (device,)).get
+    connection.execute(
+        "INSERT INTO device_hello (device, number, hello) SELECT number, ?, ? FROM devices"
+        " WHERE number = ? ON CONFLICT (device) DO UPDATE SET number = excluded.number,"
+        " hello = excluded.hello WHERE excluded.number >= device_hello.number",
+        (command.number, command.hello, device),
+    )
+    return bytes(before or b"")
+
+
+COMMANDS: Final[Table] = {KeepHello: _keep_hello}
 QUERIES: Final[Table] = {DevicesById: _devices_by_id, UsersByAddress: _users_by_address}

@@ -93,6 +93,8 @@ COUNTED: Final[dict[tuple[str, str], str]] = {
 LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("key_package", "id"): "a row number",
     ("key_package", "package"): "public keys for one use each; how many wait is said",
+    ("device_hello", "number"): "the device's count of its own connections, for itself alone",
+    ("device_hello", "hello"): "a signature over hashes, for the device itself alone",
     ("devices", "user"): "the account's folder says whose it is",
     ("activations", "user"): "the account's folder says whose it is",
     ("mail_uid", "user"): "the account's folder says whose it is",
