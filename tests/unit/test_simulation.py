@@ -1,8 +1,17 @@
 """The simulator's own parts: schedules from seeds, and the reduction of failing ones."""
 
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from blackthorn.cli.main import app
+from blackthorn.cli.simulate import as_document, failure_of
 from blackthorn.simulation import traffic
+from blackthorn.simulation.invariants import Violation
 from blackthorn.simulation.schedule import Event, Schedule
 from blackthorn.simulation.shrinking import shrink
+from blackthorn.simulation.simulate import Outcome
 
 
 def test_a_seed_decides_its_schedule() -> None:
@@ -55,3 +64,64 @@ def test_a_reduction_stops_with_what_it_has() -> None:
 def test_an_event_reads_as_a_line() -> None:
     event = Event(86_400 * 3 + 3_661, "bob.2", "add", ("group 1", "carol"))
     assert str(event) == "day   3 01:01:01 bob.2 add group 1 carol"
+
+
+def failing() -> Outcome:
+    """The outcome of a schedule that violates an invariant."""
+    events = (Event(60, "alice.1", "restart"), Event(90, "bob.1", "text", ("alice",)))
+    outcome = Outcome(Schedule(3, ("alice", "bob"), events), texts=5, accepted=4, deliveries=4)
+    outcome.device_days, outcome.cpu_seconds = 2.0, 0.5
+    outcome.violations = [Violation("unread", "alice.1 never read: 'text 0 of bob.1' to alice")]
+    return outcome
+
+
+def test_a_violation_prints_its_seed_and_its_schedule() -> None:
+    assert failure_of(failing()).splitlines() == [
+        "seed 3: 1 violations; shortened, it is",
+        "    day   0 00:01:00 alice.1 restart",
+        "    day   0 00:01:30 bob.1 text alice",
+        "and shows",
+        "    unread: alice.1 never read: 'text 0 of bob.1' to alice",
+    ]
+
+
+def test_the_document_of_a_seed() -> None:
+    document = as_document(failing())
+    assert document["seed"] == 3
+    assert document["violations"] == [
+        {"invariant": "unread", "text": "alice.1 never read: 'text 0 of bob.1' to alice"}
+    ]
+    assert document["schedule"] == [str(event) for event in failing().schedule.events]
+    assert {"users", "device_days", "texts", "accepted", "deliveries"} < set(document)
+
+
+def test_a_failing_seed_is_shortened_and_ends_the_command_with_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first two seeds are quiet, the third one breaks when its crash is among the events."""
+
+    def simulated(schedule: Schedule) -> Outcome:
+        broken = schedule.seed == 5 and any(event.what == "crash" for event in schedule.events)
+        found = [Violation("apart", "group 0")] if broken else []
+        return Outcome(schedule, found, 1, 1, 1, 1.0, 0.1)
+
+    monkeypatch.setattr("blackthorn.simulation.simulate.simulate", simulated)
+    run = CliRunner().invoke(
+        app, ["simulate", "--seeds", "3", "--days", "60", "--seed", "3", "--json"]
+    )
+    assert run.exit_code == 1
+    lived = json.loads(run.stdout)
+    assert [each["seed"] for each in lived] == [3, 4, 5]
+    assert [len(each["violations"]) for each in lived] == [0, 0, 1]
+    (left,) = lived[2]["schedule"]
+    assert " crash " in left
+
+
+def test_a_quiet_run_prints_a_table_and_ends_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "blackthorn.simulation.simulate.simulate",
+        lambda schedule: Outcome(schedule, [], 7, 6, 5, 100.0, 0.5),
+    )
+    run = CliRunner().invoke(app, ["simulate", "--seeds", "2", "--days", "1"])
+    assert run.exit_code == 0
+    assert "200 device-days for each CPU second" in run.stdout
