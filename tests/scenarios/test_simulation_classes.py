@@ -95,6 +95,17 @@ STORIES = {
         (HOUR + 120, "alice.1", "group-text", "team"),
         (HOUR + 130, "bob.2", "text", "carol"),
     ),
+    "a member who lost the group's keys is removed and added again": (
+        *TEAM,
+        (HOUR, "bob.1", "leave"),
+        (2 * HOUR, "carol.1", "link", "carol.2"),
+        (3 * HOUR, "carol.1", "revoke", "carol.2"),
+        (DAY, "bob.1", "connect"),
+        (DAY + HOUR, "alice.1", "remove", "team", "bob"),
+        (DAY + 2 * HOUR, "alice.1", "add", "team", "bob"),
+        (DAY + 3 * HOUR, "alice.1", "group-text", "team"),
+        (DAY + 4 * HOUR, "bob.1", "group-text", "team"),
+    ),
     "eight changes of a group overtake a text": (
         *TEAM,
         (HOUR, "dave.1", "hold", "up"),

@@ -15,6 +15,7 @@ from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.groups import Conversation
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.engine import Device
+from blackthorn.device.healing.states import State
 from blackthorn.device.operations import change_group, create_group, send_text
 from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.device.transparency import alarms
@@ -33,6 +34,9 @@ from blackthorn.simulation.ledger import LedgerWorld
 from blackthorn.simulation.memory import MemoryVault, memory_vault
 
 MAX_LINES = 1_000_000
+
+UNSETTLED = frozenset({State.UNCONFIRMED, State.SUSPECT, State.BEHIND, State.ASKING})
+"""A conversation in one of these states is on its way back to the others' epoch."""
 
 
 class Surroundings(wires.Wires):
@@ -245,6 +249,15 @@ class Person:
         """Operations in the outbox."""
         with self.vault.transaction() as records:
             return len(records.outbox.all())
+
+    def unsettled(self) -> bool:
+        """Whether something waits for time: an operation, a parcel, or the way back to others."""
+        with self.vault.transaction() as records:
+            return bool(
+                records.outbox.all()
+                or records.parcels.all_undecryptable()
+                or any(record.standing in UNSETTLED for record in records.conversations.all())
+            )
 
     def last_operation(self) -> int:
         """The number of the newest operation in the outbox, 0 if it is empty."""

@@ -5,7 +5,7 @@ order       no message is shown twice, and each sender's messages are shown in t
 apart       all members of a conversation come to one epoch, and a message of each is read by all
 overheard   nobody reads what was written while they were no member
 thief       who copied a vault reads nothing that was written eight days later
-stuck       no operation waits any more, and nothing is left that could not be opened
+stuck       no operation waits any more
 alarm       honest worlds raise no alarm that names an attack
 size        databases stay within a bound for each device, conversation and day
 """
@@ -16,9 +16,8 @@ from typing import Final, NamedTuple
 
 from apsw import Connection
 
-from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
-from blackthorn.mls.group.group import Group
-from blackthorn.simulation.device import Person
+from blackthorn.device.healing.states import State
+from blackthorn.simulation.device import UNSETTLED, Person
 from blackthorn.simulation.life import Life
 from blackthorn.simulation.records import NEVER, History, Span, Text
 from blackthorn.wire.units import KIB, MIB
@@ -137,26 +136,23 @@ def repeated(life: Life, shown: Shown) -> list[Violation]:
 
 
 def apart(life: Life) -> list[Violation]:
-    """Members of one conversation in different epochs, or with different members."""
-    seen: dict[bytes, dict[str, tuple[int, bytes]]] = defaultdict(dict)
-    names: dict[bytes, str] = {}
+    """Members of one conversation with different transcripts, or still on their way back."""
+    seen: dict[str, dict[str, str]] = defaultdict(dict)
+    found = []
     for name, person in _live(life):
-        for record in person.conversations():
-            if record.standing == "active" and record.kind in (GROUP, SELF, DIRECT):
-                group = Group.deserialise(record.state)
-                seen[record.id][name] = (group.epoch, group.epoch_authenticator)
-                names[record.id] = f"{record.kind} {record.name}".strip()
-    return [
-        Violation("apart", f"{names[group]}: {_epochs(states)}")
-        for group, states in seen.items()
-        if len(set(states.values())) > 1
-    ]
-
-
-def _epochs(states: dict[str, tuple[int, bytes]]) -> str:
-    return ", ".join(
-        f"{name} in epoch {epoch} {mark[:2].hex()}" for name, (epoch, mark) in states.items()
-    )
+        with person.unit() as made:
+            for record in made.records.conversations.all():
+                what = f"{record.kind} {record.name} {record.id.hex()[:6]}"
+                if record.standing in UNSETTLED:
+                    found.append(Violation("apart", f"{what}: {name} is {record.standing}"))
+                elif record.standing == State.FOLLOWING:
+                    group = made.open(record.id).group
+                    mark = group.epoch_authenticator[:2].hex()
+                    seen[record.id.hex()][name] = f"epoch {group.epoch} {mark}"
+    for conversation, states in seen.items():
+        if len(set(states.values())) > 1:
+            found.append(Violation("apart", f"{conversation[:6]}: {states}"))
+    return found
 
 
 def _live(life: Life) -> Iterable[tuple[str, Person]]:
@@ -185,16 +181,12 @@ def overheard(life: Life, shown: Shown) -> list[Violation]:
 
 
 def stuck(life: Life) -> list[Violation]:
-    """Operations that still wait, and parcels that were never opened."""
-    found = []
-    for name, person in _live(life):
-        if person.waiting():
-            why = [outcome.error for outcome in person.outcomes.values() if not outcome.final]
-            found.append(Violation("stuck", f"{name} waits: {why}"))
-        reasons = {parcel.reason for parcel in person.set_aside()}
-        if reasons:
-            found.append(Violation("stuck", f"{name} could not open: {sorted(reasons)}"))
-    return found
+    """Operations that still wait."""
+    return [
+        Violation("stuck", f"{name} waits: {[o.error for o in person.outcomes.values()]}")
+        for name, person in _live(life)
+        if person.waiting()
+    ]
 
 
 def alarmed(life: Life) -> list[Violation]:

@@ -24,8 +24,12 @@ from blackthorn.simulation.world import DAY_SECONDS, World
 STEP_SECONDS: Final = 4 * 3600
 """The longest time in which devices on line are not served."""
 
-FOLLOW_SECONDS: Final = (5, 31, 62, 125, 310, 605)
+FOLLOW_SECONDS: Final = (5, 31, 62, 125, 310, 605, 1_210, 1_815)
 """How long after an event devices are served again, as long as something waits there."""
+
+CALM_STEP_SECONDS: Final = 600
+CALM_HOURS: Final = 4
+"""How often all devices are served after the last fault, and for how long so often."""
 
 CHAIN_EVENTS: Final = ("link", "revoke", "recover", "state-recovery")
 """After these many devices have something to do."""
@@ -157,6 +161,14 @@ class Life(World):
         except CrashError:
             person.restart()
 
+    def calm(self, seconds: int) -> None:
+        """Let time pass in which all are served every ten minutes, and after hours every hour."""
+        end = self.age + seconds
+        for wait in range(CALM_STEP_SECONDS, seconds + 1, CALM_STEP_SECONDS):
+            if wait <= CALM_HOURS * 3_600 or wait % 3_600 == 0:
+                self._follow.setdefault(end - seconds + wait, set()).update(self.people)
+        self.advance(end)
+
     def end_faults(self) -> None:
         """From now on everybody who is somebody's device is on line, with the right time."""
         self.cosigning = True
@@ -181,7 +193,7 @@ class Life(World):
 
     def _wait_for(self, event: Event) -> None:
         """Serve devices again soon if the event, or somebody's operation, waits for that."""
-        waiting = {p for p in self.people if p.wire is not None and p.waiting()}
+        waiting = {p for p in self.people if p.wire is not None and p.unsettled()}
         if event.what in CHAIN_EVENTS:
             waiting = set(self.people)
         for wait in FOLLOW_SECONDS if waiting else ():

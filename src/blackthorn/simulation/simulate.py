@@ -5,6 +5,8 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Final
 
+from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.healing.states import State
 from blackthorn.simulation import traffic
 from blackthorn.simulation.invariants import Violation, check
 from blackthorn.simulation.life import Life
@@ -14,8 +16,6 @@ from blackthorn.simulation.shrinking import shrink
 
 CALM_SECONDS: Final = 86_400
 """From the last fault until everything must have come right."""
-
-CALM_STEPS: Final = 12
 
 
 @dataclass(slots=True)
@@ -72,18 +72,16 @@ def _count(life: Life, outcome: Outcome) -> None:
 def _calm(life: Life) -> None:
     """End all faults, let a day pass, then let everybody write in each conversation."""
     life.end_faults()
-    for _ in range(CALM_STEPS):
-        life.advance(life.age + CALM_SECONDS / CALM_STEPS)
+    life.calm(CALM_SECONDS)
     for name, person in sorted(life.devices.items()):
         if life.records.devices[name].span.surely_until != NEVER:
             continue
         for record in sorted(person.conversations(), key=lambda record: record.id):
-            if record.standing != "active" or record.kind == "self":
+            if record.standing in (State.LEFT, State.STALE) or record.kind == SELF:
                 continue
             what = "text" if record.kind == "direct" else "group-text"
             to = user_of(record.name.partition("@")[0]) if what == "text" else record.name
             event = Event(int(life.age), name, what, (to,))
             life.do(event)
             life.settle()
-    life.advance(life.age + 700)
-    life.advance(life.age + 3_000)
+    life.calm(3_600)
