@@ -65,6 +65,7 @@ fuzz: $(READY)
 
 # The environment: locked, with hashes. Debian splits venv from python3; root may add it.
 $(READY): requirements-dev.txt pyproject.toml
+	@echo "Building $(VENV) with all dependencies, once: a few minutes."
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/install-venv.sh
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt

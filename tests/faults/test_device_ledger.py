@@ -81,8 +81,13 @@ def test_a_policy_is_accepted_only_when_its_witnesses_have_cosigned(
     vkey = make_witness(folder, policy.split()[1])
     url, quorum = f"http://127.0.0.1:{port}", ("--quorum", "2")
     add = ("ledger", "witness", "add", str(deployment.directory), vkey, url, *quorum)
-    deployment.administer(*add)
+    with pytest.raises(StepFailedError, match="failed with 2") as unasked:
+        deployment.administer(*add)
+    assert "cannot be reached" in unasked.value.detail
+    deployment.administer(*add, "--offline")
     deployment.start_server()
+    with pytest.raises(StepFailedError, match="failed with 1"):  # the witness does not answer
+        deployment.administer("ledger", "status", str(deployment.directory))
     shown = alice.run("ledger", "trust")
     assert "not cosigned by witness.example/w yet" in shown and "blackthorn ledger status" in shown
     with pytest.raises(StepFailedError, match="failed with 2") as refused:

@@ -290,7 +290,9 @@ def test_a_witness_that_audits_signs_what_holds_and_stands_in_the_quorum(
     auditor = make_witness(tmp_path / "auditor", vkey, name="auditor.example/a")
     ledger_port, auditor_port = free_port(), free_port()
     at = f"http://127.0.0.1:{auditor_port}"
-    added = run("ledger", "witness", "add", str(directory), auditor, at, "--quorum", "2")
+    added = run(
+        "ledger", "witness", "add", str(directory), auditor, at, "--quorum", "2", "--offline"
+    )
     assert added.returncode == 0 and "restart the server" in added.stdout
     with (
         WitnessProcess(
@@ -340,7 +342,7 @@ def test_a_server_killed_at_any_moment_of_publishing_leaves_a_log_that_passes_ev
     vkey = LedgerFiles(directory).read_keys().log_vkey
     port, own = free_port(), make_witness(tmp_path / "witness", vkey)
     where = f"http://127.0.0.1:{port}"
-    run("ledger", "witness", "add", str(directory), own, where, "--quorum", "1")
+    run("ledger", "witness", "add", str(directory), own, where, "--quorum", "1", "--offline")
     with WitnessProcess(tmp_path / "witness", port=port):
         people, size = kill_and_check(directory, random.Random(seed), parse_vkey(vkey))
         with ServerProcess(directory) as server:
@@ -552,7 +554,7 @@ def test_a_witness_is_added_to_the_policy_of_a_folder(tmp_path: Path) -> None:
     directory = initialise(tmp_path / "server")
     vkey = make_witness(tmp_path / "one", name="one.example")
     add = ("ledger", "witness", "add", str(directory))
-    done = run(*add, vkey, "https://one.example/", "--quorum", "2")
+    done = run(*add, vkey, "https://one.example/", "--quorum", "2", "--offline")
     assert done.returncode == 0 and "until their owner accepts the new one" in done.stdout
     policy = run("ledger", "policy", str(directory)).stdout
     assert "group witnesses 2 embedded one.example\nquorum witnesses\n" in policy

@@ -20,7 +20,7 @@ from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
 from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
-from blackthorn.ports.enrolment import FindCode, PurgeCodes
+from blackthorn.ports.enrolment import CODE_USED, FindCode, PurgeCodes
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.key_packages import KeyPackageStock
 from blackthorn.ports.users import NewCode, RenewCode
@@ -312,7 +312,8 @@ def test_a_code_ends_with_its_time(world):
 def test_another_device_cannot_use_a_used_code(world):
     assert isinstance(activate(world, world.code), Enrolment)
     second = activate(world, world.code)
-    assert second == Bye("activation-refused", "another device has used this code")
+    assert second == Bye("activation-refused", CODE_USED)
+    assert "ask the administrator for a new one" in second.text
     assert len(world.enterprise.user(ALICE).devices) == 1
 
 

@@ -144,3 +144,8 @@ def test_fresh_codes_differ_and_can_be_typed():
     assert len(made) == 200
     for code in made:
         assert render(parse_code(code)) == code
+
+
+def test_a_web_address_is_told_from_a_code():
+    with pytest.raises(CodeError, match="this is not a blackthorn:// address"):
+        parse_invitation("https://foo/bar")

@@ -129,6 +129,26 @@ def test_the_documentation_names_every_key():
 def test_a_folder_without_a_file_is_told_from_one_that_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match=r"holds no blackthorn\.toml: `blackthorn init"):
         configuration.load(tmp_path, {})
+    (tmp_path / "photo").touch()
+    with pytest.raises(ConfigError, match="it is not a server's folder; name that"):
+        configuration.load(tmp_path, {})
+    with pytest.raises(ConfigError, match=f"photo is a file: name its folder, {tmp_path}$"):
+        configuration.load(tmp_path / "photo", {})
     (tmp_path / "blackthorn.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="cannot be read"):
         configuration.load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [("SMTP_PRT", "SMTP_PORT"), ("LNIK_PORT", "LINK_PORT"), ("LOG_VOLUME", "LOG_LEVEL")],
+)
+def test_a_mistyped_variable_is_told_with_the_nearest(mistyped: str, meant: str):
+    wanted = rf"BLACKTHORN_{mistyped} is no setting; did you mean BLACKTHORN_{meant}\?"
+    with pytest.raises(ConfigError, match=wanted):
+        load("", **{f"BLACKTHORN_{mistyped}": "1"})
+
+
+def test_variables_of_devices_and_tools_are_no_settings():
+    others = ("DIR", "HOME", "KEY_FILE", "PASSPHRASE_FILE", "SEED", "SERVER", "MAIL_CORPUS")
+    assert load("", **{f"BLACKTHORN_{name}": "x" for name in others}) == load("")

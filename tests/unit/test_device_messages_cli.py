@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from blackthorn.cli.device import devices
 from blackthorn.device.limits import MAX_MESSAGE_BYTES
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
@@ -115,7 +116,7 @@ def test_groups_of_one_name_are_told_apart(vault: Vault) -> None:
 
 def test_a_conversation_that_there_is_not_is_said(vault: Vault) -> None:
     write(vault, "in one", group=TEAM, name="team")
-    for unknown in ("bob", "bob@acme.example", "abababa", ""):
+    for unknown in ("bob", "bob@outside.example", "abababa", ""):
         error = invoke("history", unknown).exception
         assert isinstance(error, UserError)
         assert f"there is no conversation {unknown!r}" in str(error)
@@ -158,3 +159,25 @@ def test_a_text_may_come_by_standard_input(
     for given, told in ((whole + b"\n", "longer than"), (b"\xff\xfe", "not UTF-8 text")):
         assert told in str(invoke(*to, "-", given=given).exception)
     assert not enqueued
+
+
+def test_follow_with_all_or_last_is_refused(vault: Vault) -> None:
+    for options in (("--all", "--json"), ("--last", "3")):
+        result = invoke("inbox", "--follow", *options)
+        assert isinstance(result.exception, UserError) and "leave --all and --last" in str(
+            result.exception
+        )
+
+
+def test_a_colleague_without_messages_is_no_mistake(vault: Vault) -> None:
+    lines, told = history("Carol@acme.example")
+    assert lines == ["No messages."] and "Nothing was written with carol@acme.example yet" in told
+    refused = invoke("history", "carol").exception
+    assert isinstance(refused, UserError) and "such as carol@acme.example," in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("standing", "shown"), [("lost", "revoked: lost"), ("revoked",) * 2, ("pending",) * 2]
+)
+def test_a_revoked_device_is_shown_as_revoked(standing: str, shown: str) -> None:
+    assert devices._standing_text(standing) == shown

@@ -2,14 +2,18 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from blackthorn.cli.admin import ledger as ledger_cli
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError
-from blackthorn.programs.server.witness_policy import add_witness
-from blackthorn.storage.files import ledger
+from blackthorn.programs.server.ledger_status import unreachable
+from blackthorn.programs.server.witness_policy import add_witness, has_witness
+from blackthorn.storage.files import ledger, witness
 from blackthorn.storage.files.ledger import EMBEDDED, LedgerFiles
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import Policy, format_policy, parse_policy
@@ -116,7 +120,7 @@ def test_groups_made_by_hand_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "url", "quorum", "error"),
     [
-        (1, URL, None, r"\[T26\]"),
+        (9, URL, None, r"\[T26\]"),
         (2, "witness.example", None, "not a witness.s address"),
         (2, "https://a b/", None, r"\[T23\]"),
         (2, URL, 4, "from 1 to 3"),
@@ -126,5 +130,56 @@ def test_what_cannot_be_added_is_told(
     tmp_path: Path, number: int, url: str, quorum: int | None, error: str
 ) -> None:
     policy = add_witness(made(tmp_path).read_policy(), key(1), URL, None)
+    added = replace(key(number), name=key(1).name) if number == 9 else key(number)
     with pytest.raises(UserError, match=error):
-        add_witness(policy, key(number), url, quorum)
+        add_witness(policy, added, url, quorum)
+
+
+def test_the_address_of_a_witness_is_corrected_and_the_quorum_lowered(tmp_path: Path) -> None:
+    policy = add_witness(made(tmp_path).read_policy(), key(1), URL, 2)
+    moved = add_witness(policy, key(1), "https://moved.example/", None)
+    assert [each.url for each in moved.witnesses] == [None, "https://moved.example/"]
+    assert last_lines(moved) == last_lines(policy)
+    assert last_lines(add_witness(moved, key(1), URL, 1))[0].startswith("group witnesses 1 ")
+    assert has_witness(moved, key(1), "https://moved.example/")
+    assert not has_witness(moved, key(1), URL) and not has_witness(moved, key(2), URL)
+
+
+def test_a_witness_whose_name_has_a_scheme_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has a scheme: leave it out, as in witness\.example"):
+        witness.initialise(tmp_path / "w", "https://witness.example", bytes)
+    assert not (tmp_path / "w").exists()
+
+
+def test_lost_keys_are_to_be_restored_first_of_all(tmp_path: Path) -> None:
+    files = made(tmp_path)
+    files.keys.unlink()
+    with pytest.raises(UserError, match=r"ledger.keys is missing: restore it from a backup\."):
+        files.read_keys()
+
+
+@pytest.mark.parametrize("kind", ["nothing", "website", "witness"])
+def test_a_witness_is_asked_at_its_address_before_it_is_added(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url == "https://witness.example/add-checkpoint" and not request.content
+        if kind == "nothing":
+            raise httpx.ConnectError("refused")
+        return httpx.Response(404 if kind == "website" else 400)
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(
+        httpx, "stream", lambda verb, url, content, **_: client.stream(verb, url, content=content)
+    )
+    before = made(tmp_path).read_policy()
+    if kind == "witness":
+        ledger_cli.add_witness(tmp_path, str(key(1)), URL)
+        assert len(LedgerFiles(tmp_path).read_policy().witnesses) == 2
+    else:
+        with pytest.raises(UserError, match="nothing was changed; check the address"):
+            ledger_cli.add_witness(tmp_path, str(key(1)), URL)
+        assert LedgerFiles(tmp_path).read_policy() == before
+        ledger_cli.add_witness(tmp_path, str(key(1)), URL, offline=True)
+    policy = LedgerFiles(tmp_path).read_policy()
+    assert len(unreachable(policy)) == (kind != "witness")

@@ -116,9 +116,18 @@ def _tiles(
 
 
 def open_source(target: str, stack: ExitStack) -> Source:
-    """An address or a mirror's folder, open until the stack ends. Raises UserError."""
+    """An address or a mirror's folder, open until the stack ends.
+
+    Raises UserError when it is neither, or no ledger answers at the address; UnavailableError.
+    """
     if "://" in target:
-        return stack.enter_context(HttpSource(target))
+        source = stack.enter_context(HttpSource(target))
+        if source.read("checkpoint") is None and source.read("policy") is None:
+            raise UserError(
+                f"no ledger answers at {target}: a server's ledger has a port of its own, 3102 "
+                "unless its settings say another"
+            )
+        return source
     if (Path(target) / "checkpoint").is_file():
         return FolderSource(Path(target))
     raise UserError(f"{target!r} is not an address, a server's folder or a mirror of a log")

@@ -5,11 +5,17 @@ raise DiskError and DamageError.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation.exchange import Verifier
 from blackthorn.ports.ledger import Change, NewDevice
 from blackthorn.ports.store import Command, Query
+
+CODE_USED: Final = (
+    "another device has used this code: ask the administrator for a new one, or add this device "
+    "from one that you have, by `blackthorn device add` there"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def enrol(state: State, command: port.EnrolDevice) -> Enrolled:
     if code is None or code.expires_ms <= command.now_ms:
         raise AbsentError("the code has expired")
     if code.used_by not in (None, device.id):
-        raise ConflictError("another device has used this code")
+        raise ConflictError(port.CODE_USED)
     if code.used_by is None and repeated:
         raise ConflictError("this device was activated before, by another code")
     user = ledger.user_of(state, code.address)

@@ -92,13 +92,20 @@ def add_witness(
         int | None,
         Option(min=1, help="How many witnesses must cosign from now on; else as before."),
     ] = None,
+    offline: Annotated[
+        bool, Option("--offline", help="Add it though it does not answer yet.")
+    ] = False,
 ) -> None:
-    """Add a witness to policy.txt; the server asks it after its next start.
+    """Add a witness to policy.txt, or change its address; the server asks it after its next start.
+
+    Nothing is written when no witness answers at the address. The same line again with another URL
+    corrects the address, and with another --quorum the number.
 
     Devices keep the policy that they pinned until their owner accepts the new one, which devices
     refuse until its witnesses have cosigned. `blackthorn ledger status` shows both that and the
     policy's digest, which you read out to users.
     """
+    from blackthorn.edges.http.witness_client import address_problem
     from blackthorn.programs.server import witness_policy
     from blackthorn.storage.files.ledger import LedgerFiles
     from blackthorn.wire.note import parse_vkey
@@ -108,7 +115,14 @@ def add_witness(
         key = parse_vkey(vkey)
     except VerificationError as error:
         raise UserError(f"{vkey!r} is no public key of a witness: {error}") from None
-    changed = witness_policy.add_witness(files.read_policy(), key, url, quorum)
+    before = files.read_policy()
+    changed = witness_policy.add_witness(before, key, url, quorum)
+    asked = not offline and not witness_policy.has_witness(before, key, url)
+    if asked and (problem := address_problem(url)):
+        raise UserError(
+            f"the witness {key.name} at {url} {problem}: nothing was changed; check the address, "
+            "or add a witness that does not run yet by --offline"
+        )
     files.write_policy(changed)
     terminal.say(f"{key.name} is in {files.policy}; restart the server.")
     terminal.say("Devices keep the policy that they pinned until their owner accepts the new one.")

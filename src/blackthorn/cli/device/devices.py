@@ -141,10 +141,16 @@ def _print_device(device: OwnDevice) -> None:
     notes = ["this device"] if device.this else []
     notes += [role] if role != "personal" else []
     notes += ["added with the recovery key"] if device.by_recovery_key else []
-    notes += [safe_line(standing)] if standing != "live" else []
+    notes += [_standing_text(standing)] if standing != "live" else []
     shown = f" ({', '.join(notes)})" if notes else ""
     when = local_time(device.since_ms)
     terminal.say(f"{device.info.id.hex()[:8]}  {when}  {safe_line(device.info.name)}{shown}")
+
+
+def _standing_text(standing: str) -> str:
+    """Pending, or that it was revoked, with the reason."""
+    plain = standing in ("pending", "revoked")
+    return standing if plain else f"revoked: {safe_line(standing)}"
 
 
 @devices.command("revoke")

@@ -7,13 +7,21 @@ from typer import Argument, Option
 
 from blackthorn.cli import terminal, times
 from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
+from blackthorn.cli.options import (
+    DeviceOptions,
+    JsonOption,
+    on_device,
+    parse_addresses,
+    program,
+    require_reached,
+)
 from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line, safe_text
 from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, Place, Records
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
+from blackthorn.wire.address import domain_of
 from blackthorn.wire.words import count
 
 _ALL = -1
@@ -56,6 +64,8 @@ def inbox(
     "direct" or "group", times are RFC 3339, and an "event" is a line of the program itself, such
     as a new member.
     """
+    if follow and (everything or last is not None):
+        raise UserError("--follow prints new messages only: leave --all and --last away")
     device = program(at)
     if follow:
         run(_follow(device, json))
@@ -155,7 +165,8 @@ def history(
     with device.opened.vault.transaction() as records:
         query = HistoryQuery()
         if conversation is not None:
-            query = HistoryQuery(places=_places(records, conversation))
+            domain = domain_of(device.opened.keys.address)
+            query = HistoryQuery(places=_places(records, conversation, domain))
         lines = records.history.latest(limit, query)
     if not json:
         _print_lines(device, lines, limit, query)
@@ -169,8 +180,11 @@ def _limit(last: int | None, everything: bool, json: bool) -> int:
     return _ALL if everything else last or (_ALL if json else _LAST)
 
 
-def _places(records: Records, typed: str) -> list[Place]:
-    """Those of that name, and of an id that begins so. Raises UserError when there are none."""
+def _places(records: Records, typed: str, domain: str) -> list[Place]:
+    """Those of that name, and of an id that begins so; none for another address of the domain.
+
+    Raises UserError.
+    """
     wanted = typed.strip().casefold()
     id_ = wanted if len(wanted) >= _ID_CHARACTERS else "-"
     known = [
@@ -183,10 +197,14 @@ def _places(records: Records, typed: str) -> list[Place]:
         for place in {*records.history.places(), *known}
         if place.name.casefold() == wanted or place.conversation.hex().startswith(id_)
     ]
-    if not found:
+    if not found and wanted.endswith(f"@{domain}"):
+        (address,) = parse_addresses([wanted])
+        terminal.note(f"Nothing was written with {address} yet.")
+    elif not found:
+        whole = "" if "@" in wanted or " " in wanted else f", such as {safe_line(wanted)}@{domain}"
         raise UserError(
-            f"there is no conversation {safe_line(typed)!r}: give a person's whole address, or a "
-            "group's name or id, as blackthorn group list shows them"
+            f"there is no conversation {safe_line(typed)!r}: give a person's whole address{whole}, "
+            "or a group's name or id, as blackthorn group list shows them"
         )
     return found
 

@@ -30,5 +30,8 @@ WITNESS_RETRY_SECONDS = 0.25
 WITNESS_RETRY_MOST_SECONDS = 5.0
 """First and longest pause before a witness that failed is asked again for the same checkpoint."""
 
+WITNESS_PROBE_SECONDS = 5.0
+"""How long an administrator's command waits for a witness at each step of one request."""
+
 MAX_REPORT_CACHE_BYTES = 32 * MIB
 """Reports that a server keeps ready, made of the newest published ledger."""

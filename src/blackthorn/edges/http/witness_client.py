@@ -274,6 +274,26 @@ _FAILURES: Final = (
 """Errors of a request that are the witness's."""
 
 
+def address_problem(url: str) -> str:
+    """Why no witness answers at that address, as in "cannot be reached (…)"; empty if one does.
+
+    It is sent an empty request, which a witness refuses. Blocks for seconds at most.
+    """
+    try:
+        with httpx.stream(
+            "POST",
+            f"{url.rstrip('/')}/add-checkpoint",
+            content=b"",
+            timeout=http_limits.WITNESS_PROBE_SECONDS,
+            trust_env=False,
+        ) as answer:
+            status = answer.status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return _say(error)
+    refused = httpx.codes.is_client_error(status) and status not in (404, 405)
+    return "" if refused else f"answers {status}, as no witness does"
+
+
 def _say(error: BaseException) -> str:
     if isinstance(error, BlackthornError):
         return str(error)

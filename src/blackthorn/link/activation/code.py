@@ -85,6 +85,8 @@ def parse_invitation(text: str, purpose: str = ACTIVATE) -> Invitation:
     """
     text = text.strip()
     if not text.lower().startswith(URL_SCHEME):
+        if "://" in text:
+            raise CodeError(f"this is not a {URL_SCHEME} address: paste the one beside the code")
         return Invitation(parse_code(text))
     match = _URL.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 65536:

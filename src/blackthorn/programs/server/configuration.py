@@ -25,6 +25,10 @@ from blackthorn.wire.address import domain_of, parse_address, parse_domain
 _EVERY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 -- to be refused
 """Hosts that are every interface, and no address to connect to."""
 
+_PREFIX = "BLACKTHORN_"
+_NEARLY = 0.9
+"""Likeness of two variables from which one is taken for a mistyped other."""
+
 KIND_NAMES = {str: "a text", int: "a number", bool: "true or false"}
 
 
@@ -210,12 +214,16 @@ SECTIONS: dict[str, type[Any]] = {
 def load(folder: Path, environment: Mapping[str, str]) -> Configuration:
     """The settings of the server in `folder`. Raises ConfigError naming the key."""
     hint = f"`blackthorn init {folder} --domain …` makes one"
+    if folder.is_file():
+        raise ConfigError(f"{folder} is a file: name its folder, {folder.parent}")
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}: {hint}")
     path = folder / SETTINGS
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
+        if any(folder.iterdir()):
+            hint = "it is not a server's folder; name that, or a new one for `blackthorn init`"
         raise ConfigError(f"{folder} holds no {SETTINGS}: {hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
@@ -227,6 +235,7 @@ def load(folder: Path, environment: Mapping[str, str]) -> Configuration:
 
 def parse(text: str, environment: Mapping[str, str]) -> Configuration:
     """The settings in `text`, overridden by `environment`. Raises ConfigError."""
+    _check_variables(environment)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -262,8 +271,25 @@ def _section(
     return kind(**values)
 
 
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """Raises ConfigError for a variable that begins as a setting's, or nearly is one."""
+    known = [
+        variable(section, key.name)
+        for section, kind in SECTIONS.items()
+        for key in dataclasses.fields(kind)
+    ]
+    sections = tuple(variable(section, "") for section in SECTIONS)
+    for name in environment:
+        if name in known or not name.startswith(_PREFIX):
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)
+        if near or name.startswith(sections):
+            hint = _nearest(name, near or known)
+            raise ConfigError(f"the environment's variable {name} is no setting{hint}")
+
+
 def variable(section: str, key: str) -> str:
-    return f"BLACKTHORN_{section}_{key}".upper()
+    return f"{_PREFIX}{section}_{key}".upper()
 
 
 def _from_text(each: dataclasses.Field[Any], text: str) -> Any:

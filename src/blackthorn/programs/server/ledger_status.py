@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from blackthorn.directory.config import terms_digest
 from blackthorn.directory.entries import Head, decode_entry
+from blackthorn.edges.http.witness_client import address_problem
 from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.ports import ledger
 from blackthorn.ports.store import AtOnce, BlockingReader
@@ -34,8 +35,8 @@ WAITING_SECONDS: Final = 60
 """Time after which a pending checkpoint is a problem."""
 
 NOT_PUBLISHED: Final = (
-    "the ledger has not published this policy and these settings yet: restart the server, and let "
-    "users accept the policy when this warning is gone"
+    "the ledger has not published this policy and these settings yet: restart the server if "
+    "you have not since you changed them, and let users accept the policy when this warning is gone"
 )
 
 
@@ -62,15 +63,21 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:
         problems.append("the ledger has stopped: its database is an old state; restore the newest")
-    if pending is not None and time.time() - heads[pending.size].unix_ms / 1000 > WAITING_SECONDS:
+    config = ledger_config(keys, policy, settings)
+    unpublished = head is not None and head.config != config.digest
+    slow = False
+    if pending is not None:
+        slow = time.time() - heads[pending.size].unix_ms / 1000 > WAITING_SECONDS
+    if slow or unpublished:
+        problems += unreachable(policy)
+    if pending is not None and slow:
         since = rfc3339(heads[pending.size].unix_ms)
         waiting = count(pending.size, "entry waits", "entries wait")
         problems.append(f"{waiting} for cosignatures since {since}")
     late = 2 * settings.ledger.heartbeat_seconds + WAITING_SECONDS
     if head is not None and pending is None and time.time() - head.unix_ms / 1000 > late:
         problems.append(f"nothing was published since {rfc3339(head.unix_ms)}")
-    config = ledger_config(keys, policy, settings)
-    if head is not None and head.config != config.digest:
+    if unpublished:
         warnings.append(NOT_PUBLISHED)
     return {
         "origin": keys.origin,
@@ -127,6 +134,15 @@ def _witnesses(
         if not witness.url and not is_embedded:
             problems.append(f"the witness {witness.name} of policy.txt has no address")
     return found, problems
+
+
+def unreachable(policy: Policy) -> list[str]:
+    """Each witness that does not answer at its address, one line each. Asks them now."""
+    return [
+        f"the witness {witness.name} at {witness.url} {problem}"
+        for witness in policy.witnesses
+        if witness.url and (problem := address_problem(witness.url))
+    ]
 
 
 def cosignature_times(note: bytes, policy: Policy) -> dict[str, int]:

@@ -24,7 +24,14 @@ from blackthorn.ids import device_id
 from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.exchange import DeviceKeys, Enrolment, Owner
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enrolment import CountTry, EnrolDevice, Enrolled, FindCode, OpenCode
+from blackthorn.ports.enrolment import (
+    CODE_USED,
+    CountTry,
+    EnrolDevice,
+    Enrolled,
+    FindCode,
+    OpenCode,
+)
 from blackthorn.ports.ledger import NewDevice, ReadChain, StoredChain
 from blackthorn.ports.store import Done, Reader, Writer, unless_failed
 from blackthorn.server.accounts import limits as accounts_limits
@@ -38,8 +45,6 @@ from blackthorn.wire.address import domain_of
 UNKNOWN = "there is no such activation code here: check its number, or ask for a new code"
 EXPIRED = "this activation code has expired: ask for a new one"
 BURNT = "this activation code was tried too often and is burnt: ask for a new one"
-
-USED = "another device has used this code"
 
 REFUSED = "activation_refused"
 UNPROVEN = "activation_not_proven_before"
@@ -143,7 +148,7 @@ class EnrolmentService:
     def enrol(self, attempt: Try, keys: DeviceKeys, done: Done[Enrolment]) -> None:
         """Store a device that has proved the code; `done` gets ForbiddenError if refused."""
         if attempt.code.used_by not in (None, device_id(keys.identity_key)):
-            done(self.refusal(USED, burnt=attempt.last))
+            done(self.refusal(CODE_USED, burnt=attempt.last))
             return
         now_ms = self.clock.wall_ms()
 

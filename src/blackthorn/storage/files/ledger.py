@@ -55,8 +55,11 @@ class LedgerFiles(Folder):
             document = json.loads(self.keys.read_bytes()[:_MAX_KEYS_BYTES])
             return _keys(document)
         except FileNotFoundError:
-            hint = f"`blackthorn ledger init {self.path}` makes it"
-            raise UserError(f"{self.keys} is missing, as in an earlier version: {hint}") from None
+            raise UserError(
+                f"{self.keys} is missing: restore it from a backup. Only for the folder of an "
+                "earlier version, which never had a ledger, "
+                f"`blackthorn ledger init {self.path}` makes it"
+            ) from None
         except OSError as error:
             raise DiskError(f"{self.keys} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):

@@ -83,6 +83,9 @@ def initialise(path: Path, name: str, random: Callable[[int], bytes]) -> Verifie
         check_name(name)
     except errors.VerificationError as error:
         raise errors.UserError(f"--name {name!r}: {error}") from None
+    if "://" in name:
+        plain = name.partition("://")[2]
+        raise errors.UserError(f"--name {name!r} has a scheme: leave it out, as in {plain}")
     seed = Secret(random(32))
     try:
         with (

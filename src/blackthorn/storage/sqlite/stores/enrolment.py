@@ -77,7 +77,7 @@ def _activate(connection: Connection, command: port.EnrolDevice, repeated: bool)
         raise AbsentError("the code has expired")
     device, (user, address, pin, used_by, used_seq) = command.device, row
     if used_by not in (None, device.id):
-        raise ConflictError("another device has used this code")
+        raise ConflictError(port.CODE_USED)
     if used_by is None and repeated:
         raise ConflictError("this device was activated before, by another code")
     removed: tuple[DeviceId, ...] = ()
