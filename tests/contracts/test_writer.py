@@ -95,7 +95,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def insert(epoch: int) -> Call:
     def job(connection: Connection) -> int:
-        query = "INSERT INTO conversation_order VALUES (?, ?, ?, 0)"
+        query = "INSERT INTO conversation_order VALUES (?, ?, ?, 0, x'')"
         connection.execute(query, (b"h", epoch, b"t"))
         return epoch
 
@@ -107,7 +107,7 @@ idle = Call(lambda connection: None)
 
 @Call
 def broken(connection: Connection) -> None:
-    connection.execute("INSERT INTO conversation_order VALUES (?, 1, ?, 0)", (b"half", b"t"))
+    connection.execute("INSERT INTO conversation_order VALUES (?, 1, ?, 0, x'')", (b"half", b"t"))
     connection.execute("this is no SQL")
 
 
