@@ -32,6 +32,15 @@ STORIES = {
         (33 * DAY, "dave.1", "connect"),
         (34 * DAY, "carol.1", "connect"),
     ),
+    "a thief has an old copy of a vault, whose device stays on line for days at a time": (
+        *TEAM,
+        (200, "alice.1", "text", "bob"),
+        (DAY, "alice.1", "steal"),
+        (5 * DAY, "bob.1", "text", "alice"),
+        *((day * DAY + 50, "alice.1", "restart") for day in range(6, 20, 3)),
+        (20 * DAY, "bob.1", "text", "alice"),
+        (21 * DAY, "carol.1", "group-text", "team"),
+    ),
     "a device half an hour fast revokes another": (
         *TEAM,
         (HOUR, "carol.1", "link", "carol.2"),

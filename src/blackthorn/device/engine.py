@@ -150,9 +150,9 @@ class Device:
         if self._expired and self._receiver.drained:
             self._expired = False
             key_packages.forget_expired(unit)
-            renewal.used(unit)
         if self._receiver.active and self._receiver.drained:  # a link may last for weeks
             kept_epochs.forget_old(unit.records, unit.now_ms)
+            renewal.used(unit)
             return [*key_packages.replenish(unit)]
         return []
 
