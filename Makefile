@@ -32,10 +32,10 @@ simulate: $(READY)
 check: $(READY) lint
 	@$(PYTEST) -m "not thorough" $(CHECKED) $(SMOKE)
 
-test: $(READY) vectors peers lint
+test: $(READY) vectors peers faketime lint
 	@$(PYTEST)
 
-test-long: $(READY) vectors peers lint
+test-long: $(READY) vectors peers faketime lint
 	@$(PYTEST) --long
 
 lint: $(READY)
@@ -51,6 +51,9 @@ vectors: $(READY)
 	@$(BIN)/python tools/vectors.py
 
 peers: $(PEERS_READY)
+
+faketime:
+	@tools/install-faketime.sh
 
 interop: $(READY) peers
 	@$(BIN)/python -m pytest tests/interop

@@ -26,9 +26,14 @@ _signature = inspect.signature(subprocess.Popen._execute_child)
 
 
 class Zygote:
-    """The process that forks; it ends with this one."""
+    """The process that forks; it ends with this one. `preload` is a library that it has loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: str) -> None:
+        loaded = {
+            "LD_PRELOAD": preload,
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+        }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._orders = ours
         with theirs:
@@ -37,6 +42,7 @@ class Zygote:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[2],
+                env=os.environ | (loaded if preload else {}),
             )
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         self._lock = threading.Lock()
@@ -53,9 +59,9 @@ class Zygote:
 
 
 @functools.cache
-def zygote() -> Zygote:
-    """The only one, made when it is needed."""
-    return Zygote()
+def zygote(preload: str) -> Zygote:
+    """The only one with this library, made when it is needed."""
+    return Zygote(preload)
 
 
 class _QuickPopen(subprocess.Popen[Any]):
@@ -75,7 +81,7 @@ class _QuickPopen(subprocess.Popen[Any]):
         }
         ends = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         streams = [own if end == -1 else end for own, end in enumerate(ends)]
-        self.pid = zygote().fork(order, streams)
+        self.pid = zygote(order["environment"].get("LD_PRELOAD", "")).fork(order, streams)
         self._child_created = True
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         self._close_pipe_fds(*(asked[name] for name in pipes))
