@@ -210,3 +210,17 @@ def test_a_group_that_is_named_after_the_id_of_another_gets_none_of_its_texts():
     world.settle()
     world.check_received(bob, ["for the board"])
     world.check_received(mallory, [])
+
+
+def test_a_member_is_not_added_twice_without_a_connection():
+    world = World(41, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    alice.create_group("lunch", bob, carol)
+    world.settle()
+    world.cut(alice.wire)
+    with pytest.raises(UserError, match="in the group already"):
+        alice.change_group("lunch", [bob], [])
+    assert alice.waiting() == 0
+    alice.change_group("lunch", [], [bob])
+    alice.change_group("lunch", [bob], [])
+    assert alice.waiting() == 2, "after a removal that waits it is no second time"

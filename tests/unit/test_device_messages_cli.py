@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.cli.device import devices
 from blackthorn.device.limits import MAX_MESSAGE_BYTES
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
@@ -86,6 +85,35 @@ def test_what_could_not_be_opened_is_told_with_the_messages(vault: Vault) -> Non
         records.parcels.set_aside(UndecryptableRecord(b"e", 8, "its keys are gone", 5))
         records.peers.add_gaps(b"c", b"device", [3])
     assert "2 messages could not be opened and 1 message is missing: see" in inbox()[1]
+
+
+def test_status_says_in_lines_why_messages_could_not_be_opened(vault: Vault) -> None:
+    assert "not opened" not in invoke("status").stdout
+    with vault.transaction() as records:
+        records.parcels.set_aside(UndecryptableRecord(b"d", 7, "its keys are gone", 5))
+    shown = invoke("status").stdout
+    assert (
+        "  1 not opened: its keys are gone\n" in shown and "ask the sender to write again" in shown
+    )
+    assert "{" not in shown
+    assert json.loads(invoke("status", "--json").stdout)["why_not_opened"] == {
+        "its keys are gone": 1
+    }
+
+
+def test_an_own_line_begins_with_its_recipient(vault: Vault) -> None:
+    write(vault, "to one", mine=True)
+    write(vault, "to all", mine=True, group=TEAM, name="team")
+    lines, _ = history()
+    assert lines[0].endswith(f" → {BOB}: to one") and lines[1].endswith(" → [team]: to all")
+
+
+def test_a_text_without_quotes_and_a_mistyped_domain_are_told(vault: Vault) -> None:
+    error = invoke("send", BOB, "Lunch", "at", "noon").exception
+    assert "Lunch is no address: put the text in quotes" in str(error)
+    error = invoke("send", "bob@acme.exmaple", "hello").exception
+    assert f"did you mean {BOB}?" in str(error)
+    assert "did you mean" not in str(invoke("send", "x@outside.example", "hello").exception)
 
 
 def test_the_last_of_the_inbox_is_the_last_of_others(vault: Vault) -> None:
@@ -174,10 +202,3 @@ def test_a_colleague_without_messages_is_no_mistake(vault: Vault) -> None:
     assert lines == ["No messages."] and "Nothing was written with carol@acme.example yet" in told
     refused = invoke("history", "carol").exception
     assert isinstance(refused, UserError) and "such as carol@acme.example," in str(refused)
-
-
-@pytest.mark.parametrize(
-    ("standing", "shown"), [("lost", "revoked: lost"), ("revoked",) * 2, ("pending",) * 2]
-)
-def test_a_revoked_device_is_shown_as_revoked(standing: str, shown: str) -> None:
-    assert devices._standing_text(standing) == shown

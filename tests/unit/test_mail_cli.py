@@ -43,6 +43,16 @@ def test_what_others_could_read_of_a_mail(monkeypatch, content: bytes, told: str
     assert ("Others could read this mail" in result.output) == (content[-3:-2] == b"?")
 
 
+def test_a_mail_without_attachments_says_how_it_is_saved(monkeypatch, tmp_path: Path) -> None:
+    async def read(device: object, uid: int) -> ReadMail:
+        return ReadMail(render(HEAD + b"\r\nhi\r\n"), True, [])
+
+    monkeypatch.setattr(mail, "read", read)
+    monkeypatch.setattr(mail_cli, "program", lambda at: None)
+    said = str(invoke("mail", "save", "1", tmp_path).exception)
+    assert "`blackthorn mail read 1`" in said and "`blackthorn export make`" in said
+
+
 @pytest.mark.parametrize("words", [("read", "1"), ("save", "1", ".")])
 def test_a_mail_that_cannot_be_fetched_says_that_it_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]

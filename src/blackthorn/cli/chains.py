@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from blackthorn.cli import terminal
-from blackthorn.errors import UnavailableError
+from blackthorn.errors import UnavailableError, UserError
 
 RETRY_SECONDS: Final = 20
 """After this time a change is published by an epoch of the usual ten seconds."""
@@ -14,14 +13,21 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 
-def chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
-    """The chain from the ledger, or the stored one with a note. Raises UserError."""
+def chain_of(device: "DeviceProgram", address: "Address") -> "tuple[VerifiedChain, str]":
+    """The chain from the ledger and "", or the stored one and why the ledger was not asked.
+
+    Raises UserError for an unknown user; UnavailableError if nobody could be asked.
+    """
     from blackthorn.programs.device import chain_lookup
     from blackthorn.programs.event_loop import run
 
-    if reason := run(chain_lookup.look_up(device, address)):
-        terminal.note(f"The ledger could not be asked ({reason}); stored data is shown.")
-    return chain_lookup.known(device, address)
+    reason = run(chain_lookup.look_up(device, address))
+    try:
+        return chain_lookup.known(device, address), reason
+    except UserError:
+        if not reason:
+            raise
+    raise UnavailableError(reason)
 
 
 def fresh_chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":

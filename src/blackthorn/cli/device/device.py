@@ -8,6 +8,7 @@ from typer import Argument, Option, Typer
 from blackthorn.cli import options, terminal
 from blackthorn.cli.device import devices, groups, inbox, mail, recovery, verify
 from blackthorn.errors import UnavailableError, UserError
+from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.event_loop import run
 
 
@@ -87,6 +88,9 @@ def send(
 
     if len(words) < 2:
         raise UserError("give at least one address, and then the text in quotes")
+    unquoted = next((word for word in words[1:-1] if "@" not in word), None)
+    if unquoted is not None and "@" in words[0]:
+        raise UserError(f"{safe_line(unquoted)} is no address: put the text in quotes")
     addresses = list(dict.fromkeys(options.parse_addresses(words[:-1])))
     text = message_text(words[-1])
     device = options.program(at)
@@ -106,7 +110,7 @@ def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     from blackthorn.cli.device import exit_notices
     from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.cli.device.outcomes import failure_line
-    from blackthorn.cli.device.status import document
+    from blackthorn.cli.device.status import document, undecryptable_lines
     from blackthorn.device.operations import failures
     from blackthorn.programs.device.status import fetch_status
 
@@ -120,11 +124,14 @@ def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
         exit_notices.show_all(device)
         counts = {"failed": len(failed)}
         counts |= {name: len(shown[name]) for name in ("alarms", "market_notices")}
+        shown.pop("why_not_opened", None)
         for name, value in (shown | counts).items():
             told = ("no", "yes")[value] if isinstance(value, bool) else value
             terminal.say(f"{name.replace('_', ' '):22}{told}")
         for failure in failed:
             terminal.say(f"  {failure_line(failure)}")
+        for line in undecryptable_lines(status):
+            terminal.say(line)
     with device.opened.vault.transaction() as records:
         failures.forget(records.settings, [failure.number for failure in failed])
     if status.unreached:

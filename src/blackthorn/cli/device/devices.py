@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import options, terminal
-from blackthorn.cli.device.outcomes import report
+from blackthorn.cli.device.outcomes import NEXT_COMMANDS, report
 from blackthorn.cli.device.pairing import TerminalDialogue
 from blackthorn.cli.device.published import wait_published
 from blackthorn.cli.times import local_time, rfc3339
@@ -106,6 +106,8 @@ def passphrase(
 def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """List your devices as your identity chain has them, including former ones.
 
+    The time is that of the ledger when the device was added. The ledger's time is that of its
+    newest entry, so it may be some minutes earlier than your clock.
     Exit code 6: the server was not reached, and only stored data is shown.
     """
     from blackthorn.programs.device import own_devices
@@ -130,27 +132,23 @@ def _document(device: OwnDevice) -> dict[str, Any]:
         "since": rfc3339(device.since_ms),
         "since_ms": device.since_ms,
         "this": device.this,
-        "live": device.standing == "live",
-        "standing": device.standing,
+        "live": device.state == "live",
+        "standing": device.reason or device.state,
         "by_recovery_key": device.by_recovery_key,
     }
 
 
 def _print_device(device: OwnDevice) -> None:
-    role, standing = str(device.info.role), device.standing
+    role, state = str(device.info.role), device.state
     notes = ["this device"] if device.this else []
     notes += [role] if role != "personal" else []
     notes += ["added with the recovery key"] if device.by_recovery_key else []
-    notes += [_standing_text(standing)] if standing != "live" else []
+    notes += [state] if state != "live" else []
+    if device.reason not in ("", state):
+        notes[-1] += f": {safe_line(device.reason)}"
     shown = f" ({', '.join(notes)})" if notes else ""
     when = local_time(device.since_ms)
     terminal.say(f"{device.info.id.hex()[:8]}  {when}  {safe_line(device.info.name)}{shown}")
-
-
-def _standing_text(standing: str) -> str:
-    """Pending, or that it was revoked, with the reason."""
-    plain = standing in ("pending", "revoked")
-    return standing if plain else f"revoked: {safe_line(standing)}"
 
 
 @devices.command("revoke")
@@ -163,7 +161,7 @@ def revoke(
 ) -> None:
     """Revoke a device: it gets nothing new, and your mail gets a new key.
 
-    It may be interrupted at any time: your next command completes it.
+    It may be interrupted at any time: your next send, inbox or status completes it.
     """
     from blackthorn.programs.device.own_devices import find
 
@@ -221,7 +219,7 @@ def _finish_changes(device: program.DeviceProgram, *, quiet: bool) -> list[str]:
     if quiet:
         return remaining
     if remaining:
-        terminal.say(f"Still to be done, by your next commands: {', '.join(remaining)}.")
+        terminal.say(f"Still to be done, {NEXT_COMMANDS}: {', '.join(remaining)}.")
     else:
         terminal.say("Done.")
     return remaining

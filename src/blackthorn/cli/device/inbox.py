@@ -59,7 +59,8 @@ def inbox(
     notices are printed on standard error first, and how many messages are missing or could not be
     opened, which `status` tells more of. Exit code 6: the server was not reached, and only
     stored messages are shown. The beginning of a group's id follows its name if another group has
-    the same name. --json prints an array of {"id", "conversation", "conversation_id", "kind",
+    the same name. Lines stand in the order in which they were received; the time is the sender's.
+    --json prints an array of {"id", "conversation", "conversation_id", "kind",
     "from", "text", "sent", "received", "event"}; with --follow one object a line. "kind" is
     "direct" or "group", times are RFC 3339, and an "event" is a line of the program itself, such
     as a new member.
@@ -158,7 +159,9 @@ def history(
 ) -> None:
     """Print the stored messages of both sides, without connecting.
 
-    Your own lines begin with →, or with their state: waiting, failed. --json adds "mine" and
+    Your own lines begin with → and the person or the group, with waiting or failed until the
+    server has them. Lines stand in the order in which this device stored them; the time is the
+    sender's, so it may be earlier than that of the line before. --json adds "mine" and
     "standing" (received, accepted, waiting, failed) to the fields of `inbox --json`.
     """
     device, limit = program(at), _limit(last, everything, json)
@@ -261,8 +264,8 @@ def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
     if line.standing == "received":
         who = f" {line.sender}:" if line.sort == "text" else " *"
     else:
-        to = f" {line.name}" if line.kind == "direct" else ""
+        place = f" →{place}" if place else f" → {safe_line(line.name)}"
         standing = "" if line.standing == "accepted" else f" ({line.standing})"
-        who = f" →{to}{standing}:"
+        who = f"{standing}:"
     mark = " " if line.shown else "●"
     terminal.say(f"{mark} {times.local_time(line.sent_ms)}{place}{who} {words}")

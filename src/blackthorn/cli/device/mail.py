@@ -111,12 +111,18 @@ def save_attachments(
     *,
     at: DeviceOptions,
 ) -> None:
-    """Fetch one mail and save its attachments as new files that only you can read."""
+    """Fetch one mail and save its attachments as new files that only you can read.
+
+    The mail itself is saved by `blackthorn export make`, with all others.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
     found = run(device_mail.read(program(at), uid)).attached
     if not found:
-        raise UserError(f"mail {uid} has no attachment")
+        raise UserError(
+            f"mail {uid} has no attachment to save: `blackthorn mail read {uid}` shows its text, "
+            "`blackthorn export make` saves all mail as files"
+        )
     if number is not None and number > len(found):
         raise UserError(f"mail {uid} has {count(len(found), 'attachment')}, not {number}")
     wanted = found if number is None else found[number - 1 : number]

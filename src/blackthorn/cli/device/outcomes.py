@@ -15,6 +15,9 @@ from blackthorn.programs.event_loop import run
 Operations = dict[int, tuple[str, str]]
 """Number of an operation → its subject, and the word for its success ("sent")."""
 
+NEXT_COMMANDS = "with your next send, inbox or status"
+"""When pending work goes on, in words."""
+
 
 def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
     """Finish the operations and print their outcomes.
@@ -53,7 +56,7 @@ def _print_outcome(outcome: operation.Outcome, shown: str, done: str) -> None:
     elif not outcome.final:
         text = (
             f"{shown}: not yet {done} ({outcome.error}). "
-            "It is kept and will be sent with your next send, inbox or status."
+            f"It is kept and will be sent {NEXT_COMMANDS}."
         )
     else:
         return

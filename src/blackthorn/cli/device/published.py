@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device.outcomes import NEXT_COMMANDS
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def wait_published(
     if quiet:
         return shown
     if not shown:
-        terminal.say("The ledger does not show it yet: that goes on with your next command.")
+        terminal.say(f"The ledger does not show it yet: that goes on {NEXT_COMMANDS}.")
     elif reset:
         terminal.say("The reset waits now (blackthorn device reset-status).")
     else:

@@ -6,10 +6,17 @@ from blackthorn.cli.device.alarm_texts import document as alarm_document
 from blackthorn.cli.device.exit_notices import document as notice_document
 from blackthorn.cli.device.outcomes import failure_document
 from blackthorn.cli.times import rfc3339
+from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import CheckpointRecord
 from blackthorn.programs.device import status as device_status
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.tlog.verify import NO_QUORUM, Policy
+
+WHAT_TO_DO = (
+    "They are opened by themselves once their keys are here. After a day: ask the sender to write "
+    "again, and tell the administrator."
+)
+"""For messages that could not be opened."""
 
 GOOD = "good"
 """The `connection` of a device whose server has answered."""
@@ -37,6 +44,13 @@ def document(program: DeviceProgram, status: device_status.DeviceStatus) -> dict
     if vault.undecryptable:
         shown["why_not_opened"] = dict(vault.undecryptable)
     return shown
+
+
+def undecryptable_lines(status: device_status.DeviceStatus) -> list[str]:
+    """Why messages could not be opened, the commonest reason first, and what to do; [] if all."""
+    reasons = status.vault.undecryptable.most_common()
+    lines = [f"  {number} not opened: {safe_line(reason)}" for reason, number in reasons]
+    return [*lines, f"  {WHAT_TO_DO}"] if lines else []
 
 
 def _ledger(ledger: device_status.LedgerStatus) -> dict[str, Any]:

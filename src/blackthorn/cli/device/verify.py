@@ -33,7 +33,8 @@ def verify(
 ) -> None:
     """Show sixty digits and a QR code to compare identities with another person.
 
-    --scan and --digits compare for you; exit code 4: they are not the same. With --confirm the
+    --scan and --digits compare for you; exit code 4: they are not the same. Exit
+    code 6: the server was not reached, and only stored data is shown. With --confirm the
     person counts as verified: if their identity is reset, nothing is sent to them until you accept
     that. --json prints {"address", "digits", "payload", "same", "verified", "devices"}.
     """
@@ -43,7 +44,7 @@ def verify(
     _check_typed(scan, digits)
     (whose,) = options.parse_addresses([address])
     device = options.program(at)
-    mine, theirs = _chains(device, whose)
+    mine, theirs, unreached = _chains(device, whose)
     same: bool | None = None
     if scan is not None:
         fingerprint.compare_payload(scan, mine, theirs)
@@ -60,6 +61,7 @@ def verify(
         terminal.print_json(document)
     else:
         _show(document)
+    options.require_reached(unreached)
 
 
 def _check_typed(scan: str | None, digits: str | None) -> None:
@@ -76,14 +78,16 @@ def _check_typed(scan: str | None, digits: str | None) -> None:
         raise UserError(f"--scan: {error.text}: {what} [{error.rule}]") from None
 
 
-def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":
-    """Both identity chains, from the ledger or stored. Raises UserError."""
+def _chains(
+    device: "DeviceProgram", whose: "Address"
+) -> "tuple[VerifiedChain, VerifiedChain, str]":
+    """Both identity chains, and why the ledger could not be asked, or "". Raises UserError."""
     from blackthorn.programs.device import chain_lookup
 
     if whose == device.opened.keys.address:
         raise UserError("this is your own address: give the address of another person")
-    theirs = chains.chain_of(device, whose)
-    return chain_lookup.own(device), theirs
+    theirs, unreached = chains.chain_of(device, whose)
+    return chain_lookup.own(device), theirs, unreached
 
 
 def _document(

@@ -6,7 +6,7 @@ import msgspec
 
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import group_metadata, members
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import claims, operation, postings
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
@@ -61,6 +61,21 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         return operation.FailureText(f"not {', '.join(change)} the group", self.name)
 
 
+def _removing(unit: UnitOfWork, conversation: bytes) -> bool:
+    """Whether a removal from the conversation waits in the outbox."""
+    changes = operation.waiting(unit, ChangeGroup)
+    return any(change.conversation == conversation and change.remove for change in changes)
+
+
+def _present(unit: UnitOfWork, conversation: Conversation, addresses: Sequence[Address]) -> bool:
+    """Whether all known devices of these users are in the group."""
+    devices = set(conversations.other_devices(unit, conversation.group))
+    chains = [unit.chains.of(address) for address in addresses]
+    return all(
+        chain is not None and {info.id for info in chain.devices} <= devices for chain in chains
+    )
+
+
 def enqueue(
     unit: UnitOfWork, name: str, add: Sequence[Address] = (), remove: Sequence[Address] = ()
 ) -> int:
@@ -74,4 +89,6 @@ def enqueue(
         if address not in present:
             raise UserError(f"{address} is not in the group")
     record = conversation.record
+    if add and not _removing(unit, record.id) and _present(unit, conversation, add):
+        raise UserError(f"{', '.join(add)}: in the group already")
     return ChangeGroup(record.name, record.id, list(add), list(remove)).enqueue(unit)

@@ -4,6 +4,7 @@ An operation stays in the outbox until the server has accepted it or it is given
 the stored form: tags and fields are an on-disk format.
 """
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -198,7 +199,10 @@ def check_domain(unit: UnitOfWork, addresses: Iterable[Address]) -> None:
     here = domain_of(unit.me.address)
     for address in addresses:
         if domain_of(address) != here:
+            near = difflib.get_close_matches(domain_of(address), [here], cutoff=0.8)
+            local = address.rpartition("@")[0]
+            hint = f"; did you mean {local}@{here}?" if near else ""
             raise UserError(
                 f"{address} is not of {here}: neither messages nor mail can be sent out of this "
-                "organisation"
+                f"organisation{hint}"
             )

@@ -35,7 +35,7 @@ from blackthorn.link.codes import Code
 from blackthorn.link.frames import ActivateChallenge, Activated, AnyFrame
 from blackthorn.ports.device_store import Records
 from blackthorn.programs.device.home import Home, Opened, opened, random, wall_ms
-from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.device.program import NO_ANSWER, DeviceProgram
 from blackthorn.storage.device.vault import Vault
 from blackthorn.wire import limits as wire_limits
 
@@ -267,15 +267,17 @@ def remember(records: Records, server: str, server_pin: bytes, pin: str, domain:
     records.settings.put("server-pin", server_pin)
 
 
-async def until(program: DeviceProgram, seconds: float, true: Callable[[], bool]) -> bool:
-    """Connect and serve the link until `true()`; False on a timeout or without a server."""
+async def until(program: DeviceProgram, seconds: float, true: Callable[[], bool]) -> str:
+    """Connect and serve the link until `true()`: "" then, else why not, in words."""
     try:
         async with asyncio.timeout(seconds), program.link(receive=True) as connection:
             while not true():
                 await program.step(connection)
-    except (TimeoutError, errors.UnavailableError):
-        return true()
-    return True
+    except TimeoutError:
+        return "" if true() else NO_ANSWER
+    except errors.UnavailableError as error:
+        return "" if true() else str(error)
+    return ""
 
 
 async def published(program: DeviceProgram, seconds: float = PUBLISHED_SECONDS) -> bool:
@@ -286,4 +288,4 @@ async def published(program: DeviceProgram, seconds: float = PUBLISHED_SECONDS) 
             known = own_chain.standing(now) in ("live", "pending")
             return known and not local_chain.unpublished(now)
 
-    return await until(program, seconds, shown)
+    return not await until(program, seconds, shown)

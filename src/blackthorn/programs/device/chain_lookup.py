@@ -21,22 +21,23 @@ async def look_up(device: program.DeviceProgram, address: Address) -> str:
     """
     directory = device.device.directory
     began = asked_ms = home.wall_ms()
-    reason = "the server did not answer in time"
+    refusal = ""
     directory.want([address])
 
     def checked() -> bool:
-        nonlocal asked_ms, reason
+        nonlocal asked_ms, refusal
         with device.device.unit(home.wall_ms()) as unit:
             record = unit.records.directory.chain(address)
             if record is not None and record.checked_ms >= began:
                 return True
-            reason = directory.why_not(unit, [address]) or reason
+            refusal = directory.why_not(unit, [address]) or refusal
             if address in directory.refused and unit.now_ms - asked_ms >= AGAIN_MS:
                 asked_ms = unit.now_ms
                 directory.want([address])
         return False
 
-    return "" if await activation.until(device, LOOKUP_SECONDS, checked) else reason
+    unanswered = await activation.until(device, LOOKUP_SECONDS, checked)
+    return unanswered and (refusal or unanswered)
 
 
 def known(device: program.DeviceProgram, address: Address) -> VerifiedChain:

@@ -9,6 +9,7 @@ from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import PendingReset, VerifiedChain
 from blackthorn.identity.statements import AddDevice, DeviceInfo, Genesis, Reset, Rotate, decode
+from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device import activation, home
 from blackthorn.programs.device.program import DeviceProgram
 
@@ -21,10 +22,14 @@ MIN_ID_CHARACTERS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class OwnDevice:
-    """A device of the chain; `standing` is live, pending, or the reason of its revocation."""
+    """A device of the chain: its state live, pending or revoked, and the reason if revoked.
+
+    `since_ms` is the ledger's time when its statement was signed, in Unix milliseconds.
+    """
 
     info: DeviceInfo
-    standing: str
+    state: str
+    reason: str
     since_ms: int
     this: bool
     by_recovery_key: bool
@@ -37,20 +42,25 @@ def list_devices(program: DeviceProgram) -> list[OwnDevice]:
     if chain is None:
         return []
     since = _since(chain)
-    found = [(info, "live") for info in chain.devices]
-    found += [(former.device, former.reason or "revoked") for former in chain.former]
+    found = [(info, "live", "") for info in chain.devices]
+    found += [(former.device, "revoked", former.reason) for former in chain.former]
     if chain.pending is not None:
-        found.append((chain.pending.device, "pending"))
+        found.append((chain.pending.device, "pending", ""))
     return [
         OwnDevice(
-            info, standing, since.get(info.id, 0), info.id == own_id, info.id in chain.recovered
+            info,
+            state,
+            reason,
+            since.get(info.id, 0),
+            info.id == own_id,
+            info.id in chain.recovered,
         )
-        for info, standing in found
+        for info, state, reason in found
     ]
 
 
 def _since(chain: VerifiedChain) -> dict[bytes, int]:
-    """Device id → time of its statement, by its signer's clock."""
+    """Device id → time of its statement: the ledger's, as its signer knew it."""
     found: dict[bytes, int] = {}
     for data in chain.statements:
         statement = decode(data).statement
@@ -67,7 +77,8 @@ def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
     if not found and len(wanted) >= MIN_ID_CHARACTERS:
         found = [info for info in devices if info.id.hex().startswith(wanted.lower())]
     if not found:
-        raise UserError(f"you have no live device {wanted} (see blackthorn device list)")
+        names = ", ".join(safe_line(info.name) for info in devices)
+        raise UserError(f"none of your devices is called {safe_line(wanted)}; yours are: {names}")
     if len(found) > 1:
         ids = ", ".join(info.id.hex()[:8] for info in found)
         raise UserError(f"several of your devices are called that; use the id of one: {ids}")

@@ -23,6 +23,8 @@ FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 30.0
 """The longest pause before a follower connects again: doubled each time, up to the last."""
 
+NO_ANSWER: Final = "the server did not answer in time"
+
 FINISH_SECONDS: Final = 30.0
 """Wait of a command for the server; the rest then stays in the outbox."""
 
@@ -49,9 +51,7 @@ class Backoff:
 
 
 @asynccontextmanager
-async def server_timeout(
-    seconds: float, text: str = "the server did not answer in time"
-) -> AsyncIterator[None]:
+async def server_timeout(seconds: float, text: str = NO_ANSWER) -> AsyncIterator[None]:
     """Bound the wait for the server. Raises UnavailableError with `text`."""
     try:
         async with asyncio.timeout(seconds):

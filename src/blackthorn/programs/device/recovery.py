@@ -51,11 +51,15 @@ def pick(count: int, wanted: int, chance: Callable[[int], bytes]) -> list[int]:
 
 
 async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt) -> None:
-    """Ask for these words again. Raises UserError for a wrong one; nothing was changed."""
+    """Ask for these words again. Raises UserError for a wrong one: then no key is created."""
     for place in places:
         typed = (await prompt.ask(f"Word {place}:")).casefold()
         if typed != words[place - 1]:
-            raise UserError(f"word {place} is not the one shown; nothing was changed, start again")
+            raise UserError(
+                f"word {place} is not the one shown: this key was not created, and its words are "
+                "void. Destroy that paper and run the command again: it shows new words. A "
+                "recovery key of yours from before still holds"
+            )
 
 
 async def use(home: Home, wanted: Recovery, prompt: Prompt) -> Opened:
