@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from blackthorn.cli.officer import fields
+from blackthorn.cli.officer import fields, show
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.governance import directives, inputs, limits
 from tests.support.office_world import OfficeWorld, address
@@ -193,6 +193,23 @@ def test_another_proposal_says_that_it_replaces_what_waits(world, demand):
     words = ("directive", "assess", case, "--grounds", "G", "--decision")
     world.run("lea", *words, "comply", "--yes")
     assert "will be replaced" in world.run("ann", *words, "no-data", "--dry-run")
+    refused = world.run("ann", *words, "no-data", "--yes", error=UserError)
+    assert "add --replace" in refused and f"directive sign {case}" in refused
+    world.run("ann", *words, "no-data", "--yes", "--replace")
+    waiting = world.json("ann", "directive", "show", case)["waiting"]
+    assert waiting["public"]["decision"] == "no-data"
+    assert f"directive sign {case} --dry-run" in world.run("ann", "directive", "show", case)
+
+
+def test_a_case_that_there_is_not_names_those_that_there_are(world):
+    refused = world.run("ann", "role", "sign", "oficers", "--yes", error=UserError)
+    assert "there is no case 'oficers': it is officers, canary, a directive such as" in refused
+
+
+def test_two_people_of_one_role_are_told_in_words():
+    owner, legal = frozenset({"owner"}), frozenset({"legal"})
+    assert show.takes((owner, owner)) == "two different people with the role owner"
+    assert show.takes((legal, owner)) == "two different people: legal, and owner"
 
 
 def test_what_was_not_asked_for_is_not_approved(world, demand):

@@ -9,15 +9,20 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tarfile import TarError, TarInfo
 from typing import BinaryIO, Final
 
 from blackthorn.errors import UserError, VerificationError, system_error
 from blackthorn.governance import limits
+from blackthorn.governance.package import layout
 from blackthorn.governance.package.check import VerifiedPackage, check
-from blackthorn.governance.package.tar import TarEntry, read_tar
+from blackthorn.governance.package.tar import BLOCK, TarEntry, read_tar
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.wire.note import VerifierKey, parse_vkey
 from blackthorn.wire.units import KIB, MIB
+
+_MAGIC: Final = b"ustar"
+_NO_PACKAGE: Final = "is no package of a directive: a package is a tar file, or its folder"
 
 _PIECE: Final = 256 * KIB
 _MOST: Final = limits.MAX_PACKAGE_BYTES + 2 * KIB * limits.MAX_PACKAGE_FILES
@@ -26,16 +31,32 @@ _MOST: Final = limits.MAX_PACKAGE_BYTES + 2 * KIB * limits.MAX_PACKAGE_FILES
 def check_package(target: Path, register: str | None, policy: Path | None) -> VerifiedPackage:
     """Check a tar file or an unpacked folder. `register` is a vkey or a file of one.
 
-    Raises VerificationError with the broken rule, UserError if it cannot be read.
+    Raises VerificationError with the broken rule, UserError if it cannot be read or is plainly no
+    package.
     """
     key = None if register is None else read_register(register)
     given = None if policy is None else _policy(policy)
     with system_error(UserError, f"{target} cannot be read"):
         if target.is_dir():
+            if not any((target / name).exists() for name in layout.TOP):
+                raise UserError(f"{target} {_NO_PACKAGE}")
             return check(_folder(target), key, given)
         with target.open("rb") as file:
-            read = gunzip(file) if file.peek(2)[:2] == b"\x1f\x8b" else file.read
+            first = file.peek(BLOCK)[:BLOCK]
+            zipped = first.startswith(b"\x1f\x8b")
+            if not zipped and not _is_tar(first):
+                raise UserError(f"{target} {_NO_PACKAGE}")
+            read = gunzip(file) if zipped else file.read
             return check(read_tar(read, repacked=True), key, given)
+
+
+def _is_tar(first: bytes) -> bool:
+    """Whether a tar file may begin so, damaged or not."""
+    try:
+        TarInfo.frombuf(first, "utf-8", "replace")
+    except TarError:
+        return _MAGIC in first
+    return True
 
 
 def gunzip(file: BinaryIO) -> Callable[[int], bytes]:

@@ -137,6 +137,11 @@ def decode(data: bytes) -> Signed:
     return signed
 
 
+def is_case(name: str) -> bool:
+    """Whether a case can have that id."""
+    return _CASE.fullmatch(name) is not None
+
+
 def decode_statement(data: bytes) -> Statement:
     """Raises `VerificationError` (G1)."""
     value = decode_map(data, "G1", "a statement", link_limits.MAX_DECISION_BYTES)

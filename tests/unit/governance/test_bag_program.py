@@ -10,7 +10,7 @@ import pysequoia
 import pytest
 from typer.testing import CliRunner
 
-from blackthorn.audit import package
+from blackthorn.audit import evidence, package
 from blackthorn.cli import main
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import CertificateError
@@ -167,6 +167,24 @@ def test_what_cannot_be_read_is_the_callers_fault(tmp_path, made, policy) -> Non
     ):
         with pytest.raises(UserError):
             package.check_package(*arguments)
+
+
+def test_a_file_that_is_plainly_none_is_told_from_a_damaged_one(tmp_path, made) -> None:
+    letter, empty = tmp_path / "letter", tmp_path / "empty"
+    letter.write_text("Dear all, " * 200)
+    empty.mkdir()
+    for target in (letter, empty):
+        with pytest.raises(UserError, match="is no package of a directive"):
+            package.check_package(target, None, None)
+    with pytest.raises(UserError, match="this is no file of evidence"):
+        evidence.verify(letter.read_bytes())
+    whole = made.read_bytes()
+    for damaged in (b"?" + whole[1:], whole[:700]):
+        letter.write_bytes(damaged)
+        with pytest.raises(VerificationError):
+            package.check_package(letter, None, None)
+    with pytest.raises(VerificationError):
+        evidence.verify(b"{")
 
 
 def test_the_command_says_what_was_pinned(made, policy) -> None:

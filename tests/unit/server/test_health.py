@@ -15,6 +15,7 @@ from blackthorn.programs.server import health as module
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.wiring import Server
 from blackthorn.server.counters import Counters
+from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
 from blackthorn.server.mail.service import MailService
 from blackthorn.wire.units import MIB
 
@@ -151,3 +152,13 @@ def test_a_disk_that_cannot_be_measured_is_told(monkeypatch: pytest.MonkeyPatch)
     assert "the free disk cannot be measured" in problem and Address("alice") not in problem
     with pytest.raises(DiskError):
         health(stored(7)).mail_room()
+
+
+@pytest.mark.parametrize(
+    ("named", "advice"), [("ann@acme.example", "activate a device"), ("", "restart the server")]
+)
+def test_a_named_postmaster_is_told_from_none(named: str, advice: str) -> None:
+    refused = RecipientRefusedError(Refusal.NO_POSTMASTER, "not yet")
+    policy: Any = SimpleNamespace(recipient=lambda address, done: done(refused), postmaster=named)
+    (warning,) = asyncio.run(module.postmaster_warnings(policy))
+    assert warning.endswith(advice)

@@ -126,3 +126,14 @@ def test_what_is_not_ours_is_never_removed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not empty"):
         fill(path)
     assert (path / "mine").read_bytes() == b"precious"
+
+
+def test_a_folder_in_use_is_told_from_one_that_is_being_made(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    fill(path)
+    with (
+        FolderLock(path),
+        pytest.raises(UserError, match=r"a server is running on .* already: nothing was changed"),
+        new_folder(path, "last", "a server"),
+    ):
+        pass

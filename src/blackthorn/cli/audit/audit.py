@@ -181,7 +181,7 @@ def print_result(result: "Result") -> None:
 def evidence(file: Annotated[Path, Argument(metavar="FILE", help="A file of evidence.")]) -> None:
     """Verify a file of evidence offline, and print the sentence that it proves.
 
-    Exits with 4 if it proves nothing.
+    Exits with 4 if it proves nothing, and with 2 if it is no such file.
     """
     from blackthorn.audit.evidence import verify
     from blackthorn.directory import limits
@@ -205,7 +205,7 @@ def package(
 ) -> None:
     """Verify a directive's package offline: hashes, custody, signature, the ledger's proof.
 
-    Exits with 4 and one line that names the broken rule.
+    Exits with 4 and one line that names the broken rule, and with 2 if it is no package.
     """
     from blackthorn.audit.package import check_package
 

@@ -39,15 +39,22 @@ def decide(
     request: requests.DecisionRequest,
     output: OutputOptions,
 ) -> dict[str, Any]:
-    """Propose a decision, or approve the pending proposal if it is the same."""
+    """Propose a decision, or approve the pending proposal if it is the same.
+
+    Raises UserError when it would replace another one that waits, without `output.replace`.
+    """
     before, notes = decisions.waiting.get(request.case), list(request.notes)
     proposal = officer.propose(decisions, request)
     if before is not None and proposal is not before:
         who = ", ".join(show.whose(decisions, name) for name in _approvers(before.signed))
         action = before.signed.statement.action
-        notes.append(
-            f"What waits in {request.case} ({action}, approved by {who}) will be replaced."
-        )
+        replaced = f"What waits in {request.case} ({action}, approved by {who}) will be replaced"
+        if not (output.replace or output.dry_run):
+            raise UserError(
+                f"{replaced}: sign that one by blackthorn {show.family(request.case)} sign "
+                f"{request.case}, or tell them and add --replace"
+            )
+        notes.append(f"{replaced}.")
     return approve(device, decisions, proposal, output, notes)
 
 
@@ -114,6 +121,11 @@ def sign(
 ) -> dict[str, Any]:
     """Approve the pending decision of a case."""
     waiting = decisions.waiting.get(case)
+    if waiting is None and not statements.is_case(case):
+        raise UserError(
+            f"there is no case {case!r}: it is officers, canary, a directive such as D-000001 or "
+            "an exit such as X-PK-1"
+        )
     if waiting is None:
         raise UserError(f"nothing waits for an approval in {case}")
     notes: list[str] = []

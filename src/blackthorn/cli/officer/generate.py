@@ -1,6 +1,6 @@
 """Build the officers' commands from the forms of `governance`: one option for each input.
 
-All of them also get the device's options, `--yes`, `--dry-run` and `--json`.
+All of them also get the device's options, `--yes`, `--dry-run`, `--replace` and `--json`.
 """
 
 import inspect
@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from typer import Argument, Option, Typer
 
-from blackthorn.cli.officer.options import DryRunOption, OutputOptions, YesOption, open_decisions
+from blackthorn.cli.officer.options import (
+    DryRunOption,
+    OutputOptions,
+    ReplaceOption,
+    YesOption,
+    open_decisions,
+)
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.governance.requests import Input, RequestForm
 
@@ -45,6 +51,7 @@ _COMMON: Final = (
     parameter("at", DeviceOptions),
     parameter("yes", YesOption, False),
     parameter("dry_run", DryRunOption, False),
+    parameter("replace", ReplaceOption, False),
     parameter("json", JsonOption, False),
 )
 
@@ -57,7 +64,8 @@ class Invocation:
 
     @property
     def output(self) -> OutputOptions:
-        return OutputOptions(self.values["json"], self.values["yes"], self.values["dry_run"])
+        given = ("json", "yes", "dry_run", "replace")
+        return OutputOptions(*(self.values[name] for name in given))
 
     def open(self) -> "tuple[DeviceProgram, VerifiedDecisions]":
         """The unlocked device, and its verified decisions."""

@@ -4,7 +4,7 @@ Foreign text is made safe. Times are local for users and RFC 3339 for programs.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rich.table import Table
@@ -14,7 +14,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.governance import cases, directives, exits, officers, statements
-from blackthorn.governance.transitions import Case, find, named
+from blackthorn.governance.transitions import Case, Slot, find, named
 from blackthorn.mail.render.text import safe_line
 
 _STATES: Final = {
@@ -111,12 +111,20 @@ def statement(
     for approval in waiting.signed.approvals:
         who, when = whose(decisions, approval.officer), local_time(approval.at_ms)
         say(f"Approved by {who} at {when}", to_err=to_err)
-    wanted = ", and ".join(named(slot) for slot in move.signers)
-    takes = "two different people" if len(move.signers) > 1 else "one person"
-    say(f"It takes {takes}: {wanted}.", to_err=to_err)
+    say(f"It takes {takes(move.signers)}.", to_err=to_err)
     for note in notes:
         console = terminal.err if to_err else terminal.out
         console.print(safe_line(note, 4096), style="bold yellow", markup=False, soft_wrap=True)
+
+
+def takes(signers: Sequence[Slot]) -> str:
+    """Who signs, in words."""
+    roles = [named(slot) for slot in signers]
+    if len(roles) == 1:
+        return f"one person: {roles[0]}"
+    if len(set(roles)) == 1:
+        return f"two different people with the role {roles[0]}"
+    return f"two different people: {', and '.join(roles)}"
 
 
 def say_fields(fields: dict[str, Any], *, to_err: bool = False) -> None:
@@ -186,7 +194,7 @@ def say_waiting(decisions: VerifiedDecisions, case_id: str) -> None:
         return
     by = ", ".join(whose(decisions, approval.officer) for approval in waiting.signed.approvals)
     action = waiting.signed.statement.action
-    command = f"blackthorn {family(case_id)} sign {case_id}"
+    command = f"blackthorn {family(case_id)} sign {case_id} --dry-run"
     say(
         f"Waits since {local_time(waiting.since_ms)}: {action}, approved by {by}. See it: {command}"
     )

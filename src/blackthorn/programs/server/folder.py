@@ -38,7 +38,10 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     text = configuration.render_template({("enterprise", "domain"): domain, **chosen})
     settings = configuration.parse(text, {})
     try:
-        with system_error(UserError, f"{path} cannot be made"), new_folder(path, SETTINGS) as stage:
+        with (
+            system_error(UserError, f"{path} cannot be made"),
+            new_folder(path, SETTINGS, ServerFolder.HOLDER) as stage,
+        ):
             fresh = ServerFolder(stage)
             key = tls_keys.make_key(secrets.token_bytes)
             now = datetime.datetime.now(datetime.UTC)

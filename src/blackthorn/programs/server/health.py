@@ -22,7 +22,8 @@ from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from blackthorn.wire.units import MIB
 
-NAME_ONE: Final = "name an active user by `blackthorn config postmaster`"
+NAME_ONE: Final = "name an active user by `blackthorn config postmaster`, and restart the server"
+ACTIVATE: Final = "they have to activate a device"
 
 PROBE_SECONDS: Final = 5
 """Time for one commit or answer of the database, after which the server is not ready."""
@@ -115,7 +116,8 @@ async def postmaster_warnings(recipient_policy: RecipientPolicy) -> list[str]:
         try:
             await outcome(partial(recipient_policy.recipient, ROLES[0]))
         except RecipientRefusedError as error:
-            return [f"mail to postmaster and abuse is deferred: {error}; {NAME_ONE}"]
+            advice = ACTIVATE if recipient_policy.postmaster else NAME_ONE
+            return [f"mail to postmaster and abuse is deferred: {error}; {advice}"]
     return []
 
 

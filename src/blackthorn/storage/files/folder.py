@@ -64,15 +64,21 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, last: str) -> Iterator[Path]:
+def new_folder(path: Path, last: str, holder: str = Folder.HOLDER) -> Iterator[Path]:
     """Fill a new folder: the block writes below the path that it gets, `last` among the files.
 
     Then all files are moved into the folder, `last` at the end. The folder may exist if it is
-    empty. Raises UserError when it is not, ConflictError when another process is creating it,
-    OSError. If the block raises, nothing is left in the folder.
+    empty. Raises UserError when it is not, also when its `holder` is running on it, ConflictError
+    when another process is creating it, OSError. If the block raises, nothing is left behind.
     """
     make_folder(path)
-    with FolderLock(path):
+    try:
+        lock = FolderLock(path)
+    except ConflictError:
+        if (path / last).exists():
+            raise UserError(f"{holder} is running on {path} already: nothing was changed") from None
+        raise
+    with lock:
         stage = path / _STAGE
         if {each.name for each in path.iterdir()} == {_STAGE}:
             shutil.rmtree(stage)

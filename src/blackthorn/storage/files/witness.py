@@ -90,7 +90,7 @@ def initialise(path: Path, name: str, random: Callable[[int], bytes]) -> Verifie
     try:
         with (
             errors.system_error(errors.UserError, f"{path} cannot be made"),
-            new_folder(path, _KEY) as stage,
+            new_folder(path, _KEY, WitnessFolder.HOLDER) as stage,
         ):
             fresh = WitnessFolder(stage)
             WitnessStore.create(fresh.database).close()
