@@ -53,6 +53,14 @@ def test_a_mail_without_attachments_says_how_it_is_saved(monkeypatch, tmp_path: 
     assert "`blackthorn mail read 1`" in said and "`blackthorn export make`" in said
 
 
+@pytest.mark.parametrize("words", [("mail", "read", "x"), ("alarms", "accept", "x")])
+def test_a_number_that_is_none_is_told_in_plain_words(words: tuple[str, ...]) -> None:
+    result = invoke(*words)
+    told = " ".join(result.stderr.split())
+    assert result.exit_code == 2 and "it should be a whole number" in told
+    assert "Input" not in told and "parse" not in told
+
+
 @pytest.mark.parametrize("words", [("read", "1"), ("save", "1", ".")])
 def test_a_mail_that_cannot_be_fetched_says_that_it_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import UnavailableError, UserError
-from blackthorn.programs.device import chain_lookup, own_devices, recovery
+from blackthorn.programs.device import chain_lookup, home, ledger_replay, own_devices, recovery
+from blackthorn.server.accounts.users import UserAdministration
+from blackthorn.storage.device.unlock import WrongKeyError
 from tests.support.chain_ledger import ChainLedger, Teller, look
 from tests.support.device_home import ME, activated, invoke
 
@@ -69,3 +73,52 @@ def test_a_wrong_word_says_that_the_words_on_the_paper_are_void() -> None:
 
     with pytest.raises(UserError, match="its words are void"):
         asyncio.run(recovery.ask_again(["right"], [1], SimpleNamespace(ask=ask)))
+
+
+@pytest.mark.parametrize(("typed", "opens"), [(["no", "no", "right"], True), (["no"] * 3, False)])
+def test_a_wrong_passphrase_is_asked_for_three_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str], opens: bool
+) -> None:
+    monkeypatch.delenv(home.PASSPHRASE_FILE, raising=False)
+    place = home.Home(tmp_path / "home", None)
+    place.create("passphrase", Secret(b"right")).close()
+    answers, prompts = iter(typed), list[str]()
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
+        return next(answers)
+
+    monkeypatch.setattr(home, "_ask", ask)
+    if opens:
+        place.unlock().close()
+    else:
+        with pytest.raises(WrongKeyError):
+            place.unlock()
+    assert len(prompts) == 3 and "not the passphrase" in prompts[1]
+
+
+def test_an_own_address_is_repeated_when_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activated(tmp_path, monkeypatch)
+    assert str(invoke("send", ME, "hello").exception) == f"{ME} is your own address"
+
+
+def test_a_refused_new_user_is_named(tmp_path: Path) -> None:
+    users = UserAdministration(None, "acme.example", b"", bytes, "")
+    for text in ("alice", "x@other.example"):
+        with pytest.raises(UserError, match=f"^{text}: "):
+            users.check_new(text)
+
+
+def test_a_check_of_the_ledger_begins_with_no_empty_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def replay(device: object, show: Callable[[int, int], None]) -> SimpleNamespace:
+        show(1, 2)
+        return SimpleNamespace(size=2, at_ms=0, finding="")
+
+    activated(tmp_path, monkeypatch)
+    monkeypatch.setattr(ledger_replay, "replay", replay)
+    result = invoke("ledger", "check")
+    assert result.output == "All 2 entries of the ledger keep its rules.\n"

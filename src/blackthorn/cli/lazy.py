@@ -90,6 +90,16 @@ class LazyGroup(TyperGroup):
         _import_rich_help()
         super().format_help(ctx, formatter)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a value of another type is told without the parser's own words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            text = error.message.partition(", unable to parse")[0]
+            text = text.replace("a valid integer", "a whole number")
+            error.message = text.replace("Input should", "it should")
+            raise
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.table)
 

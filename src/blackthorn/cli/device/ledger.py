@@ -28,7 +28,8 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
     from blackthorn.programs.device.ledger_replay import replay
 
     device = program(at)
-    with Progress(console=terminal.err, transient=True, disable=json) as bar:
+    hidden = json or not terminal.err.is_terminal  # a hidden bar prints no empty line
+    with Progress(console=terminal.err, transient=True, disable=hidden) as bar:
         task = bar.add_task("Replaying the ledger", total=None)
         done = run(
             replay(device, lambda done, total: bar.update(task, completed=done, total=total))

@@ -161,7 +161,7 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
         raise UserError(f"the text is longer than {limits.MAX_MESSAGE_BYTES} bytes")
     group = b""
     if kind == DIRECT and name == unit.me.address:
-        raise UserError("that is your own address")
+        raise UserError(f"{name} is your own address")
     if kind == DIRECT:
         base.check_domain(unit, [Address(name)])
     if kind == GROUP and not create_group.is_waiting(unit, name):

@@ -23,6 +23,9 @@ from blackthorn.storage.device import unlock
 from blackthorn.storage.device.folder import DeviceFolder
 from blackthorn.storage.device.vault import Vault
 
+MAX_PASSPHRASE_ATTEMPTS = 3
+"""How often a command asks at the terminal for the passphrase."""
+
 MIN_PASSPHRASE_CHARACTERS = 8
 
 PASSPHRASE_FILE = "BLACKTHORN_PASSPHRASE_FILE"  # noqa: S105 (the name of a variable)
@@ -110,7 +113,7 @@ class Home:
         lock = self._lock()
         if lock.method != "passphrase":
             raise UserError("this device is unlocked by a key file: it has no passphrase")
-        key = unlock.unlock(lock, self._secret(lock))
+        key = self._unlocked(lock)
         self._files.change(lock.method, key, _new_passphrase(file, "New passphrase"))
 
     def _lock(self) -> unlock.Lock:
@@ -121,13 +124,24 @@ class Home:
             )
         return unlock.read(self._files.lock)
 
-    def _secret(self, lock: unlock.Lock) -> Secret:
+    def _unlocked(self, lock: unlock.Lock) -> Secret:
+        """The vault's key; a wrong passphrase is asked for again. Raises as `unlock.unlock`."""
+        typed = lock.method == "passphrase" and not os.environ.get(PASSPHRASE_FILE)
+        prompt = "Passphrase"
+        for _ in range(MAX_PASSPHRASE_ATTEMPTS - 1 if typed else 0):
+            try:
+                return unlock.unlock(lock, self._secret(lock, prompt))
+            except unlock.WrongKeyError as error:
+                prompt = f"{error}. Passphrase"
+        return unlock.unlock(lock, self._secret(lock, prompt))
+
+    def _secret(self, lock: unlock.Lock, prompt: str) -> Secret:
         if lock.method == "key-file":
             if self.key_file is None:
                 raise UserError("this device is unlocked by a key file: give it with --key-file")
             return unlock.read_key_file(self.key_file)
         path = os.environ.get(PASSPHRASE_FILE)
-        passphrase = first_line(path) if path else _ask("Passphrase")
+        passphrase = first_line(path) if path else _ask(prompt)
         return Secret(passphrase.encode())
 
     def create(self, method: str, secret: Secret) -> Vault:
@@ -137,8 +151,7 @@ class Home:
     def unlock(self) -> Vault:
         """Open the vault; asks for the passphrase if needed."""
         lock = self._lock()
-        key = unlock.unlock(lock, self._secret(lock))
-        return self._files.open(key)
+        return self._files.open(self._unlocked(lock))
 
     def open(self) -> Opened:
         """The activated device. Raises NotActivatedError, WrongKeyError, StorageError."""

@@ -123,9 +123,11 @@ class UserAdministration:
         try:
             address = parse_address(text)
         except DecodeError as error:
-            raise UserError(str(error)) from None
+            raise UserError(f"{text}: {error}") from None
         if domain_of(address) != self.domain:
-            raise UserError(f"this server serves users of {self.domain}, not of that domain")
+            raise UserError(
+                f"{address}: this server serves users of {self.domain}, not of that domain"
+            )
         return address
 
     def _fresh(
