@@ -237,10 +237,13 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     world.settle()
     go_off_line(dan)
     connection = dan.vault._connection
-    for table in ("healing", "branch", "heard", "sent_text"):
+    later = ("noted", "former_device", "removed_leaf")
+    for table in ("healing", "branch", "heard", "sent_text", *later):
         connection.execute(f"DROP TABLE {table}")
     for column in ("told_ms", "lost"):
         connection.execute(f"ALTER TABLE commit_order DROP COLUMN {column}")
+    for table, column in (("chain", "asked"), ("set_aside_parcel", "moment"), ("history", "mark")):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     connection.pragma("user_version", 9)
     vault.prepare(connection, create=False)
     dan.restart()

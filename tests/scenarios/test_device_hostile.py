@@ -97,9 +97,9 @@ def test_nobody_is_added_to_a_direct_conversation():
     world.introduce(bob)
 
     def add(group, unit):
-        verified = parse_key_package(package, now=unit.now_ms // 1000, validate=unit.validate)
+        verified = parse_key_package(package, now=int(world.now), validate=unit.validate)
         return group.commit(
-            add=[verified], random=unit.random, now=unit.now_ms // 1000, validate=unit.validate
+            add=[verified], random=unit.random, now=int(world.now), validate=unit.validate
         )
 
     before = alice.conversations()[0].state
@@ -121,7 +121,7 @@ def test_the_name_of_a_group_is_not_changed_by_a_commit():
         return group.commit(
             extensions=[facts.extension()],
             random=unit.random,
-            now=unit.now_ms // 1000,
+            now=int(world.now),
             validate=unit.validate,
         )
 
@@ -193,9 +193,7 @@ def test_a_welcome_into_a_direct_conversation_of_three_is_refused():
     world.introduce(alice)
     with mallory.device.unit(world.now_ms) as unit:
         packages = [
-            parse_key_package(
-                _published(world, each), now=unit.now_ms // 1000, validate=unit.validate
-            )
+            parse_key_package(_published(world, each), now=int(world.now), validate=unit.validate)
             for each in (alice, bob)
         ]
         facts = GroupMetadata("direct", "", unit.now_ms)

@@ -98,7 +98,8 @@ ATTACKS: Final = (
     Attack(17, OPERATOR, "A ghost member by an external sender or proposal",
            "No proposal is taken, not even a member's own: changes come as Commits"),
     Attack(18, _OI, "A member adds a false colleague",
-           "Each member looks the leaf up in the chain of the person it names"),
+           "A leaf whose device id is not made of its key is refused; any other is looked up by "
+           "each member, shown as not the person's device, and put out before they write"),
     Attack(19, _OI, "A Welcome into a false group",
            "All leaves are looked up; the person sees who added them"),
     Attack(20, OPERATOR, "A key package of another, or one handed out twice",
@@ -262,4 +263,46 @@ ATTACKS: Final = (
            ),
            told="Who is left out is looked up before something new begins, else with the lookups "
            "every six hours, 32 people at a time"),
+    Attack(54, _OI, "A revoked device adds people, who add others",
+           "What a former device and its guests changed is noted: it is undone before anything is "
+           "sealed, unless a member of before, who is live now, has spoken since",
+           elsewhere=(
+               "tests/scenarios/test_device_past.py::"
+               "test_what_a_revoked_laptop_and_its_guests_add_gets_no_text",
+               "tests/scenarios/test_device_past.py::"
+               "test_a_member_whom_a_revoked_laptop_removed_one_device_of_comes_back",
+               "tests/scenarios/test_device_past.py::"
+               "test_the_phone_that_revoked_the_laptop_stays_and_whom_it_removed_stays_out",
+           )),
+    Attack(55, _OI, "An old lookup or silent witnesses confirm what a revoked device did",
+           "Only a lookup begun after the reading counts; without one the additions go out",
+           elsewhere=(
+               "tests/scenarios/test_device_past.py::"
+               "test_an_old_lookup_confirms_nothing_and_without_one_the_additions_go_out",
+               "tests/scenarios/test_device_past.py::"
+               "test_while_witnesses_are_silent_additions_go_out_and_removals_stand",
+           ),
+           told="Without lookups honest additions go out too, and are added again by hand"),
+    Attack(56, _OI, "A revoked device invites into a group of accomplices",
+           "Nothing is sealed there before another device of its user has spoken, or the person "
+           "has said yes",
+           elsewhere=(
+               "tests/scenarios/test_device_past.py::"
+               "test_nothing_is_sealed_where_a_revoked_laptop_invited_before_somebody_vouches",
+           )),
+    Attack(57, _OI, "A revoked device writes into an epoch that members can still read",
+           "Refused once everything sent before was delivered, with the alarm "
+           "`revoked-device-active`; its keys are deleted",
+           elsewhere=(
+               "tests/scenarios/test_device_past.py::"
+               "test_a_text_of_a_revoked_laptop_that_comes_late_is_refused_with_an_alarm",
+           )),
+    Attack(58, _OI, "A revoked device removes a member",
+           "The member keeps the epoch and suspects it; the others add them again",
+           elsewhere=(
+               "tests/scenarios/test_device_past.py::"
+               "test_whom_a_revoked_laptop_removes_keeps_the_epoch_and_does_not_believe_it",
+               "tests/scenarios/test_device_past.py::"
+               "test_a_user_whom_a_revoked_laptop_removed_wholly_is_asked_about_and_not_added_back",
+           )),
 )  # fmt: skip

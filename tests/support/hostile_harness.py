@@ -24,6 +24,8 @@ WITHOUT_EVIDENCE = frozenset({
     "unwitnessed", "withheld", "denied", "not-published", "key-package-reuse", "false-certificate",
     # statements that keep to all rules and are told
     "reset-pending", "identity-reset", "verified-reset", "own-reset", "own-device",
+    # a member's device, of whom the log says the truth
+    "revoked-device-active",
 })  # fmt: skip
 """Alarms that come without a file: `docs/attacks.md` says what they rest on."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, healer, reconciler
-from blackthorn.device.conversations import key_packages, receiver, renewal
+from blackthorn.device.conversations import key_packages, noted, receiver, renewal
 from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
@@ -193,10 +193,15 @@ class Device:
         match frame:
             case f.LookedUp():
                 with self.unit(now_ms) as unit:
-                    return self.directory.looked_up(unit, frame)
+                    frames = self.directory.looked_up(unit, frame)
+                    if not self.directory.busy:
+                        noted.review_all(unit)
+                return frames
             case f.ChainPart():
                 with self.unit(now_ms) as unit:
                     frames = self.directory.chain_part(unit, frame)
+                    if not self.directory.busy:
+                        noted.review_all(unit)
                 self._reconciler.poke()
                 return frames
             case f.Consistency():
@@ -235,6 +240,8 @@ class Device:
             if not self._connected:
                 return inbound.answer_unsettled(unit)
             asked: Frames = []
+            if inbound.active:
+                directory.queue.want_later(unit, noted.users_to_ask(unit))
             if self._resumes and directory.pushes.settled(unit):  # who was revoked is known first
                 self._resumes = False
                 asked.append(inbound.start(unit))

@@ -1,5 +1,6 @@
-"""The port to what a device keeps of the age of leaves, a part of `ports.device_store`."""
+"""The port to what a device keeps of leaves: their age, untrusted changes, former devices."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -43,3 +44,32 @@ class Leaves(Protocol):
     def renewed_since(self, conversation: bytes, time_ms: int) -> list[bytes]: ...
     def mark_before_text(self, device: bytes) -> None: ...
     def forget(self, conversation: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedLeaf:
+    """A device that a Commit removed from its leaf in a conversation, beginning `epoch`."""
+
+    conversation: bytes
+    device: bytes
+    address: str
+    leaf: int
+    epoch: int
+
+
+class NotedChanges(Protocol):
+    """What is noted of each conversation, the leaves removed there, and former devices.
+
+    A former device's *cut* is 0 when its user's chain has just shown it, -1 once the server was
+    asked for all parcels, and then the moment from which its texts are refused.
+    """
+
+    def notes(self, conversation: bytes) -> bytes | None: ...
+    def put_notes(self, conversation: bytes, notes: bytes | None) -> None: ...
+    def all_notes(self) -> list[tuple[bytes, bytes]]: ...
+    def add_removed_leaf(self, leaf: RemovedLeaf) -> None: ...
+    def removed_leaves(self) -> list[RemovedLeaf]: ...
+    def forget_removed_leaf(self, leaf: RemovedLeaf) -> None: ...
+    def add_former(self, devices: Iterable[bytes]) -> None: ...
+    def cut(self, device: bytes) -> int | None: ...
+    def move_cuts(self, before: int, after: int) -> bool: ...

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from blackthorn.ports.device_groups import CommitOrders, Groups
 from blackthorn.ports.device_healing import Healing
-from blackthorn.ports.device_leaves import Leaves
+from blackthorn.ports.device_leaves import Leaves, NotedChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class HistoryRecord:
 
     `message` is the 32-byte message id. `sort` is "text", or "event" (a member was added).
     `standing` is "received", or for own messages "waiting", "accepted" or "failed". `conversation`
-    is empty while a first message waits. The store sets `number`.
+    is empty while a first message waits. The store sets `number`; `mark` tells of a former device.
     """
 
     message: bytes
@@ -53,6 +53,7 @@ class HistoryRecord:
     standing: str
     shown: bool = False
     number: int = 0
+    mark: str = ""
 
 
 class Place(NamedTuple):
@@ -107,12 +108,13 @@ class OutcomeRecord:
 
 @dataclass(frozen=True, slots=True)
 class UndecryptableRecord:
-    """A parcel that could not be decrypted: its place on the server and the reason."""
+    """A parcel that could not be decrypted: its place on the server, the reason, the first try."""
 
     digest: bytes
     seq: int
     reason: str
     since_ms: int
+    moment: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class ChainRecord:
     the device's time of the last check, `checked_size` the size of its checkpoint, `as_of_ms` the
     ledger's time then, `devices` the 16-byte ids of the devices live then. `verified_ms` is when
     the person compared safety numbers, else 0. `present` is False for a user unknown to the ledger.
-    `place` has the first 8 bytes of their index in the map, or nothing when it is not known.
+    `place` has the first 8 bytes of their index in the map, or nothing when it is not known,
+    `asked` the moment (`device.core.moments`) when the last verified lookup was begun.
     """
 
     address: str
@@ -155,6 +158,7 @@ class ChainRecord:
     as_of_ms: int = 0
     devices: bytes = b""
     place: bytes = b""
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +299,7 @@ class Parcels(Protocol):
     def mark_seen(self, digest: bytes, now_ms: int) -> None: ...
     def forget_seen_before(self, time_ms: int) -> None: ...
     def set_aside(self, record: UndecryptableRecord) -> None: ...
+    def undecryptable(self, digest: bytes) -> UndecryptableRecord | None: ...
     def all_undecryptable(self) -> list[UndecryptableRecord]: ...
     def forget_undecryptable_before(self, time_ms: int) -> None: ...
 
@@ -315,6 +320,7 @@ class Directory(Protocol):
     def chains(self) -> list[ChainRecord]: ...
     def devices(self, address: str) -> bytes | None: ...
     def places(self) -> list[tuple[str, bytes, int]]: ...
+    def asked(self, address: str) -> int: ...
     def newest(self) -> CheckpointRecord | None: ...
     def checkpoint(self, size: int) -> CheckpointRecord | None: ...
     def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None: ...
@@ -356,6 +362,7 @@ class Records(Protocol):
     commit_orders: CommitOrders
     healing: Healing
     peers: Peers
+    noted: NotedChanges
     history: History
     outbox: Outbox
     parcels: Parcels

@@ -26,12 +26,12 @@ def test_a_refused_answer_is_asked_for_again_and_its_reason_is_kept(
     monkeypatch.setattr(home, "wall_ms", lambda: me.now_ms)
 
     async def until(program: object, seconds: float, true: object) -> str:
-        assert client._wanted == {BOB} and not true()
-        client._wanted.clear()
+        assert client.queue.wanted == {BOB} and not true()
+        client.queue.wanted.clear()
         client.refused[BOB] = "an epoch came between answer and chain"
-        assert not true() and not client._wanted, "not asked for again at once"
+        assert not true() and not client.queue.wanted, "not asked for again at once"
         ledger.unix_ms += chain_lookup.AGAIN_MS
-        assert not true() and client._wanted == {BOB}
+        assert not true() and client.queue.wanted == {BOB}
         if answered:
             look(me, client, BOB)
         return "" if true() else "no answer"

@@ -15,6 +15,7 @@ from blackthorn.device.operations.prepared import KeyPackageClaim, PreparedPosti
 from blackthorn.device.operations.renew import Renew
 from blackthorn.device.operations.send_heal import SendHeal
 from blackthorn.device.operations.send_text import SendText
+from blackthorn.device.operations.settle_members import SettleMembers
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
 from blackthorn.errors import DamageError
@@ -73,6 +74,10 @@ STORED = [
         b"\x84\xa4type\xa4heal\xa4name\xb0bob@acme.example\xa4salt\xc4\x10"
         + SALT
         + b"\xa4part\xc4\x04part",
+    ),
+    (
+        SettleMembers("group", "team", GROUP),
+        b"\x84\xa4type\xa6settle\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 " + GROUP,
     ),
     (CreateSelfGroup(), b"\x81\xa4type\xa4self"),
     (

@@ -111,7 +111,7 @@ def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.cli.device.outcomes import failure_line
     from blackthorn.cli.device.status import document, undecryptable_lines
-    from blackthorn.device.operations import failures
+    from blackthorn.device.core import failures
     from blackthorn.programs.device.status import fetch_status
 
     device = options.program(at)

@@ -73,12 +73,12 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
 @groups.command("confirm")
 @on_device
 def confirm(name: Name, at: DeviceOptions) -> None:
-    """Say that a group's members are right after this device was added again: texts go again."""
-    from blackthorn.device.conversations import conversations, rejoining
+    """Say that a group's members or a revoked device's invitation are right: texts go again."""
+    from blackthorn.device.conversations import confirming
     from blackthorn.programs.device.home import wall_ms
 
     with program(at).device.unit(wall_ms()) as unit:
-        rejoining.confirm(unit, conversations.group_named(unit, name))
+        confirming.confirm(unit, name)
     terminal.say(f"confirmed: group {safe_line(name)}")
 
 
@@ -86,35 +86,36 @@ def confirm(name: Name, at: DeviceOptions) -> None:
 @on_device
 def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the groups of this device and their members."""
-    from blackthorn.device.core.groups import members
+    from blackthorn.device.conversations import noted
+    from blackthorn.device.core.groups import members as members_of
     from blackthorn.device.core.members import addresses
     from blackthorn.device.healing.states import TABLE, State
+    from blackthorn.programs.device.home import wall_ms
 
-    device = program(at)
-    with device.opened.vault.transaction() as records:
+    with program(at).device.unit(wall_ms()) as unit:
         found = [
-            (record, addresses(members(records, record)))
-            for record in records.conversations.all()
+            (record, addresses(members_of(unit.records, record)), noted.doubtful(unit, record.id))
+            for record in unit.records.conversations.all()
             if record.kind == GROUP
         ]
-    documents = [
-        {
-            "id": record.id.hex(),
-            "name": record.name,
-            "members": users,
-            "standing": record.standing,
-        }
-        for record, users in found
-    ]
     if json:
-        terminal.print_json(documents)
-        return
-    if not documents:
-        terminal.say("No groups.")
-    for document in documents:
-        present = ", ".join(document["members"])
-        told = TABLE[State(str(document["standing"]))].told
-        note = f" ({told})" if told else ""
-        terminal.say(
-            f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{note}: {present}"
+        terminal.print_json(
+            [
+                {
+                    "id": record.id.hex(),
+                    "name": record.name,
+                    "members": members,
+                    "unconfirmed": doubted,
+                    "standing": record.standing,
+                }
+                for record, members, doubted in found
+            ]
         )
+        return
+    if not found:
+        terminal.say("No groups.")
+    for record, members, doubted in found:
+        told = TABLE[State(record.standing)].told
+        note = f" ({told})" if told else ""
+        shown = [f"{one} (not confirmed)" if one in doubted else one for one in members]
+        terminal.say(f"{record.id.hex()[:8]}  {safe_line(record.name)}{note}: {', '.join(shown)}")

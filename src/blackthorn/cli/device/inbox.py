@@ -253,6 +253,7 @@ def _message(line: HistoryRecord) -> dict[str, Any]:
         "sent": times.rfc3339(line.sent_ms),
         "received": times.rfc3339(line.received_ms),
         "event": line.sort == "event",
+        "mark": line.mark,
     }
 
 
@@ -262,7 +263,8 @@ def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
         place += f" {line.conversation.hex()[:_ID_CHARACTERS]}"
     words = safe_text(line.text).replace("\n", "\n    ")
     if line.standing == "received":
-        who = f" {line.sender}:" if line.sort == "text" else " *"
+        which = f" ({line.mark})" if line.mark else ""
+        who = f" {line.sender}{which}:" if line.sort == "text" else " *"
     else:
         place = f" →{place}" if place else f" → {safe_line(line.name)}"
         standing = "" if line.standing == "accepted" else f" ({line.standing})"

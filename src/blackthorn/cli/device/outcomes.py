@@ -5,8 +5,9 @@ more.
 """
 
 from blackthorn.cli import terminal, times
-from blackthorn.device.operations import failures, operation
-from blackthorn.device.operations.failures import Failure
+from blackthorn.device.core import failures
+from blackthorn.device.core.failures import Failure
+from blackthorn.device.operations import operation
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device.program import DeviceProgram

@@ -14,30 +14,31 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.conversations import (
+    former,
     key_packages,
-    left_out,
     limits,
+    noted,
     rejoining,
     renewal,
     void,
 )
 from blackthorn.device.core import group_metadata, history
-from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.members import (
+    GatheringValidator,
     Identity,
+    UnknownDeviceError,
     addresses,
     identify,
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import notes
-from blackthorn.device.healing.states import Event, State, is_member
+from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.transparency import local_chain
 from blackthorn.device.transparency.ledger_state import clock_ms
-from blackthorn.errors import InputError, UserError
+from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mls import suites
-from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import InvalidCommit, InvalidWelcome
 from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
@@ -45,7 +46,7 @@ from blackthorn.mls.framing.key_package import (
 )
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.group.joining import welcome_references
-from blackthorn.ports.device_store import ConversationRecord
+from blackthorn.ports.device_store import ConversationRecord, UndecryptableRecord
 
 GROUP_ID_BYTES: Final = 32
 MAX_CREATED_MS: Final = 2**53 - 1
@@ -89,8 +90,12 @@ def _record(group: Group, metadata: group_metadata.GroupMetadata, name: str) -> 
     )
 
 
-def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
-    """Join the conversation of a Welcome. Raises InputError when it must not be joined."""
+def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conversation:
+    """Join the conversation of a Welcome that was first tried at `first`.
+
+    It waits until its inviter was looked up since, and for a member who was never listed 7 days.
+    Raises InputError when it must not be joined.
+    """
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, validate=validate)
@@ -106,8 +111,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     known = unit.records.conversations.get(group.group_id)
     if known is not None:
         rejoining.check(unit, known, group)
-    inviter = None if group.inviter is None else identify(group.inviter.credential)
-    validate.require_known(inviter=inviter)
+    inviter = _vouched(unit, group, validate, first)
     if rejoining.is_bound(private.package):
         unit.records.key_packages.remove(private.reference)  # a second Welcome is no alarm
     elif not last_resort:
@@ -118,10 +122,18 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
         conversation = rejoining.replace_by(unit, known, group)
     unit.adopt(conversation)
     renewal.joined(unit, conversation, private.package)
-    if known is not None and is_member(known.standing):
+    noted.forget(unit, group.group_id)
+    rejoins = known is not None and is_member(known.standing)
+    is_former = former.entry(unit, inviter) is not None
+    if is_former and not rejoins:
+        noted.invited(unit, conversation, inviter)
+    if rejoins:
         rejoining.tell_rejoined(unit, conversation)
     elif metadata.kind == GROUP:
-        _tell_joined(unit, conversation)
+        who = former.words(unit, inviter) if is_former else inviter.address
+        others = [user for user in addresses(group.members) if user != unit.me.address]
+        text = f"{who} added you; in the group: {', '.join(others)}"
+        tell(unit, conversation, inviter.address, text)
     return conversation
 
 
@@ -145,14 +157,22 @@ def next_created_ms(unit: UnitOfWork, kind: str, name: str) -> int:
     return min(max([clock_ms(unit), *(one + 1 for one in stated)]), MAX_CREATED_MS)
 
 
-def _tell_joined(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Add an event with the inviter and all members."""
-    group = conversation.group
+def _vouched(
+    unit: UnitOfWork, group: Group, validate: GatheringValidator, first: UndecryptableRecord
+) -> Identity:
+    """The inviter, once the ledger has told of them and of all members. Raises InvalidLeaf."""
     if group.inviter is None:
-        return
-    inviter = identify(group.inviter.credential).address
-    others = [user for user in addresses(group.members) if user != unit.me.address]
-    tell(unit, conversation, inviter, f"{inviter} added you; in the group: {', '.join(others)}")
+        raise InvalidWelcome("the Welcome does not say who sent it")
+    inviter = identify(group.inviter.credential)
+    try:
+        validate.require_known()
+    except UnknownDeviceError:
+        if unit.now_ms - first.since_ms > limits.WELCOME_WAIT_SECONDS * 1000:
+            raise InvalidWelcome("a member is of no device that the ledger has listed") from None
+        raise
+    if noted.seen_live(unit, inviter, first.moment) is None:
+        raise UnknownDeviceError([inviter])
+    return inviter
 
 
 def _own_private(unit: UnitOfWork, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
@@ -196,7 +216,9 @@ def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
     """The direct conversation to write in, or None (see the module for the choice)."""
     found = unit.records.conversations.named(DIRECT, address)
     for record in sorted(found, key=lambda one: (one.created_ms, one.id), reverse=True):
-        if is_member(record.standing) and reaches(unit, unit.open(record.id), address):
+        if not is_member(record.standing) or noted.by_former_inviter(unit, record.id):
+            continue
+        if reaches(unit, unit.open(record.id), address):
             return unit.open(record.id)
     return None
 
@@ -280,80 +302,16 @@ def missing_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     return [device.id for device in chain.devices if device.id not in present] if chain else []
 
 
-def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
-    """Check another member's Commit against the conversation's rules. Raises InvalidCommit."""
-    record = conversation.record
-    if record.kind != GROUP:
-        allowed = {unit.me.address, record.name} if record.kind == DIRECT else {unit.me.address}
-        leaves = [] if staged.next is None else [leaf for _, leaf in staged.next.tree.members()]
-        found = [*identities(staged.added), *(identify(leaf.credential) for leaf in leaves)]
-        if any(member.address not in allowed for member in found):
-            kind = "a direct conversation" if record.kind == DIRECT else "one user's own devices"
-            raise InvalidCommit(f"somebody else was to be added to {kind}")
-    if staged.next is not None:
-        before = group_metadata.read_group_metadata(conversation.group.group_context_extensions)
-        if group_metadata.read_group_metadata(staged.next.context.extensions) != before:
-            raise InvalidCommit("the metadata of a conversation does not change")
-
-
-def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
-    """Merge a checked Commit and add events for its changes."""
-    group, by = conversation.group, identify(staged.committer.credential)
-    committer = by.address
-    before, gone = set(addresses(group.members)), identities(staged.removed)
-    removed_me = staged.removes_me
-    group.merge(staged)
-    if removed_me:
-        notes.move(unit, conversation, Event.REMOVED)
-        unit.bump()
-        if conversation.record.kind != SELF:  # which nobody is shown
-            tell(unit, conversation, committer, f"{committer} removed you")
-        return
-    unit.moved(conversation)
-    renewal.committed(unit, conversation, by.device)
-    rejoining.note(unit, conversation, staged, by.address)
-    _tell_change(unit, conversation, committer, before, gone)
-
-
-def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Merge this device's own accepted Commit."""
-    group = conversation.group
-    staged = group.pending
-    if staged is None:
-        raise InputError("there is no Commit to merge")
-    before, gone = set(addresses(group.members)), identities(staged.removed)
-    group.merge_pending()
-    unit.moved(conversation)
-    renewal.committed(unit, conversation, unit.me.device)
-    rejoining.note(unit, conversation, staged, unit.me.address)
-    _tell_change(unit, conversation, unit.me.address, before, gone)
-
-
 def mark_stale(conversation: Conversation) -> None:
     """Write in another conversation from now on: a device of the other side is gone."""
     conversation.record = replace(conversation.record, standing=State.STALE.value)
 
 
-def adds_me_again(unit: UnitOfWork, staged: StagedCommit) -> bool:
-    """Whether a Commit removes this device and adds it again, for which a Welcome comes."""
-    return staged.removes_me and unit.me in rejoining.adds_again(staged)
-
-
-def _tell_change(
-    unit: UnitOfWork,
-    conversation: Conversation,
-    committer: Address,
-    before: set[Address],
-    gone: Sequence[Identity],
-) -> None:
-    if conversation.record.kind != GROUP:
-        return
-    after = set(addresses(conversation.group.members))
-    left_out.forget(unit, conversation.record.id, before - after)
-    for address in sorted(after - before):
-        tell(unit, conversation, committer, f"{committer} added {address}")
-    for address in sorted({device.address for device in gone} - after):
-        tell(unit, conversation, committer, f"{committer} removed {address}")
+def close_if_alone(unit: UnitOfWork, conversation: Conversation) -> None:
+    """Write in another conversation if nobody but this user is left in a direct one."""
+    users = addresses(conversation.group.members)
+    if conversation.record.kind == DIRECT and users == [unit.me.address]:
+        mark_stale(conversation)
 
 
 def tell(unit: UnitOfWork, conversation: Conversation, sender: str, text: str) -> None:

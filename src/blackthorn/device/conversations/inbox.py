@@ -1,36 +1,41 @@
 """Inbound parcels: decrypt and persist; only then may they be acknowledged.
 
 An undecryptable parcel changes nothing: it may be early, forged, or for a conversation that this
-device has left. It is recorded and retried after every change of a conversation's keys. A parcel
-from unknown devices stays undecryptable until their users were looked up (`core.members`).
+device has left. It is recorded and retried after every change of a conversation's keys and after
+lookups. A Commit is merged by its bytes and the epoch's keys alone, so that all members agree;
+whom the ledger lists decides what is sealed and shown afterwards (`conversations.noted`).
 """
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from blackthorn.device.conversations import (
+    commits,
     content,
     conversations,
+    former,
     heal_messages,
     key_packages,
     limits,
+    noted,
     rejoining,
     self_group,
     void,
 )
-from blackthorn.device.core import envelope, group_metadata
-from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
+from blackthorn.device.core import envelope, group_metadata, moments
+from blackthorn.device.core.members import Identity, UnknownDeviceError, identify, same_device
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
 from blackthorn.device.healing.states import Event
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
-from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import InvalidCommit, MLSError
-from blackthorn.mls.group import processing, receiving
-from blackthorn.mls.group.group import Application, Group
+from blackthorn.mls.errors import GenerationConsumed, InvalidCommit, MLSError
+from blackthorn.mls.group import processing
+from blackthorn.mls.group.group import Application
+from blackthorn.mls.group.receiving import Outcome
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
 
 Retract = Callable[[UnitOfWork, Conversation], None]
@@ -42,11 +47,16 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     parcels, digest = unit.records.parcels, envelope.digest(parcel)
     if parcels.seen(digest):
         return True
+    first = parcels.undecryptable(digest)
+    if first is None:
+        first = UndecryptableRecord(digest, seq, "", unit.now_ms, moments.present(unit.records))
     try:
         with unit.attempt():
-            _open(unit, parcel, retract)
+            _open(unit, parcel, first, retract)
     except void.VoidCommitError as error:
         void.note(unit, error, digest)
+    except former.LateTextError as error:
+        former.alarm(unit, error.sender)
     except InputError as error:
         _signal(unit, error, digest)
         if isinstance(error, UnknownDeviceError):
@@ -56,7 +66,9 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             text = "a second Welcome came for a key package of this device"
             fact, address = digest.hex(), unit.me.address
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
-        parcels.set_aside(UndecryptableRecord(digest, seq, str(error), unit.now_ms))
+        elif isinstance(error, commits.DoubtfulRemovalError) and first.reason != str(error):
+            commits.doubt_removal(unit, error)  # once: afterwards the members have the word
+        parcels.set_aside(replace(first, seq=seq, reason=str(error)))
         return False
     parcels.mark_seen(digest, unit.now_ms)
     return True
@@ -81,16 +93,18 @@ def _signal(unit: UnitOfWork, error: InputError, digest: bytes) -> None:
         notes.move(unit, unit.open(error.conversation), Event.WELCOMED)
 
 
-def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
+def _open(unit: UnitOfWork, parcel: bytes, first: UndecryptableRecord, retract: Retract) -> None:
+    """Open a parcel whose first attempt was at `first`."""
     welcome = envelope.welcome_of(parcel)
     if welcome is not None:
-        conversations.join(unit, welcome)
+        conversations.join(unit, welcome, first)
         return
     (owner, epoch), message = envelope.open_group_parcel(parcel, unit.envelopes())
     conversation = unit.open(owner)
     conversation.recall(unit.records, epoch)
     try:
-        _take(unit, conversation, message, retract)
+        received = _process(unit, conversation, message, first)
+        _take(unit, conversation, received, first, retract)
     except UnknownDeviceError:
         raise
     except MLSError as error:
@@ -99,68 +113,84 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
         raise
 
 
-def _take(unit: UnitOfWork, conversation: Conversation, message: bytes, retract: Retract) -> None:
-    with void.judging(unit, conversation) as policy:
-        received = _process(unit, conversation.group, message, policy)
+def _process(
+    unit: UnitOfWork, conversation: Conversation, message: bytes, first: UndecryptableRecord
+) -> Outcome:
+    """Process an MLS message. Raises UnknownDeviceError, LateTextError, MLSError."""
+    if processing.is_proposal(message):  # another member's next Commit would carry it out
+        raise InvalidCommit("members change a conversation by Commits alone")
+    _require_looked_up(unit, conversation, message)
+    try:
+        with void.judging(unit, conversation) as policy:
+            return conversation.group.process(message, validate=same_device, policy=policy)
+    except GenerationConsumed:
+        author = conversation.group.claimed_author(message)
+        if author is not None:  # a former device's keys were deleted
+            former.check_in_time(unit, identify(author.credential), first.moment)
+        raise
+
+
+def _take(
+    unit: UnitOfWork,
+    conversation: Conversation,
+    received: Outcome,
+    first: UndecryptableRecord,
+    retract: Retract,
+) -> None:
     match received:
         case Application():
             owner = conversation.record.id
             sender, seen = identify(received.sender.credential), received.authenticated_data
+            former.check_in_time(unit, sender, first.moment)
+            noted.heard(unit, conversation, sender, received.epoch)
             gossip.receive(unit.records, owner, sender.address, seen, unit.now_ms)
-            if conversation.record.kind == group_metadata.SELF:
-                unit.validate(received.sender.credential, received.sender.signature_key)
-                if not _hear(unit, conversation, sender, received.content):
-                    self_group.take(unit, conversation, received.content)
-                return
-            _show(unit, conversation, sender, received.content)
+            live = unit.chains.live(sender.address) or ()
+            if conversation.record.kind != group_metadata.SELF:
+                mark = "" if sender.device in live else former.mark_of_other(unit, sender)
+                _show(unit, conversation, sender, received.content, mark)
+            elif sender.device in live and not _hear(unit, conversation, sender, received.content):
+                self_group.take(unit, conversation, received.content)
         case StagedCommit():
-            unit.validate(received.committer.credential, received.committer.signature_key)
-            conversations.check_commit(unit, conversation, received)
-            if conversations.adds_me_again(unit, received):
+            commits.check_removal(unit, conversation, received, first.moment)
+            if commits.adds_me_again(unit, received):
                 notes.move(unit, conversation, Event.ADDED_AGAIN)  # its Welcome leads on
                 return
             retract(unit, conversation)
-            conversations.merge(unit, conversation, received)
+            commits.merge(unit, conversation, received)
 
 
-def _process(unit: UnitOfWork, group: Group, message: bytes, policy: Policy) -> receiving.Outcome:
-    """Process an MLS message. Raises UnknownDeviceError with all users to look up first.
+def _require_looked_up(unit: UnitOfWork, conversation: Conversation, message: bytes) -> None:
+    """Let a text wait whose sender's device was added and not looked up since.
 
-    Separate proposals are refused: another member's next Commit would carry them out.
+    Raises UnknownDeviceError before a key is used up, MLSError.
     """
-    if processing.is_proposal(message):
-        raise InvalidCommit("members change a conversation by Commits alone")
-    try:
-        return group.process(message, validate=unit.validate, policy=policy)
-    except UnknownDeviceError:
-        # A copy goes on to find the others, so that the group itself stays as it was.
-        validate = unit.gathering()
-        copy = Group.deserialise(group.serialise())
-        copy.process(message, validate=validate)
-        validate.require_known()
-        raise
+    if not noted.in_conversation(unit, conversation.record.id):
+        return
+    author = conversation.group.claimed_author(message)
+    if author is not None:
+        noted.require_looked_up(unit, conversation, identify(author.credential))
 
 
-def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes) -> None:
+def _show(
+    unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes, mark: str
+) -> None:
     """Store a message in the history once; a sender may seal the same message again."""
     place = conversation.record
     try:
         message = content.decode(body)
     except content.ContentError as error:
-        if place.kind == group_metadata.DIRECT and _hear(unit, conversation, sender, body):
-            return
-        mark = hashlib.sha256(body).hexdigest()[:8]
-        text = f"a message of {sender.address} cannot be shown here ({mark}): {error}"
+        if place.kind == group_metadata.DIRECT:
+            if mark and heal_messages.part_of(body) is not None:
+                return  # a former device's word counts for nothing
+            if _hear(unit, conversation, sender, body):
+                return
+        short = hashlib.sha256(body).hexdigest()[:8]
+        text = f"a message of {sender.address} cannot be shown here ({short}): {error}"
         conversations.tell(unit, conversation, sender.address, text)
         return
     _count(unit, place.id, sender.device, message.count)
-    _store(
-        unit,
-        place,
-        sender,
-        message,
-        content.message_id(body, sender.address, place.id, message.salt),
-    )
+    identifier = content.message_id(body, sender.address, place.id, message.salt)
+    _store(unit, place, sender, message, identifier, mark)
 
 
 def _store(
@@ -169,6 +199,7 @@ def _store(
     sender: Identity,
     message: content.TextContent,
     identifier: bytes,
+    mark: str = "",
 ) -> None:
     """Add a text to the history, once."""
     if unit.records.history.known(identifier):
@@ -187,6 +218,7 @@ def _store(
             received_ms=unit.now_ms,
             standing="accepted" if mine else "received",
             shown=mine,
+            mark=mark,
         )
     )
 

@@ -85,3 +85,9 @@ MAX_CONVERSATIONS = 2_000
 
 MAX_MAIL_KEYS = 64
 """OpenPGP keys shared between a user's devices: one more for each revoked device."""
+
+MAX_NOTED_COMMITS = 16
+"""Commits of one conversation that are judged one by one while something is noted."""
+
+WELCOME_WAIT_SECONDS = 7 * 24 * 3600
+"""How long a Welcome waits for a member whom the ledger has never listed."""

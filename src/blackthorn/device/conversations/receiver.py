@@ -10,12 +10,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
-from blackthorn.device.conversations import inbox, limits
+from blackthorn.device.conversations import former, inbox, limits
 from blackthorn.device.core import envelope
 from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.healing import limits as heal_limits
-from blackthorn.device.transparency.directory_client import DirectoryClient, reached
+from blackthorn.device.transparency.directory_client import DirectoryClient
+from blackthorn.device.transparency.lookup_queue import reached
 from blackthorn.link import frames as f
 
 Frames = list[f.AnyFrame]
@@ -66,6 +67,7 @@ class Receiver:
     def start(self, unit: UnitOfWork) -> f.Resume:
         """Start receiving; request undecryptable parcels too if they may be decryptable now."""
         self.active = True
+        former.to_ask(unit)
         wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
         if unit.records.peers.ask_again() and not wanted:
             wanted = b"strangers"
@@ -73,9 +75,15 @@ class Receiver:
         return self._resume(wanted, unit.now_ms)
 
     def ask_again(self, unit: UnitOfWork) -> Frames:
-        """Request undecryptable parcels on the same link if they may be decryptable now."""
-        waits = not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS)
-        if not (self.active and self.drained) or waits:
+        """Request undecryptable parcels on the same link if they may be decryptable now.
+
+        All parcels, once a chain has shown a former device: later texts of it are refused.
+        """
+        if not (self.active and self.drained):
+            return []
+        if former.to_ask(unit):
+            return [self._resume(b"", unit.now_ms)]
+        if not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS):
             return []
         wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
         return [self._resume(wanted, unit.now_ms)] if wanted else []
@@ -91,6 +99,7 @@ class Receiver:
     def all_delivered(self, unit: UnitOfWork) -> None:
         """The server has delivered everything."""
         self._delivered = True
+        former.all_delivered(unit)
         if self._asked and unit.records.settings.get(units.ASK_AGAIN) == self._asked:
             unit.records.settings.put(units.ASK_AGAIN, b"")
         self._asked = b""

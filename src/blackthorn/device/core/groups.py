@@ -44,6 +44,19 @@ class Conversation:
         """Read what is kept of a past epoch."""
         self.group.recall(epoch, partial(records.groups.read, self.record.id))
 
+    def forget_leaf(self, records: Records, leaf: int, until: int) -> None:
+        """Delete a leaf's keys for late messages of the epochs before `until`, as which it went."""
+        self.write(records)
+        spans = records.groups.read(self.record.id, state_rows.Table.LEAF_SPAN, (leaf,))
+        began = max((epoch for _, epoch in spans if epoch < until), default=0)
+        kept = (one.epoch for one in records.groups.epochs_with_keys(self.record.id))
+        epochs = [epoch for epoch in kept if began <= epoch < until]
+        self.group.forget_leaf(leaf, epochs)
+        tables = state_rows.Table.RATCHET, state_rows.Table.SKIPPED
+        cleared = [(table, (epoch, leaf)) for epoch in epochs for table in tables]
+        self.version = records.groups.write(self.record.id, None, cleared, {})
+        self.altered = True
+
     def write(self, records: Records) -> None:
         """Write what has changed."""
         changes = self.group.take_changes()

@@ -20,3 +20,9 @@ KEPT_EPOCH_SECONDS = 30 * 24 * 3600
 
 MAX_KEPT_EPOCHS = 8_192
 """Past epochs of a conversation, about 330 bytes each: 30 days of one among 1,000 have 4,100."""
+
+FAILURE_SECONDS = 30 * 24 * 3600
+"""Retention of an unseen failure."""
+
+MAX_FAILURES = 1_000
+"""Stored failures; beyond them the oldest are deleted."""

@@ -5,9 +5,11 @@ Rules for every leaf in a Welcome, an Add, an Update or a claimed key package:
 1. The credential is basic: a normalised address followed by a 16-byte device id.
 2. The device is live in its user's verified chain, and the signature key is its MLS key there.
 3. The leaf of this device has this device's key.
-4. A leaf that replaces another is of the same device.
+4. The device id is made of the key, and a leaf that replaces another is of the same device.
 
-The user of an unknown device is looked up, and the leaf is then checked again.
+A received Commit is judged by rules 1 and 4 alone (`same_device`), a Welcome by all, except that
+its members may be former devices. The user of an unknown device is looked up, and the leaf is then
+checked again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +19,7 @@ from functools import lru_cache
 from blackthorn.device.core.limits import MAX_CACHED_LEAVES
 from blackthorn.errors import DecodeError, VerificationError
 from blackthorn.identity.chain import VerifiedChain, live_device
-from blackthorn.ids import Address, DeviceId
+from blackthorn.ids import Address, DeviceId, device_id
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.errors import InvalidLeaf
@@ -45,6 +47,18 @@ class UnknownDeviceError(InvalidLeaf):
         others = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
         super().__init__(f"the ledger has no such device of {', '.join(whose[:3])}{others}")
         self.unknown_devices = unknown_devices
+
+
+def same_device(credential: Credential, signature_key: bytes, replaced: Credential | None) -> None:
+    """The `CredentialValidator` for Commits: rules 1 and 4. Raises InvalidLeaf.
+
+    Chains and dates do not decide whether a Commit is merged, only what is sealed and shown then.
+    """
+    identity = identify(credential)
+    if device_id(signature_key) != identity.device:
+        raise InvalidLeaf("the device id in a leaf is not made of its key")
+    if replaced is not None and identify(replaced) != identity:
+        raise InvalidLeaf("a member's leaf becomes another device's")
 
 
 ChainOf = Callable[[str], VerifiedChain | None]
@@ -83,8 +97,6 @@ class LeafValidator:
         self, credential: Credential, signature_key: bytes, replaced: Credential | None = None
     ) -> None:
         identity = identify(credential)
-        if replaced is not None and identify(replaced) != identity:
-            raise InvalidLeaf("a member's leaf becomes another device's")
         if identity == self._me:
             if signature_key != self._own_key:
                 raise InvalidLeaf("a leaf of this device has a key that it does not have")
@@ -115,16 +127,13 @@ class GatheringValidator(LeafValidator):
     def _unknown_device(self, identity: Identity, signature_key: bytes) -> None:
         self._unknown_devices.append((identity, signature_key))
 
-    def require_known(self, *, inviter: Identity | None = None) -> None:
-        """Raises UnknownDeviceError for all unknown devices.
+    def require_known(self) -> None:
+        """Raises UnknownDeviceError for all devices that are neither live nor former.
 
-        With an `inviter`, other members may be revoked devices that the inviter did not know to be
-        revoked. Nothing is sealed for them (`operations.postings`).
+        Nothing is sealed for former ones (`operations.postings`).
         """
         unknown_devices = [
-            identity
-            for identity, key in self._unknown_devices
-            if inviter is None or identity == inviter or not self._was_one(identity, key)
+            identity for identity, key in self._unknown_devices if not self._was_one(identity, key)
         ]
         if unknown_devices:
             raise UnknownDeviceError(unknown_devices)

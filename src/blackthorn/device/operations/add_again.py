@@ -28,13 +28,22 @@ class AddAgain(operation.Operation, frozen=True, tag="again"):
     def lookups(self, unit: UnitOfWork) -> list[Address]:
         return [Address(wish.user) for wish in self.wishes]
 
+    @property
+    def commits(self) -> bool:
+        return True
+
+    def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
+        record = unit.records.conversations.get(self.conversation)
+        if record is None or not answers(record.standing, Answer.ADD_AGAIN):
+            return None
+        return unit.open(self.conversation)
+
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
     ) -> prepared.PreparedPosting | operation.NothingToDo:
-        record = unit.records.conversations.get(self.conversation)
-        if record is None or not answers(record.standing, Answer.ADD_AGAIN):
+        conversation = self.sealed_in(unit)
+        if conversation is None:
             return operation.NothingToDo()
-        conversation = unit.open(self.conversation)
         found = [self._found(unit, conversation, wish) for wish in self.wishes]
         again = dict(filter(None, found))
         if not again:

@@ -2,7 +2,7 @@
 
 from blackthorn.device.conversations import conversations, left_out
 from blackthorn.device.core.members import addresses, identify
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ids import DeviceId
@@ -25,14 +25,20 @@ class AddLater(operation.Operation, frozen=True, tag="later"):
     def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
         return operation.AlarmScope.of(unit, [self.address], in_group=True)
 
+    @property
+    def commits(self) -> bool:
+        return True
+
+    def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
+        return postings.followed(unit, self.conversation)
+
     def claims(self, unit: UnitOfWork) -> list[str]:
         return [self.address]
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
-        record = unit.records.conversations.get(self.conversation)
-        if record is None or record.standing != State.FOLLOWING:
+        conversation = self.sealed_in(unit)
+        if conversation is None:
             return operation.NothingToDo()
-        conversation = unit.open(self.conversation)
         group = conversation.group
         present = set(conversations.other_devices(unit, group))
         live = unit.chains.live(self.address) or frozenset()

@@ -30,6 +30,13 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         """Alarms block additions, never removals."""
         return operation.AlarmScope.of(unit, self.add, in_group=True)
 
+    @property
+    def commits(self) -> bool:
+        return True
+
+    def sealed_in(self, unit: UnitOfWork) -> Conversation:
+        return postings.active(unit, self.conversation, "there is no such conversation")
+
     def claims(self, unit: UnitOfWork) -> list[str]:
         return list(self.add)
 
@@ -37,7 +44,7 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         return postings.hold(unit, self.conversation)
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
-        conversation = postings.active(unit, self.conversation, "there is no such conversation")
+        conversation = self.sealed_in(unit)
         group = conversation.group
         wanted = claims.ClaimRequest(list(self.add), known=members.addresses(group.members))
         found = claims.claimed(unit, row, wanted, self.add)

@@ -2,7 +2,6 @@
 
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import members, unit_of_work
-from blackthorn.device.healing.states import State
 from blackthorn.device.operations import claims, operation, postings
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -18,14 +17,20 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
     def target(self) -> bytes:
         return operation.name_of(self.kind, self.name)
 
+    @property
+    def commits(self) -> bool:
+        return True
+
+    def sealed_in(self, unit: unit_of_work.UnitOfWork) -> unit_of_work.Conversation | None:
+        return postings.followed(unit, self.conversation)
+
     def claims(self, unit: unit_of_work.UnitOfWork) -> list[str]:
         return [unit.me.address]
 
     def prepare(self, unit: unit_of_work.UnitOfWork, row: OutboxRecord) -> operation.Step:
-        record = unit.records.conversations.get(self.conversation)
-        if record is None or record.standing != State.FOLLOWING:
+        conversation = self.sealed_in(unit)
+        if conversation is None:
             return operation.NothingToDo()
-        conversation = unit.open(self.conversation)
         group = conversation.group
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)

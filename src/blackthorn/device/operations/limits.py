@@ -1,16 +1,10 @@
 """Bounds of `device/operations`: each with its name, its unit and its reason."""
 
-FAILURE_SECONDS = 30 * 24 * 3600
-"""Retention of an unseen failure."""
-
 OUTCOME_SECONDS = 24 * 3600
 """How long a device keeps what became of an operation, for the process that waits for it."""
 
 MAX_OUTCOMES = 10_000
 """Outcomes that a device keeps; beyond them the oldest go. A command waits 30 s for its own."""
-
-MAX_FAILURES = 1_000
-"""Stored failures; beyond them the oldest are deleted."""
 
 MAX_FAILURE_TEXT_CHARS = 80
 """Characters of a message stored with its failure."""
@@ -24,6 +18,9 @@ MAX_STATEMENT_TRIES = 8
 REFUSED_SECONDS = 30
 REFUSED_MOST_SECONDS = 3600
 """Wait before a refused statement is stated again: the first, doubled each time; the longest."""
+
+LOOKUP_WAIT_SECONDS = 120
+"""How long a Commit that ends what is noted waits for lookups; then noted additions go out."""
 
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time the receiving process also sends other processes' rows."""

@@ -5,8 +5,8 @@ the stored form: tags and fields are an on-disk format.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -29,7 +29,18 @@ class NothingToDo:
     """The operation is done, without a posting."""
 
 
-Step = PreparedPosting | SubmitStatement | ClaimRequest | LookUpFirst | NothingToDo
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The operation waits, for the reason in `problem`.
+
+    `look_up` are users to look up first, if they were not since the moment beside them.
+    """
+
+    problem: str
+    look_up: Mapping[str, int] = field(default_factory=dict)
+
+
+Step = PreparedPosting | SubmitStatement | ClaimRequest | LookUpFirst | NothingToDo | Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,10 @@ class Operation(Struct, frozen=True):
         return False
 
     def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
-        """The conversation in which it is sealed, once revoked devices were removed from there."""
+        """The existing conversation in which it is sealed, once nothing is noted there.
+
+        Raises HopelessError.
+        """
         return None
 
     def hold(self, unit: UnitOfWork) -> str:
@@ -136,6 +150,16 @@ class Operation(Struct, frozen=True):
     def lookups(self, unit: UnitOfWork) -> list[Address]:
         """Users who are looked up after it was enqueued, before it is prepared."""
         return []
+
+    @property
+    def commits(self) -> bool:
+        """Whether it is itself a Commit, which removes revoked devices too."""
+        return False
+
+    @property
+    def may_lack_packages(self) -> bool:
+        """Whether it is done without the users who have no key package."""
+        return False
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
         """The next step, stored with the row. Raises UserError, MLSError: give it up."""

@@ -9,11 +9,12 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import conversations, void
+from blackthorn.device.conversations import commits, conversations, void
+from blackthorn.device.core import failures
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
-from blackthorn.device.operations import failures, limits
+from blackthorn.device.operations import limits
 from blackthorn.device.operations import prepared as forms
 from blackthorn.device.operations.operation import finish
 from blackthorn.device.operations.table import operation_of
@@ -37,7 +38,9 @@ def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> None:
     operation = operation_of(row)
     finish(unit, row.number, operation.history_line, reason)
     if operation.is_asked_for:
-        failures.note(unit.records.settings, row.number, operation, reason, unit.now_ms)
+        failures.note(
+            unit.records.settings, row.number, operation.failure_text(), reason, unit.now_ms
+        )
     operation.given_up(unit)
 
 
@@ -46,11 +49,13 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
     row = unit.records.outbox.get(answer.request)
     if row is None or row.prepared is not None:
         return None
-    if answer.unknown:
+    operation = operation_of(row)
+    absent = set(answer.unknown) if operation.may_lack_packages else set()
+    if set(answer.unknown) - absent:
         return fail(unit, row, f"there is no user {', '.join(sorted(answer.unknown))} here")
     before = forms.claim_of(row)
-    total = before.with_answer(answer.claimed, answer.without)
-    if not set(total.answered) - set(before.answered) & set(operation_of(row).claims(unit)):
+    total = before.with_answer(answer.claimed, [*answer.without, *absent])
+    if not set(total.answered) - set(before.answered) & set(operation.claims(unit)):
         return fail(unit, row, "the server returned no key packages")
     return unit.records.outbox.update(replace(row, packages=forms.encode(total)))
 
@@ -62,7 +67,7 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
         return
     operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
     if prepared.sort in forms.COMMITS:
-        conversations.merge_own(unit, unit.open(prepared.conversation))
+        commits.merge_own(unit, unit.open(prepared.conversation))
     if prepared.sort == "clearing":
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
         return

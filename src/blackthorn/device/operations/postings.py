@@ -1,8 +1,9 @@
 """Turn operations into postings, stored with the resulting MLS state before anything is sent.
 
 A message and its conversation's Welcome, or a Commit and its Welcome, are one posting that is
-accepted as a whole. Nothing is sealed for revoked devices: a separate Commit ("clearing") removes
-them before a message, and every other Commit removes them too.
+accepted as a whole. Nothing is sealed while changes of the members are noted, nor for revoked
+devices: a separate Commit ("clearing") removes them before a message, and every other Commit
+removes them too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,15 +12,15 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import conversations, renewal, void
+from blackthorn.device.conversations import commits, conversations, former, noted, renewal, void
 from blackthorn.device.core import envelope, group_metadata
-from blackthorn.device.core.members import identify
+from blackthorn.device.core.members import Identity, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes, states
 from blackthorn.device.healing.decisions import held
 from blackthorn.device.healing.states import State
 from blackthorn.device.operations.claims import HopelessError
-from blackthorn.device.operations.operation import Operation
+from blackthorn.device.operations.operation import Operation, Waiting
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.ledger_state import clock_ms
@@ -29,6 +30,7 @@ from blackthorn.link.frames import Order, Parcel, Posting
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage
 from blackthorn.ports.device_store import OutboxRecord
 
+UNCONFIRMED: Final = "members were changed and are being looked up"
 ORDER_LABEL: Final = "blackthorn order"
 HANDLE_BYTES: Final = 32
 ID_BYTES: Final = 16
@@ -50,6 +52,12 @@ def hold(unit: UnitOfWork, conversation: bytes) -> str:
     if standing is None or standing == State.FOLLOWING:
         return ""
     return held(State(standing), notes.of(unit.records, conversation), unit.now_ms)
+
+
+def followed(unit: UnitOfWork, conversation: bytes) -> Conversation | None:
+    """The conversation, if this device may change its members."""
+    standing = unit.records.conversations.standing(conversation)
+    return unit.open(conversation) if standing == State.FOLLOWING else None
 
 
 def creation(
@@ -89,18 +97,36 @@ def fanouts(unit: UnitOfWork, prepared: PreparedPosting) -> dict[bytes, list[byt
     return {fanout.fanout_id(devices): [bytes(device) for device in devices]}
 
 
-def clear(unit: UnitOfWork, row: OutboxRecord, operation: Operation) -> PreparedPosting | None:
-    """A Commit before the operation is sealed; None: nothing to do.
+def before_sealing(
+    unit: UnitOfWork, row: OutboxRecord, operation: Operation
+) -> PreparedPosting | Waiting | None:
+    """What comes before the operation is sealed: the gate of all operations; None: nothing.
 
-    It removes revoked devices, or gives this device's leaf new keys if that must come first.
+    Whatever is noted is ended first, by an operation of its own (`settle_members`). Then a Commit
+    removes revoked devices, or gives this device's leaf new keys if that must come first.
     """
     conversation = operation.sealed_in(unit)
     if conversation is None:
+        return None
+    found = noted.review(unit, conversation)
+    if found.noted:
+        return Waiting(UNCONFIRMED, found.ask)
+    if found.notes.inviter is not None:
+        return Waiting(_guest_of(unit, conversation, found.notes.inviter), found.ask)
+    if operation.commits:
         return None
     gone = conversations.gone_devices(unit, conversation.group)
     if not gone and not renewal.is_before_text(unit, conversation):
         return None
     return commit(unit, row, operation, conversation, [], gone, "clearing")
+
+
+def _guest_of(unit: UnitOfWork, conversation: Conversation, inviter: Identity) -> str:
+    name = conversation.record.name
+    return (
+        f"{former.words(unit, inviter)} added you to {name}: it waits until somebody of "
+        f"{inviter.address} writes there, or you say yes: blackthorn group confirm {name}"
+    )
 
 
 def commit(
@@ -132,7 +158,7 @@ def commit(
         joining = [identify(package.credential).device for package in added]
         parcels.append((joining, envelope.seal_welcome(made.welcome)))
     if not parcels:
-        conversations.merge_own(unit, conversation)
+        commits.merge_own(unit, conversation)
         return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
     order = Order(handle, 0, unit.random(ID_BYTES))

@@ -1,7 +1,7 @@
 """Give this device's leaf of a conversation new keys by a Commit without other changes."""
 
-from blackthorn.device.conversations import conversations, renewal
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.conversations import conversations, noted, renewal
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing.states import State
 from blackthorn.device.operations import operation, postings
 from blackthorn.device.transparency.ledger_state import clock_ms
@@ -24,12 +24,23 @@ class Renew(operation.Operation, frozen=True, tag="renew"):
     def gives_way(self) -> bool:
         return True
 
-    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
+    @property
+    def commits(self) -> bool:
+        return True
+
+    def sealed_in(self, unit: UnitOfWork) -> Conversation | None:
         record = unit.records.conversations.get(self.conversation)
         following = record is not None and record.standing == State.FOLLOWING
         if record is None or not following or record.epoch != self.epoch:
+            return None
+        if not noted.is_clear(unit, self.conversation):
+            return None  # what ends it renews the leaf too
+        return unit.open(self.conversation)
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
+        conversation = self.sealed_in(unit)
+        if conversation is None:
             return operation.NothingToDo()
-        conversation = unit.open(self.conversation)
         gone = conversations.gone_devices(unit, conversation.group)
         commit = postings.commit(unit, row, self, conversation, [], gone, "commit")
         return commit or operation.NothingToDo()

@@ -4,19 +4,27 @@ Its state is in memory and only saves work. Each process sends the rows that it 
 receiving process also sends rows left by others.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Final
 
-from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations import key_packages, noted
 from blackthorn.device.core import anchors, members
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
-from blackthorn.device.operations import limits, outbox, postings, table
+from blackthorn.device.operations import limits, outbox, postings, settle_members, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
-from blackthorn.device.operations.operation import AlarmScope, NothingToDo, Operation, finish
+from blackthorn.device.operations.operation import (
+    AlarmScope,
+    NothingToDo,
+    Operation,
+    Step,
+    Waiting,
+    finish,
+)
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.transparency import alarms, copies, directory_client
+from blackthorn.device.transparency.lookup_queue import reached
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -59,6 +67,7 @@ class Sender:
         """Rows that wait until the user accepts an alarm."""
         self._unit = unit
         self._directory = directory
+        self._receives = False
         self._targets: set[bytes] = set()
         """Targets of the operations that this process enqueued."""
         self._not_before: dict[int, int] = {}
@@ -103,7 +112,8 @@ class Sender:
         ready: list[f.Posting] = []
         requests: Frames = []
         held_back: set[bytes] = set()
-        for row in unit.records.outbox.all():
+        self._receives = receives
+        for row in _with_new(unit):
             if row.target in held_back or not self._in_charge(row, unit.now_ms, receives):
                 held_back.add(row.target)
                 continue
@@ -128,7 +138,7 @@ class Sender:
         self, unit: UnitOfWork, row: OutboxRecord, requests: Frames
     ) -> PreparedPosting | None:
         """The row's posting, prepared if needed; None when it has to wait."""
-        if not directory_client.reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
+        if not reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
             return None
         second, since_ms = self._second.get(row.number, (-1, 0))
         if second == generation(unit.records) and unit.now_ms - since_ms < SECOND_AGAIN_MS:
@@ -155,7 +165,8 @@ class Sender:
             return None
         try:
             with unit.attempt():
-                step = postings.clear(unit, row, operation) or operation.prepare(unit, row)
+                step: Step | None = postings.before_sealing(unit, row, operation)
+                step = operation.prepare(unit, row) if step is None else step
         except (UserError, MLSError) as error:
             outbox.fail(unit, row, str(error))
             return None
@@ -164,6 +175,8 @@ class Sender:
                 return step
             case NothingToDo():
                 finish(unit, row.number)
+            case Waiting():
+                self._wait_for_lookups(unit, row, operation, step)
             case ClaimRequest() if row.number not in self._claiming:
                 requests += self._claim(unit, row, operation, step)
             case LookUpFirst(addresses, text):
@@ -191,6 +204,19 @@ class Sender:
         old = [u for u, known in chains if known is None or known.checked_ms < row.created_ms]
         self._directory.want(old)
         return not old
+
+    def _wait_for_lookups(
+        self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, step: Waiting
+    ) -> None:
+        """Look users up, and wish for the Commit that ends what is noted."""
+        if row.problem != step.problem:
+            unit.records.outbox.update(replace(row, problem=step.problem))
+        self._directory.queue.want_since(unit, step.look_up)
+        conversation = operation.sealed_in(unit)
+        if not self._receives or conversation is None:
+            return  # only the process that receives knows that everything was delivered
+        if noted.in_conversation(unit, conversation.record.id):
+            self.take_charge(settle_members.enqueue(unit, conversation))
 
     def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, scope: AlarmScope) -> bool:
         """Whether an open alarm blocks the row until the user accepts it."""
@@ -294,6 +320,14 @@ class Sender:
         with self._unit(now_ms) as unit:
             if outbox.statement_stored(unit, answer):
                 self._not_before[answer.request] = now_ms + AGAIN_MS
+
+
+def _with_new(unit: UnitOfWork) -> Iterator[OutboxRecord]:
+    """All rows, and those that are enqueued meanwhile."""
+    last = 0
+    while rows := [row for row in unit.records.outbox.all() if row.number > last]:
+        yield from rows
+        last = rows[-1].number
 
 
 def send_frames(postings: Iterable[f.Posting]) -> Frames:

@@ -14,6 +14,7 @@ from blackthorn.device.operations.prepared import UNREADABLE
 from blackthorn.device.operations.renew import Renew
 from blackthorn.device.operations.send_heal import SendHeal
 from blackthorn.device.operations.send_text import SendText
+from blackthorn.device.operations.settle_members import SettleMembers
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -24,6 +25,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     KeepMembers,
     AddAgain,
     SendHeal,
+    SettleMembers,
     create_self_group.CreateSelfGroup,
     ShareState,
     change_chain.ChangeChain,

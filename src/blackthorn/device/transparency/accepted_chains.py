@@ -72,10 +72,10 @@ def accept_chain(
         checked_size=latest.epoch.accepted.size,
         as_of_ms=as_of_ms,
         place=found.index[: ledger_state.PLACE_BYTES],
+        asked=max(latest.moment, known.asked if known is not None else 0),
     )
     ledger_state.keep_chain(unit, before, chain, record)
-    if unit.records.peers.found(answer.address, [device.id for device in chain.devices]):
-        unit.bump()
+    ledger_state.looked_up(unit, chain)
     return chain
 
 

@@ -74,6 +74,8 @@ KINDS: Final[dict[str, Kind]] = {
     "reset-pending": Kind("A new identity was asked for, for this person", _NOTICE, _PERSON),
     "key-package-reuse": Kind("A key package was handed out twice", _NOTICE, _PERSON),
 
+    "revoked-device-active": Kind("A revoked device of this person sends texts", _NOTICE, _PERSON),
+
     "unknown-statement": Kind("The ledger says of you what you have not said", _STOP, _OWN),
     "own-reset": Kind("A new identity was asked for, for you", _NOTICE, _OWN),
     "copy": Kind("Another copy of this device was used", _NOTICE, _OWN),

@@ -26,6 +26,7 @@ from blackthorn.device.transparency.ledger_state import (
     clock_ms,
     too_old,
 )
+from blackthorn.device.transparency.lookup_queue import AGAIN_MS, LookupQueue, reached
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
@@ -46,18 +47,10 @@ GOSSIP_MS: Final = 10_000
 ANSWER_MS: Final = 30_000
 """Timeout of a question."""
 
-AGAIN_MS: Final = 60_000
-"""Delay before the next lookup after an invalid or unchanged answer."""
-
 TOO_OLD: Final = (
     "the newest state of the ledger is too old for a first contact: check this device's clock, "
     "or try again later"
 )
-
-
-def reached(at_ms: int, now_ms: int, most_ms: int) -> bool:
-    """Whether `at_ms`, set at most `most_ms` ahead, has come; a clock may be set back."""
-    return not 0 < at_ms - now_ms <= most_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +79,7 @@ class DirectoryClient:
         self.refused: dict[str, str] = {}
         """Users whose answer failed verification → reason, until the next lookup."""
         self.pushes.disconnected()
-        self._wanted: set[str] = set()
+        self.queue = LookupQueue()
         self._own_due_ms = 0
         self._refresh_due_ms = 0
         self._lookup: f.LookUp | None = None
@@ -115,7 +108,7 @@ class DirectoryClient:
         return left and bool(unit.records.peers.to_ask())
 
     def want(self, addresses: Iterable[str]) -> None:
-        self._wanted.update(addresses)
+        self.queue.wanted.update(addresses)
 
     def own_changed(self) -> None:
         """Look up the device's own user at once."""
@@ -152,13 +145,13 @@ class DirectoryClient:
         along = self._along(unit, wanted)[: link_limits.MAX_LOOKUP_ADDRESSES - len(asked)]
         addresses = sorted([*asked, *(along if asked else [])])
         self._lookup = f.LookUp(self._number, addresses, newest.size if newest else 0)
-        self._wanted -= set(addresses)
+        self.queue.begin(unit, addresses)
         return [self._lookup]
 
     def _due(self, unit: UnitOfWork) -> set[str] | None:
         """The users to look up now; an empty set asks for the newest checkpoint alone."""
         now_ms = unit.now_ms
-        wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
+        wanted = self.queue.due(now_ms) | set(unit.records.peers.to_ask()) | set(self.pending)
         wanted |= self.pushes.due(unit)
         wanted -= {
             address
@@ -201,7 +194,7 @@ class DirectoryClient:
             return self._ask_anew()
         self._refresh_due_ms = unit.now_ms + GOSSIP_MS
         try:
-            self._latest = accept_epoch(unit, frame)
+            self._latest = accept_epoch(unit, frame, self.queue.moment)
         except VerificationError as error:
             self.stale = self.stale or isinstance(error, StaleError)
             frames: Frames = self._tell_newer(unit) if error.rule == "D10" else []
@@ -222,7 +215,7 @@ class DirectoryClient:
     def _ask_anew(self) -> Frames:
         """Drop the open lookup and schedule its users again."""
         if self._lookup is not None:
-            self._wanted.update(self._lookup.addresses)
+            self.queue.wanted.update(self._lookup.addresses)
         self._lookup, self._latest = None, None
         self._fetches.clear()
         return []
@@ -282,7 +275,7 @@ class DirectoryClient:
         address = part.address
         known = unit.records.directory.chain(address)
         if known is not None and known.present and known.head != fetch.head:
-            self._wanted.add(address)  # another process has learned of it since
+            self.queue.wanted.add(address)  # another process has learned of it since
             return
         try:
             accept_chain(unit, fetch.found, fetch.answer, fetch.whole(part), latest)
@@ -300,7 +293,7 @@ class DirectoryClient:
         """An epoch came between answer and chain: look up again, a bounded number of times."""
         self._tries[address] = self._tries.get(address, 0) + 1
         if self._tries[address] <= transparency_limits.MAX_CHAIN_TRIES:
-            self._wanted.add(address)
+            self.queue.wanted.add(address)
             return
         del self._tries[address]
         self.refused[address] = str(error)
@@ -318,7 +311,7 @@ class DirectoryClient:
         self._ended_ms = unit.now_ms
         self._fetches.clear()
         self.pushes.looked_up(addresses, unit.now_ms)
-        again = self._wanted | set(self.pending)
+        again = self.queue.wanted | set(self.pending)
         unit.records.peers.set_asked([address for address in addresses if address not in again])
         if unit.me.address in addresses and reached(self._own_due_ms, unit.now_ms, REFRESH_MS):
             wait_ms = PENDING_MS if unit.me.address in again else AGAIN_MS

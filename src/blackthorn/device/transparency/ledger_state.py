@@ -38,10 +38,15 @@ class StaleError(VerificationError):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedEpoch:
-    """An accepted epoch, and the server's proof of it."""
+    """An accepted epoch, and the server's proof of it.
+
+    `moment` is when the lookup was begun (`device.core.moments`), 0 if the epoch is too old for its
+    answers to show who is live now.
+    """
 
     epoch: verify.VerifiedEpoch
     part: f.EpochPart
+    moment: int = 0
 
     def fields(self) -> alarms.Fields:
         return epoch_fields(self.part)
@@ -51,8 +56,8 @@ def epoch_fields(part: f.EpochPart) -> alarms.Fields:
     return {"note": part.checkpoint, "head": part.head, "head_proof": part.proof}
 
 
-def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
-    """Verify and store the newest epoch.
+def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> AcceptedEpoch:
+    """Verify and store the newest epoch, for which a lookup begun at `moment` asked.
 
     Raises VerificationError after raising the alarm; without an alarm when it only disagrees with
     the clock (StaleError) or names a new configuration, which a replay checks.
@@ -80,7 +85,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     record = CheckpointRecord(accepted.size, accepted.root, accepted.note, *times, epoch.head.users)
     unit.records.directory.put_checkpoint(record, device_limits.KEPT_CHECKPOINTS)
     accept_time(unit, record)
-    return AcceptedEpoch(epoch, frame.epoch)
+    return AcceptedEpoch(epoch, frame.epoch, 0 if too_old(unit) else moment)
 
 
 def accept_time(unit: UnitOfWork, checkpoint: CheckpointRecord) -> None:
@@ -195,7 +200,10 @@ def accept_answer(
         absent = ChainRecord(
             answer.address, 0, b"", 0, 0, b"", b"", b"", unit.now_ms, verified_ms, present=False
         )
-        unit.chains.keep(replace(absent, checked_size=latest.epoch.accepted.size))
+        size = latest.epoch.accepted.size
+        unit.chains.keep(replace(absent, checked_size=size, asked=latest.moment))
+        if unit.records.peers.found(answer.address, []):
+            unit.bump()
     elif known is not None and known.present and known.head == found.value.head:
         _looked_again(unit, known, found, latest)
     return found
@@ -213,11 +221,21 @@ def _looked_again(
         checked_size=latest.epoch.accepted.size,
         as_of_ms=max(known.as_of_ms, latest.epoch.time_ms),
         place=found.index[:PLACE_BYTES],
+        asked=max(known.asked, latest.moment),
     )
     unit.chains.keep(record)
     later = unit.chains.of(known.address)
+    if later is not None:
+        looked_up(unit, later)
     if chain is not None and later is not None and chain.resets != later.resets:
         keep_chain(unit, chain, later, record)
+        unit.bump()
+
+
+def looked_up(unit: UnitOfWork, chain: VerifiedChain) -> None:
+    """Retry parcels that waited for a lookup of a device, live or former, of this chain."""
+    former = [gone.device.id for gone in chain.former]
+    if unit.records.peers.found(chain.label, [*(device.id for device in chain.devices), *former]):
         unit.bump()
 
 
@@ -230,6 +248,7 @@ def keep_chain(
     if before is not None and before.last_reset != chain.last_reset:
         record = replace(record, verified_ms=0)
     unit.chains.keep(record, chain)
+    unit.records.noted.add_former(gone.device.id for gone in chain.former)
 
 
 NOTHING_BEFORE: Final = verify.Present(0, verify.Value(bytes(32), 0, 0))

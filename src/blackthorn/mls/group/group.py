@@ -4,7 +4,7 @@ Every method succeeds or raises `MLSError` and leaves `serialise()` byte-identic
 beside this one compute, and only this one assigns, last.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from blackthorn.crypto.secret import Secret
@@ -358,6 +358,12 @@ class Group(StoredGroup):
     def discard_pending(self) -> None:
         """Drop this member's own Commit after another was accepted."""
         self._state.pending = None
+
+    def forget_leaf(self, leaf: int, epochs: Collection[int]) -> None:
+        """Erase a leaf's keys for late messages of these past epochs, as far as they are here."""
+        for past in self._state.past:
+            if past.context.epoch in epochs:
+                past.secret_tree.forget_leaf(leaf)
 
 
 def _check_signature_key(chosen: CipherSuite, private: Secret, public: bytes) -> None:

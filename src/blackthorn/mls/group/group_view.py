@@ -7,6 +7,7 @@ from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import GroupState
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing.proposals import ReInit
+from blackthorn.mls.group import processing
 from blackthorn.mls.group.state import State
 from blackthorn.mls.schedule import key_schedule
 from blackthorn.mls.suites import CipherSuite
@@ -73,6 +74,13 @@ class GroupView:
     def reinit(self) -> ReInit | None:
         """The ReInit that closed this group."""
         return self._state.reinit
+
+    def claimed_author(self, message: bytes) -> Member | None:
+        """The member whom an application message names; nothing is verified. Raises `MLSError`.
+
+        None for other messages.
+        """
+        return processing.claimed_author(self._state, message)
 
     def ratchet_tree(self) -> bytes:
         return self._state.epoch.tree.encode()

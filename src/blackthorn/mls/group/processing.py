@@ -91,6 +91,18 @@ def open_private_message(
     return verify_content(epoch, authenticated), use
 
 
+def claimed_author(state: State, message: bytes) -> Member | None:
+    """The member whom the sender data of an application message names. Raises `MLSError`."""
+    parsed = read_group_message(message)
+    if not isinstance(parsed, framing.PrivateMessage):
+        return None
+    if parsed.content_type != codepoints.APPLICATION:
+        return None
+    epoch = _epoch_of(state, parsed.group_id, parsed.epoch, parsed.content_type)
+    sender_data = protection.open_sender_data(epoch.suite, parsed, epoch.sender_data)
+    return epoch.member(sender_data.leaf_index)
+
+
 def check_present(state: State, message: framing.PublicMessage) -> None:
     """Require the present epoch (12.1, 12.4.2). Raises `UnknownGroup`, `WrongEpoch`."""
     content = message.authenticated.content

@@ -151,6 +151,12 @@ class SecretTree:
         except DecryptionFailed:
             return
 
+    def forget_leaf(self, leaf: int) -> None:
+        """In a past epoch: erase the keys of a leaf."""
+        self.close()
+        self.ratchets.pop((leaf, APPLICATION), None)
+        self.touched.pop((leaf, APPLICATION), None)
+
     def applications_only(self, members: Collection[int], own: int) -> "SecretTree":
         """The part for late application messages of a past epoch, to be closed when stored."""
         ratchets = {

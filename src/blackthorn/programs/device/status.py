@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
 from blackthorn.device.core import anchors, unit_of_work, verified_chains
+from blackthorn.device.core.failures import Failure, all_failures
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.healing.states import is_member
-from blackthorn.device.operations.failures import Failure, all_failures
 from blackthorn.device.transparency import alarms, ledger_state, own_chain
 from blackthorn.device.transparency.replay import replayed
 from blackthorn.errors import VerificationError

@@ -7,7 +7,7 @@ from blackthorn.storage.device.records import Row, Table
 
 _CHAIN = (
     "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
-    " verified_ms, present, checked_size, as_of_ms, devices, place FROM chain"
+    " verified_ms, present, checked_size, as_of_ms, devices, place, asked FROM chain"
 )
 _CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s, users FROM checkpoint"
 
@@ -27,7 +27,7 @@ class Directory(Table):
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
             " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
-            " devices, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " devices, place, asked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             astuple(record),
         )
 
@@ -44,6 +44,11 @@ class Directory(Table):
         """All users in the ledger: address, place, and the tree's size at the last lookup."""
         rows = self._run("SELECT address, place, checked_size FROM chain WHERE present")
         return [(str(address), bytes(place), int(size)) for address, place, size in rows]
+
+    def asked(self, address: str) -> int:
+        """The moment at which the last verified lookup was begun; 0 before any."""
+        row = self._one("SELECT asked FROM chain WHERE address = ?", (address,))
+        return int(row[0]) if row else 0
 
     def newest(self) -> device_store.CheckpointRecord | None:
         row = self._one(_CHECKPOINT + " ORDER BY size DESC LIMIT 1")

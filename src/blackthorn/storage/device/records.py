@@ -146,13 +146,13 @@ class Peers(Table):
     """`ports.device_store.Peers`."""
 
     def found(self, address: str, devices: Iterable[bytes]) -> bool:
-        """The user's chain has these devices; whether any was unknown."""
-        before = self._connection.total_changes()
+        """The user's chain has these devices; whether any device of the user was unknown."""
+        unknown = self._one("SELECT 1 FROM stranger WHERE address = ?", (address,))
         self._connection.executemany(
             "DELETE FROM stranger WHERE device = ? AND address = ?",
             [(device, address) for device in devices],
         )
-        return self._connection.total_changes() > before
+        return unknown is not None
 
     def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None:
         """Store unknown devices; recorded ones stay. Beyond `most` the oldest go."""

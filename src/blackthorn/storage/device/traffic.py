@@ -10,7 +10,7 @@ from blackthorn.storage.device.records import Row, Table
 
 _HISTORY = (
     "SELECT message, conversation, kind, name, sender, sort, text, sent_ms, received_ms,"
-    " standing, shown, number FROM history"
+    " standing, shown, number, mark FROM history"
 )
 
 
@@ -39,8 +39,8 @@ class History(Table):
         """Returns its number. A given number is kept: below 0 is before all others."""
         row = self._one(
             "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
-            " received_ms, standing, shown, number)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0)) RETURNING number",
+            " received_ms, standing, shown, number, mark)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?) RETURNING number",
             astuple(record),
         )
         return int(row[0]) if row else 0
@@ -149,6 +149,9 @@ class Outbox(Table):
         self._run("DELETE FROM outcome WHERE at_ms < ?", (time_ms,))
 
 
+_ASIDE = "SELECT digest, seq, reason, since_ms, moment FROM set_aside_parcel"
+
+
 class Parcels(Table):
     """`ports.device_store.Parcels`."""
 
@@ -167,18 +170,21 @@ class Parcels(Table):
         self._run("DELETE FROM seen_parcel WHERE at_ms < ?", (time_ms,))
 
     def set_aside(self, record: device_store.UndecryptableRecord) -> None:
-        """Mark undecryptable; the time of the first attempt stays."""
+        """Mark undecryptable; time and moment of the first attempt stay."""
         self._run(
-            "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms) VALUES (?, ?, ?, ?)"
+            "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms, moment)"
+            " VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET seq = excluded.seq, reason = excluded.reason",
-            (record.digest, record.seq, record.reason, record.since_ms),
+            astuple(record),
         )
+
+    def undecryptable(self, digest: bytes) -> device_store.UndecryptableRecord | None:
+        row = self._one(_ASIDE + " WHERE digest = ?", (digest,))
+        return device_store.UndecryptableRecord(*row) if row else None
 
     def all_undecryptable(self) -> list[device_store.UndecryptableRecord]:
         """Oldest first."""
-        rows = self._run(
-            "SELECT digest, seq, reason, since_ms FROM set_aside_parcel ORDER BY since_ms, seq"
-        )
+        rows = self._run(_ASIDE + " ORDER BY since_ms, seq")
         return [device_store.UndecryptableRecord(*row) for row in rows]
 
     def forget_undecryptable_before(self, time_ms: int) -> None:

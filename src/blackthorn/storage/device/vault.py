@@ -16,7 +16,17 @@ from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_groups, device_healing
 from blackthorn.ports import device_store as ports
 from blackthorn.ports.device_leaves import Leaves
-from blackthorn.storage.device import directory, groups, healing, leaves, orders, records, traffic
+from blackthorn.ports.device_leaves import NotedChanges as NotedChangesPort
+from blackthorn.storage.device import (
+    directory,
+    groups,
+    healing,
+    leaves,
+    noted,
+    orders,
+    records,
+    traffic,
+)
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, immediate
 
@@ -47,6 +57,7 @@ class VaultRecords:
         self.commit_orders: device_groups.CommitOrders = orders.CommitOrders(connection)
         self.healing: device_healing.Healing = healing.Healing(connection)
         self.peers: ports.Peers = records.Peers(connection)
+        self.noted: NotedChangesPort = noted.NotedChanges(connection)
         self.mail: ports.Mail = records.MailIndex(connection)
         self.history: ports.History = traffic.History(connection)
         self.outbox: ports.Outbox = traffic.Outbox(connection)

@@ -9,8 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.operations import limits
-from blackthorn.device.operations.operation import Operation
+from blackthorn.device.core import limits
 from blackthorn.errors import DamageError
 from blackthorn.ports.device_store import Settings
 
@@ -44,9 +43,14 @@ def all_failures(settings: Settings) -> list[Failure]:
         ) from None
 
 
-def note(settings: Settings, number: int, operation: Operation, reason: str, now_ms: int) -> None:
-    """Store a failure; delete expired ones and the oldest over the limit."""
-    failure = Failure(number, *operation.failure_text(), reason, now_ms)
+def note(
+    settings: Settings, number: int, words: tuple[str, str, str], reason: str, now_ms: int
+) -> None:
+    """Store a failure; delete expired ones and the oldest over the limit.
+
+    `words` are those of `Failure`: what, name, text.
+    """
+    failure = Failure(number, *words, reason, now_ms)
     oldest_ms = now_ms - limits.FAILURE_SECONDS * 1000
     kept = [failure for failure in all_failures(settings) if failure.failed_ms >= oldest_ms]
     _put(settings, [*kept, failure][-limits.MAX_FAILURES :])

@@ -1,0 +1,63 @@
+"""Noted changes and former devices in SQL (`ports.device_leaves`)."""
+
+from collections.abc import Iterable
+from dataclasses import astuple
+
+from blackthorn.ports.device_leaves import RemovedLeaf
+from blackthorn.storage.device.records import Table
+
+
+class NotedChanges(Table):
+    """`ports.device_leaves.NotedChanges`."""
+
+    def notes(self, conversation: bytes) -> bytes | None:
+        row = self._one("SELECT notes FROM noted WHERE conversation = ?", (conversation,))
+        return bytes(row[0]) if row else None
+
+    def put_notes(self, conversation: bytes, notes: bytes | None) -> None:
+        """Replace what is noted in a conversation; None: nothing is."""
+        if notes is None:
+            self._run("DELETE FROM noted WHERE conversation = ?", (conversation,))
+            return
+        self._run(
+            "INSERT OR REPLACE INTO noted (conversation, notes) VALUES (?, ?)",
+            (conversation, notes),
+        )
+
+    def all_notes(self) -> list[tuple[bytes, bytes]]:
+        return self._run("SELECT conversation, notes FROM noted")
+
+    def add_removed_leaf(self, leaf: RemovedLeaf) -> None:
+        self._run(
+            "INSERT OR REPLACE INTO removed_leaf (conversation, device, address, leaf, epoch)"
+            " VALUES (?, ?, ?, ?, ?)",
+            astuple(leaf),
+        )
+
+    def removed_leaves(self) -> list[RemovedLeaf]:
+        rows = self._run("SELECT conversation, device, address, leaf, epoch FROM removed_leaf")
+        return [RemovedLeaf(*row) for row in rows]
+
+    def forget_removed_leaf(self, leaf: RemovedLeaf) -> None:
+        self._run(
+            "DELETE FROM removed_leaf WHERE conversation = ? AND device = ?",
+            (leaf.conversation, leaf.device),
+        )
+
+    def add_former(self, devices: Iterable[bytes]) -> None:
+        """Their user's chain shows them as former; known ones stay as they are."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO former_device (device, cut) VALUES (?, 0)",
+            [(device,) for device in devices],
+        )
+
+    def cut(self, device: bytes) -> int | None:
+        """None for a device that no chain showed as former."""
+        row = self._one("SELECT cut FROM former_device WHERE device = ?", (device,))
+        return int(row[0]) if row else None
+
+    def move_cuts(self, before: int, after: int) -> bool:
+        """Replace one cut of all devices by another; whether there was any."""
+        changed = self._connection.total_changes()
+        self._run("UPDATE former_device SET cut = ? WHERE cut = ?", (after, before))
+        return self._connection.total_changes() > changed
