@@ -162,3 +162,22 @@ def test_a_former_inviter_is_vouched_for_by_another_device_of_its_user_only() ->
     notes = notes.with_heard(device("bob2"), 5, 9)
     assert judge(notes, BASE, ledger).notes.inviter == device("bob")
     assert judge(notes, BASE, ledger.look(10, "bob")).notes == Notes()
+
+
+def test_who_was_dismissed_and_is_brought_back_is_no_member_who_stayed() -> None:
+    """Bob's phone dismissed Carol and was rotated; a revoked device of Alice's adds her again."""
+    ledger = Ledger("alice", "carol").look(9, "alice", "bob", "carol")
+    notes = Notes().with_change(removed("bob", "carol"))
+    notes = notes.with_change(added("bob2", "carol", epoch=3))
+    found = judge(notes, tree(), ledger)
+    assert found.noted and names(found.out) == ["carol"]
+
+
+def test_nobody_confirms_what_concerns_them() -> None:
+    ledger = Ledger("alice", "carol").look(9, "alice", "bob", "carol")
+    notes = Notes().with_change(removed("bob", "carol"))
+    notes = notes.with_change(added("bob2", "carol", epoch=3))
+    found = judge(notes.with_heard(device("carol"), 3, 2), tree(), ledger)
+    assert found.noted and not found.confirmed
+    found = judge(notes.with_heard(device("alice"), 3, 2), tree(), ledger)
+    assert not found.noted and found.confirmed

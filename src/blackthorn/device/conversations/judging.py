@@ -133,6 +133,16 @@ def _before(changes: Sequence[Change], tree: Collection[Identity]) -> set[Identi
     return members
 
 
+def _through(changes: Sequence[Change], tree: Collection[Identity]) -> set[Identity]:
+    """The members of the base tree whose users had a device in every tree since."""
+    base = members = _before(changes, tree)
+    users = {member.address for member in base}
+    for change in changes:
+        members = (members - set(change.removed)) | set(change.added)
+        users &= {member.address for member in members}
+    return {member for member in base if member.address in users}
+
+
 def judge(notes: Notes, tree: Collection[Identity], seen: Seen) -> Judgement:
     """Judge all notes of a conversation whose members are now `tree`."""
     leaves = [
@@ -150,8 +160,10 @@ def judge(notes: Notes, tree: Collection[Identity], seen: Seen) -> Judgement:
             confirmed += [(change, witness) for change in changes[:count]]
         changes = changes[count:]
     base = _before(changes, tree)
-    users = {member.address for member in base}
-    strangers = {m for m in set(tree) - base if m.address not in users}
+    stayed = _through(changes, tree)
+    users = {member.address for member in stayed}
+    kept = base - {gone for change in changes for gone in change.removed}
+    strangers = {m for m in set(tree) - kept if m.address not in users}
     out = waiting | strangers
     missing = [
         (gone, change.moment)
@@ -203,7 +215,11 @@ def _trusted(
     """How many of the first changes are trusted now, and the member whose message says so."""
     base = _before(changes, tree)
     for place in range(len(changes), 0, -1):
-        noted = {one for change in changes[:place] for one in change.committers}
+        noted = {
+            one
+            for change in changes[:place]
+            for one in (*change.committers, *change.added, *change.removed)
+        }
         for sender, moment in changes[place - 1].heard:
             if sender in base and sender not in noted and seen(sender, moment):
                 return place, sender
