@@ -20,6 +20,7 @@ from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, Unit
 from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import State
 from blackthorn.device.operations import send_heal
+from blackthorn.device.transparency.lookup_queue import passed, reached
 
 OWN: Final = ""
 _HOUR_MS: Final = 3_600_000
@@ -60,7 +61,8 @@ def ask_due(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     """Ask whom it is time to ask; the rows of the questions."""
     known = conversation.record.id
     healing = notes.of(unit.records, known)
-    whom = _whom(unit, conversation, healing) if unit.now_ms >= healing.next_ms else []
+    due = reached(healing.next_ms, unit.now_ms, _DAY_MS)
+    whom = _whom(unit, conversation, healing) if due else []
     if not whom:
         return []
     pace, place = _pace(unit, conversation, healing), healing.turn % len(whom)
@@ -80,7 +82,7 @@ def ask_due(unit: UnitOfWork, conversation: Conversation) -> list[int]:
 def _pace(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> _Pace:
     match State(conversation.record.standing):
         case State.ASKING:
-            return _ASK if unit.now_ms - healing.since_ms < _DAY_MS else _ASK_LATER
+            return _ASK_LATER if passed(healing.since_ms, unit.now_ms, _DAY_MS) else _ASK
         case State.UNCONFIRMED:
             return _CONFIRM
     return _PROBE

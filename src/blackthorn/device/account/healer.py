@@ -23,6 +23,7 @@ from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations import add_again, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES, ORDER_LABEL
+from blackthorn.device.transparency.lookup_queue import passed, reached
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
@@ -58,7 +59,8 @@ class Healer:
         Everything that waited was delivered at `drained_ms`.
         """
         now = generation(unit.records)
-        if unit.now_ms < self._due_ms and now == self._generation:
+        due = reached(self._due_ms, unit.now_ms, LOOK_MS)
+        if not due and now == self._generation:
             return [], []
         self._due_ms, self._generation = unit.now_ms + LOOK_MS, now
         rows = _work_off(unit)
@@ -69,7 +71,7 @@ class Healer:
     # --- Signal S3 ---
 
     def _ask_orders(self, unit: UnitOfWork, drained_ms: int) -> list[f.AnyFrame]:
-        if self._asked or unit.now_ms < self._orders_due_ms:
+        if self._asked or not reached(self._orders_due_ms, unit.now_ms, ORDERS_LOOK_MS):
             return []
         self._orders_due_ms = unit.now_ms + ORDERS_LOOK_MS
         if not self._to_ask and _unreadable(unit, drained_ms):
@@ -115,14 +117,14 @@ def _orders_asked(unit: UnitOfWork) -> None:
 def _unreadable(unit: UnitOfWork, drained_ms: int) -> bool:
     """Whether a parcel has stayed unreadable for ten minutes since the last such question."""
     wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
-    if unit.now_ms - drained_ms < wait_ms:
+    if not passed(drained_ms, unit.now_ms, wait_ms):
         return False
     last = int.from_bytes(unit.records.settings.get(_ORDERS_ASKED) or b"", "big")
-    again = unit.now_ms - last >= limits.ORDERS_AGAIN_SECONDS * 1000
+    again = passed(last, unit.now_ms, limits.ORDERS_AGAIN_SECONDS * 1000)
     return any(
         parcel.reason == envelope.UNKNOWN
         and (again or parcel.since_ms > last)
-        and unit.now_ms - parcel.since_ms >= wait_ms
+        and passed(parcel.since_ms, unit.now_ms, wait_ms)
         for parcel in unit.records.parcels.all_undecryptable()
     )
 
@@ -207,23 +209,26 @@ def _second_commit(unit: UnitOfWork, conversation: Conversation, drained_ms: int
     since_ms = max(healing.taken_ms, drained_ms)
     if healing.taken_epoch != conversation.group.epoch:
         notes.change(unit, known, taken_epoch=-1)
-    elif unit.now_ms - since_ms >= limits.COMMIT_WAIT_SECONDS * 1000:
+    elif passed(since_ms, unit.now_ms, limits.COMMIT_WAIT_SECONDS * 1000):
         notes.change(unit, known, taken_epoch=-1)
         notes.move(unit, conversation, Event.TAKEN)
 
 
 def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> Event | None:
-    waited_ms, record = unit.now_ms - healing.since_ms, conversation.record
+    record = conversation.record
+
+    def waited(seconds: int) -> bool:
+        return passed(healing.since_ms, unit.now_ms, seconds * 1000)
+
     if record.standing in (State.UNCONFIRMED, State.SUSPECT) and healing.rejoin is not None:
-        due = waited_ms >= limits.TEXTS_HELD_SECONDS * 1000
+        due = waited(limits.TEXTS_HELD_SECONDS)
         members = addresses(conversation.group.members)
         users = [user for user in members if user != unit.me.address]
         return Event.WAITED if due and heal_questions.witnesses(users, healing) else None
     if record.standing == State.SUSPECT and record.kind in (DIRECT, SELF):
-        return Event.WAITED if waited_ms >= limits.ANSWER_SECONDS * 1000 else None
+        return Event.WAITED if waited(limits.ANSWER_SECONDS) else None
     if record.standing == State.SUSPECT and healing.signal == Event.DOUBTFUL_REMOVAL.name:
-        due = waited_ms >= limits.DOUBTFUL_REMOVAL_SECONDS * 1000
-        return Event.WAITED if due else None
+        return Event.WAITED if waited(limits.DOUBTFUL_REMOVAL_SECONDS) else None
     return None
 
 
@@ -241,7 +246,7 @@ def _tell_waiting(unit: UnitOfWork, conversation: Conversation) -> None:
     record = conversation.record
     healing = notes.of(unit.records, record.id)
     waits = record.standing in (State.BEHIND, State.ASKING, State.UNCONFIRMED)
-    due = unit.now_ms - healing.away_ms >= limits.TEXTS_HELD_SECONDS * 1000
+    due = passed(healing.away_ms, unit.now_ms, limits.TEXTS_HELD_SECONDS * 1000)
     if waits and due and not healing.told and record.kind != SELF:
         notes.change(unit, record.id, told=True)
         text = "this device has missed changes here; what you write waits until members answer"
@@ -301,11 +306,11 @@ def _add_again(unit: UnitOfWork, conversation: Conversation) -> list[int]:
         return []
     now_ms, hour_ms = unit.now_ms, limits.ADDED_AGAIN_SECONDS * 1000
     begun = unit.records.healing.branch(known, conversation.group.epoch)
-    quiet = begun is None or now_ms - begun[1] >= limits.ADD_AGAIN_QUIET_SECONDS * 1000
+    quiet = begun is None or passed(begun[1], now_ms, limits.ADD_AGAIN_QUIET_SECONDS * 1000)
     oldest_ms = min(wish.at_ms for wish in healing.wishes)
-    if not quiet or now_ms - oldest_ms < limits.ADD_AGAIN_BATCH_SECONDS * 1000:
+    if not quiet or not passed(oldest_ms, now_ms, limits.ADD_AGAIN_BATCH_SECONDS * 1000):
         return []
-    recent = [one for one in healing.additions if now_ms - one.at_ms < hour_ms]
+    recent = [one for one in healing.additions if not passed(one.at_ms, now_ms, hour_ms)]
     open_wishes = [wish for wish in healing.wishes if now_ms - wish.at_ms < hour_ms]
     if len({one.epoch for one in recent}) >= limits.MAX_HEALING_COMMITS_AN_HOUR:
         notes.change(unit, known, wishes=open_wishes)
@@ -321,7 +326,8 @@ def _add_again(unit: UnitOfWork, conversation: Conversation) -> list[int]:
 
 def _may_be_added(healing: notes.Healing, wish: notes.Wish, now_ms: int) -> bool:
     """Whether the device was not added again in the last hour, nor too often in a day."""
-    ages = [now_ms - one.at_ms for one in healing.additions if one.device == wish.device]
-    day = [age for age in ages if age < 24 * limits.ADDED_AGAIN_SECONDS * 1000]
-    last_hour = [age for age in day if age < limits.ADDED_AGAIN_SECONDS * 1000]
+    hour_ms = limits.ADDED_AGAIN_SECONDS * 1000
+    times = [one.at_ms for one in healing.additions if one.device == wish.device]
+    day = [at_ms for at_ms in times if not passed(at_ms, now_ms, 24 * hour_ms)]
+    last_hour = [at_ms for at_ms in day if not passed(at_ms, now_ms, hour_ms)]
     return not last_hour and len(day) < limits.MAX_ADDED_AGAIN_A_DAY

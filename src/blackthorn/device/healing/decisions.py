@@ -56,7 +56,7 @@ def held(state: State, healing: Healing, now_ms: int) -> str:
     if texts is Texts.BY_SIGNAL:
         holds = healing.signal in {event.name for event in SIGNALS_THAT_HOLD_TEXTS}
         since = now_ms - healing.since_ms
-        held_now = holds and since < limits.TEXTS_HELD_SECONDS * 1000
+        held_now = holds and 0 <= since < limits.TEXTS_HELD_SECONDS * 1000
         return "a change may be missing here: members are asked, and it waits" if held_now else ""
     if texts is Texts.WAIT:
         return "this device has missed a change: it asks to be added again, and this waits"

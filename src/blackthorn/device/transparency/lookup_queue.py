@@ -18,6 +18,11 @@ def reached(at_ms: int, now_ms: int, most_ms: int) -> bool:
     return not 0 < at_ms - now_ms <= most_ms
 
 
+def passed(since_ms: int, now_ms: int, wait_ms: int) -> bool:
+    """Whether `wait_ms` have passed since a moment; one ahead is of a clock that was set back."""
+    return reached(since_ms + wait_ms, now_ms, wait_ms)
+
+
 class LookupQueue:
     """The users to look up. `moment` is when the last lookup was begun (`device.core.moments`)."""
 
