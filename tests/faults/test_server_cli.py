@@ -408,7 +408,7 @@ def test_the_postmaster_is_named_at_init_or_later_and_told_of_until_activated(di
     with ServerProcess(directory) as server:
         server.wait_published()
         (warning,) = warnings()
-        assert "the postmaster named for this domain cannot get mail yet; name an" in warning
+        assert "the postmaster named for this domain cannot get mail yet; they have to" in warning
         asyncio.run(activate(server.ready["link_port"], code, *new_device()))
         assert warnings() == []
     printed = run("user", "code", ADDRESS, "--dir", str(directory)).stdout

@@ -375,11 +375,9 @@ def test_random_schedules_show_every_accepted_message_once(seed):
 
 def _change(world, chance, alice, bob, dave):
     person = chance.choice([alice, bob])
-    if chance.random() < 0.5:
-        person.change_group("team", [dave], [])
-    else:
-        with contextlib.suppress(UserError):  # he may not be in it
-            person.change_group("team", [], [dave])
+    change = ([dave], []) if chance.random() < 0.5 else ([], [dave])
+    with contextlib.suppress(UserError):  # they may be in it already, or not be in it
+        person.change_group("team", *change)
 
 
 @pytest.mark.parametrize("held", [limits.MAX_HELD_PARCELS, 0])

@@ -53,6 +53,7 @@ class Fork:
         self.ledger.pushed = []
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
+        self.ledger.ledger._epochs._again = False  # it waits for nobody's word on the time
         lookups = Lookups(self.ledger.ledger, self.ledger.reader)
         self.desk = DirectoryHandler(self.ledger.ledger, lookups, world)
         self.witnesses = None if witnesses is None else list(witnesses)

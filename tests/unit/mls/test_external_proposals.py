@@ -156,7 +156,7 @@ def test_nothing_from_outside_waits_unless_the_policy_says_so(group: list[Person
 
     refused(bob, from_clerk(group, Remove(2)), InvalidProposal, Policy(propose=no_removals))
 
-    def unknown(credential: object, signature_key: bytes) -> None:
+    def unknown(credential: object, signature_key: bytes, replaced: object) -> None:
         raise InvalidLeaf("nobody knows the clerk")
 
     with pytest.raises(InvalidLeaf):
