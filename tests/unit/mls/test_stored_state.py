@@ -254,6 +254,7 @@ def test_a_pending_commit_is_stored_by_what_it_alters() -> None:
     assert pending is not None
     assert len(pending) < len(alice.at.ratchet_tree()) / 5
     store.write(changes)
+    alice.at.encrypt(b"meanwhile", random=alice.random)  # which alters other rows
     group = again(alice)
     group.merge_pending()
     alice.at.merge_pending()

@@ -107,9 +107,9 @@ def take(state: State, taken: Taken | None) -> tuple[Changes, Taken] | None:
     for past in state.past:
         if past.secret_tree.touched:
             _alter(made, past.context.epoch, past.secret_tree)
-    if taken is not None and taken.pending is not None:
-        made.rows[Table.EPOCH].setdefault((taken.epoch.context.epoch + 1,), None)
     if state.pending is not (taken and taken.pending):
+        if taken is not None and taken.pending is not None:
+            made.rows[Table.EPOCH].setdefault((taken.epoch.context.epoch + 1,), None)
         encoded = None if state.pending is None else _encode_pending(epoch, state.pending)
         made.rows[Table.EPOCH][number + 1,] = encoded
     return made, Taken(_head(state), epoch, state.pending)
