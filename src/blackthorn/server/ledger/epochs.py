@@ -114,6 +114,8 @@ class Epochs:
         self._monotonic = monotonic
         self._quorum: tuple[int, float] | None = None
         """Unix milliseconds of the last quorum, and the monotonic seconds then."""
+        self._offered_at = 0.0
+        """Monotonic seconds."""
         self._again = False
         """Since the start no quorum has said what time it is."""
         self.log = MerkleLog()
@@ -147,6 +149,8 @@ class Epochs:
         if pending is not None:
             self._tip = pending[1]
             self._offer(*pending, now_ms)
+            # Cosigned before the server was off: its quorum does not say what time it is now.
+            self._again = self._complete and self._policy.quorum != NO_QUORUM
         self._clock_ms = now_ms
         self._made_ms = now_ms if self._tip is None else min(now_ms, self._tip.unix_ms)
         statements, records = (
@@ -161,8 +165,7 @@ class Epochs:
         proof = tuple(self.log.inclusion_proof(tip.size - 1, tip.size))
         verified = self._with_quorum(checkpoint.note)
         quorum_time = verified.quorum_time if verified is not None else 0
-        if quorum_time:
-            self._quorum = (quorum_time * 1000, self._monotonic())
+        self._learn_time(quorum_time)
         return Published(
             checkpoint.note,
             tip.size,
@@ -174,6 +177,11 @@ class Epochs:
             tip.unix_ms,
             ledger_time_ms(tip.unix_ms, quorum_time),
         )
+
+    def _learn_time(self, quorum_time: int) -> None:
+        """A quorum cosigned at that time, Unix seconds: from now on time passes."""
+        if quorum_time and (self._quorum is None or quorum_time * 1000 != self._quorum[0]):
+            self._quorum = (quorum_time * 1000, self._monotonic())
 
     def wake(self, now_ms: int) -> None:
         """Something waits for an epoch."""
@@ -304,6 +312,7 @@ class Epochs:
     def _offer(self, checkpoint: ledger.Checkpoint, tip: Tip, now_ms: int) -> None:
         self._offered = (checkpoint, tip)
         self.offered_ms = now_ms
+        self._offered_at = self._monotonic()
         self._complete = self._with_quorum(checkpoint.note) is not None
 
     @property
@@ -331,7 +340,13 @@ class Epochs:
         checkpoint, tip = self._offered
         note = self._with_lines(checkpoint, lines)
         self._offered = (replace(checkpoint, note=note), tip)
-        self._complete = self._with_quorum(note) is not None
+        verified = self._with_quorum(note)
+        self._complete = verified is not None
+        if verified is not None:
+            self._learn_time(verified.quorum_time)
+            # The time of a quorum is that of its earliest cosignature, perhaps of days ago.
+            waited_ms = int((self._monotonic() - self._offered_at) * 1000)
+            self._again = waited_ms > limits.HEAD_AHEAD_MS
         self.tick(now_ms)
 
     def _cosigned_again(self, lines: Sequence[str]) -> None:
