@@ -254,7 +254,7 @@ def test_a_checkpoint_that_was_told_stops_a_server_that_was_set_back():
     """The server is restored from a backup; a device shows it what it had signed since."""
     world = EvilServer(711, "alice", "bob")
     alice, *_ = world.people
-    restored = Fork(world, witnesses=[])
+    restored = Fork(world, witnesses=[], lies=False)
     world.wake(700)
     alice.look_up()
     world.settle()

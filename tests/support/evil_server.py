@@ -45,7 +45,9 @@ MOST_STEPS = 4_000
 class Fork:
     """A second ledger with the same keys, from a copy of the database as it was at the fork."""
 
-    def __init__(self, world: "EvilServer", witnesses: Iterable[int] | None = None) -> None:
+    def __init__(
+        self, world: "EvilServer", witnesses: Iterable[int] | None = None, lies: bool = True
+    ) -> None:
         self.world = world
         self.ledger: LedgerWorld = copy.copy(world.ledger)
         self.ledger.database = copied(world.database)
@@ -53,7 +55,8 @@ class Fork:
         self.ledger.pushed = []
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
-        self.ledger.ledger._epochs._again = False  # it waits for nobody's word on the time
+        if lies:
+            self.ledger.ledger._epochs._again = False  # it waits for nobody's word on the time
         lookups = Lookups(self.ledger.ledger, self.ledger.reader)
         self.desk = DirectoryHandler(self.ledger.ledger, lookups, world)
         self.witnesses = None if witnesses is None else list(witnesses)

@@ -200,7 +200,9 @@ class DirectoryClient:
             frames: Frames = self._tell_newer(unit) if error.rule == "D10" else []
             self.refused |= dict.fromkeys(asked.addresses, str(error))
             return frames + self._end(unit)
-        self.stale = too_old(unit)
+        was_stale, self.stale = self.stale, too_old(unit)
+        if was_stale and not self.stale:  # by a wrong clock nobody was found
+            unit.records.peers.ask_again()
         gossip.check_withheld(unit.records, unit.now_ms)
         for address in asked.addresses:
             self._take_answer(unit, address, frame)
