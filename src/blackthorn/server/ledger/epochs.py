@@ -31,6 +31,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Draft, EpochBuilder, Openings, Tip, Waiting
 from blackthorn.server.ledger.gathering import gather
+from blackthorn.server.ledger.quorum_clock import QuorumClock
 from blackthorn.server.ledger.start import load
 from blackthorn.tlog import checkpoint as tlog
 from blackthorn.tlog.checkpoint import LogSigner
@@ -111,11 +112,7 @@ class Epochs:
         self._check = check
         self._alarm = alarm
         self._told = told
-        self._monotonic = monotonic
-        self._quorum: tuple[int, float] | None = None
-        """Unix milliseconds of the last quorum, and the monotonic seconds then."""
-        self._offered_at = 0.0
-        """Monotonic seconds."""
+        self._quorum = QuorumClock(monotonic)
         self._again = False
         """Since the start no quorum has said what time it is."""
         self.log = MerkleLog()
@@ -144,7 +141,7 @@ class Epochs:
         if published is not None:
             self._tip = published[1]
             self.published = self._publication(*published)
-        self._again = self._quorum is not None and pending is None
+        self._again = self._quorum.is_set and pending is None
         self.offered_ms = now_ms
         if pending is not None:
             self._tip = pending[1]
@@ -165,7 +162,7 @@ class Epochs:
         proof = tuple(self.log.inclusion_proof(tip.size - 1, tip.size))
         verified = self._with_quorum(checkpoint.note)
         quorum_time = verified.quorum_time if verified is not None else 0
-        self._learn_time(quorum_time)
+        self._quorum.learn(quorum_time)
         return Published(
             checkpoint.note,
             tip.size,
@@ -177,11 +174,6 @@ class Epochs:
             tip.unix_ms,
             ledger_time_ms(tip.unix_ms, quorum_time),
         )
-
-    def _learn_time(self, quorum_time: int) -> None:
-        """A quorum cosigned at that time, Unix seconds: from now on time passes."""
-        if quorum_time and (self._quorum is None or quorum_time * 1000 != self._quorum[0]):
-            self._quorum = (quorum_time * 1000, self._monotonic())
 
     def wake(self, now_ms: int) -> None:
         """Something waits for an epoch."""
@@ -204,18 +196,9 @@ class Epochs:
         elif self._draft is not None:
             self._save(now_ms)
         elif not (self._offered or self.held or self._again) and self._due(now_ms):
-            head_ms = self._head_ms(now_ms)
+            head_ms = self._quorum.head_ms(now_ms, self._tip.unix_ms if self._tip else None)
             if self._tip is None or head_ms > self._tip.unix_ms:
                 self._make(now_ms, head_ms)
-
-    def _head_ms(self, now_ms: int) -> int:
-        """The time of a head that is made now, as far as the witnesses allow it."""
-        if self._quorum is None:
-            return now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
-        quorum_ms, since = self._quorum
-        passed_ms = int((self._monotonic() - since) * 1000)
-        latest_ms = quorum_ms + passed_ms + limits.HEAD_AHEAD_MS
-        return min(now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1), latest_ms)
 
     def _set_clock(self, now_ms: int) -> None:
         """A clock that was set back delays nothing."""
@@ -312,7 +295,7 @@ class Epochs:
     def _offer(self, checkpoint: ledger.Checkpoint, tip: Tip, now_ms: int) -> None:
         self._offered = (checkpoint, tip)
         self.offered_ms = now_ms
-        self._offered_at = self._monotonic()
+        self._quorum.offered()
         self._complete = self._with_quorum(checkpoint.note) is not None
 
     @property
@@ -343,10 +326,9 @@ class Epochs:
         verified = self._with_quorum(note)
         self._complete = verified is not None
         if verified is not None:
-            self._learn_time(verified.quorum_time)
+            self._quorum.learn(verified.quorum_time)
             # The time of a quorum is that of its earliest cosignature, perhaps of days ago.
-            waited_ms = int((self._monotonic() - self._offered_at) * 1000)
-            self._again = waited_ms > limits.HEAD_AHEAD_MS
+            self._again = self._quorum.is_late
         self.tick(now_ms)
 
     def _cosigned_again(self, lines: Sequence[str]) -> None:
