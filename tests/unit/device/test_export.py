@@ -4,6 +4,7 @@ import io
 import json
 import mailbox
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from blackthorn.device.export import mbox as export_mbox
 from blackthorn.device.export import vcard
 from blackthorn.device.export.export import build, mail_paths
 from blackthorn.device.export.manifest import Problem, decode_chain, decode_manifest
-from blackthorn.device.export.messages import file_name, rfc3339
+from blackthorn.device.export.messages import clean, file_name, rfc3339
 from blackthorn.device.export.vcard import ExportContact
 from tests.support import runs
 from tests.support.export_world import NOW_MS, Memory, Person, mail, ordinary, talk
@@ -159,6 +160,20 @@ def test_a_conversation_is_whole_and_harmless(name: str, text: str, other: str) 
         assert all(re.fullmatch(r"[a-z0-9@_./-]+\.html", str(value)) for value in links)
         assert not any(key.startswith("on") for key, _ in page.attributes)
         assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e]", page.text)
+
+
+@pytest.mark.parametrize("mark", ["from a device revoked on 2026-11-30", HOSTILE])
+def test_a_mark_stands_in_the_page_and_in_the_document(mark: str) -> None:
+    plain = talk("team", "one", "two")
+    marked = [replace(message, mark=mark) for message in plain.messages]
+    told = replace(plain, messages=[*list(plain.messages)[:1], *marked[1:]])
+    files, base = exported(Person(talks=[told])), f"messages/{file_name(told)}"
+    page = Page(files[f"{base}.html"].decode())
+    document = json.loads(files[f"{base}.json"])
+    assert [message["mark"] for message in document["messages"]] == ["", clean(mark)]
+    assert "script" not in page.seen
+    if mark != HOSTILE:
+        assert f"UTC ({mark})" in page.text and page.text.count(mark) == 1
 
 
 def test_conversations_that_look_alike_have_files_of_their_own() -> None:

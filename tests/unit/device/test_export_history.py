@@ -1,5 +1,7 @@
 """Conversations of an export: talks with one person are one, groups stay apart, nothing is lost."""
 
+from dataclasses import replace
+
 from blackthorn.device.export import history
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
@@ -49,3 +51,10 @@ def test_the_group_of_ones_own_devices_is_no_conversation_and_an_empty_one_is() 
 def test_a_group_whose_state_is_damaged_has_no_members_and_stops_nothing() -> None:
     (found,) = conversations([], [group(b"one", "group", "team")])
     assert found.members == []
+
+
+def test_a_late_text_of_a_revoked_device_is_marked_as_in_the_inbox() -> None:
+    mark = "from a device revoked on 2026-11-30"
+    late = replace(line("late", "group", "team", b"one"), mark=mark)
+    (found,) = conversations([line("in time", "group", "team", b"one"), late], [])
+    assert [message.mark for message in found.messages] == ["", mark]

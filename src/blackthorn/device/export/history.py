@@ -58,7 +58,9 @@ def _one(
 
 def _message(line: HistoryRecord) -> ExportMessage:
     times = (line.sent_ms, line.received_ms)
-    return ExportMessage(line.message, line.sender, line.sort, line.text, *times, line.standing)
+    return ExportMessage(
+        line.message, line.sender, line.sort, line.text, *times, line.standing, line.mark
+    )
 
 
 def _members(

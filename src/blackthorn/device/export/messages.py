@@ -19,7 +19,8 @@ class ExportMessage:
     """One line of a conversation.
 
     `id` is the 32-byte message id; `sort` "text" or "event"; `standing` "received", "accepted",
-    "waiting" or "failed"; times are Unix milliseconds.
+    "waiting" or "failed"; times are Unix milliseconds. `mark` tells what a reader must know of its
+    sender's device ("from a device revoked on DATE"), and how the line came; mostly it is empty.
     """
 
     id: bytes
@@ -29,6 +30,7 @@ class ExportMessage:
     sent_ms: int
     received_ms: int
     standing: str
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +95,6 @@ def _message(message: ExportMessage) -> dict[str, object]:
         "sent": rfc3339(message.sent_ms),
         "received": rfc3339(message.received_ms),
         "standing": message.standing,
+        "mark": clean(message.mark),
         "text": clean(message.text),
     }

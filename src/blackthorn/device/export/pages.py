@@ -82,7 +82,8 @@ def _article(message: ExportMessage) -> bytes:
     shown = moment[:16].replace("T", " ")
     mark = ' class="event"' if message.sort == "event" else ""
     unsent = message.standing in ("waiting", "failed")
-    note = f" ({_line(message.standing)})" if unsent else ""
+    notes = [message.mark, message.standing if unsent else ""]
+    note = "".join(f" ({_line(text)})" for text in notes if text)
     return (
         f"<article{mark}>\n<strong>{_line(message.sender)}</strong> <small>{shown} UTC{note}"
         f"</small>\n<p>{_text(message.text)}</p>\n</article>\n"
