@@ -54,9 +54,20 @@ def assessed(world, demand):
     return case
 
 
+def _decision(page):
+    """The lines of a page from its first heading to its last field."""
+    lines = page.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("Published in the ledger"))
+    rest = lines[first:]
+    return rest[: max(n for n, line in enumerate(rest) if line.startswith("  ")) + 1]
+
+
 def test_a_demand_is_written_down_with_its_hash_and_private_part(world, demand):
     told = world.run("lea", *demand, *NAMED, "--unknown", "1", "--yes")
     assert "receive is decided" in told and ".gov" in told
+    assert "the server checks that each account exists" in told
+    page = world.run("lea", "directive", "show", "D-000001")
+    assert _decision(page) == _decision(told), "the same fields, headings and order in both"
     shown = world.json("lea", "directive", "show", "D-000001")
     (step,) = shown["steps"]
     assert shown["state"] == "received"
@@ -208,7 +219,7 @@ def test_a_case_that_there_is_not_names_those_that_there_are(world):
 
 def test_two_people_of_one_role_are_told_in_words():
     owner, legal = frozenset({"owner"}), frozenset({"legal"})
-    assert show.takes((owner, owner)) == "two different people with the role owner"
+    assert show.takes((owner, owner)) == "two different people who both have the role owner"
     assert show.takes((legal, owner)) == "two different people: legal, and owner"
 
 

@@ -19,6 +19,10 @@ SPOOFING_NOTE: Final = (
 )
 
 
+_EXISTENCE: Final = (
+    "When you sign, the server checks that each account exists. It refuses the directive if one "
+    "does not: leave that one out, and count it by --unknown."
+)
 _VERIFIED: Final = {
     "genuine": "You state that the authority, when you asked it, confirmed this demand.",
     "forged": "You state that the authority, when you asked it, knew nothing of this demand.",
@@ -44,7 +48,8 @@ def _receive(context: Context, request: DecisionRequest) -> DecisionRequest:
         raise UserError(f"{context.label('category')} is missing: what is demanded; {what}")
     public["accounts"] = len(accounts)
     private = {**request.private, "accounts": accounts}
-    return noted(replace(request, public=public, private=private), SPOOFING_NOTE)
+    told = replace(request, public=public, private=private)
+    return noted(told, SPOOFING_NOTE, *([_EXISTENCE] if accounts else []))
 
 
 def _verify(context: Context, request: DecisionRequest) -> DecisionRequest:

@@ -14,7 +14,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.governance import cases, directives, exits, officers, statements
-from blackthorn.governance.transitions import Case, Slot, find, named
+from blackthorn.governance.transitions import Case, Slot, Transition, find, named
 from blackthorn.mail.render.text import safe_line
 
 _STATES: Final = {
@@ -100,13 +100,7 @@ def statement(
     move = find(cases.transitions_of(decision.case), decision.action)
     say(f"{decision.case}, step {decision.seq}: {decision.action}", to_err=to_err)
     say(move.says, to_err=to_err)
-    say("Published in the ledger (at once, or when a gag ends):", to_err=to_err)
-    say_fields(decision.public, to_err=to_err)
-    if not decision.public:
-        say("  nothing but the action", to_err=to_err)
-    if waiting.private:
-        say("Not published (the ledger shows a hash of it):", to_err=to_err)
-        say_fields(waiting.private, to_err=to_err)
+    say_parts(move, decision.public, waiting.private, to_err=to_err)
     say(f"Hash: {decision.hash.hex()}", to_err=to_err)
     for approval in waiting.signed.approvals:
         who, when = whose(decisions, approval.officer), local_time(approval.at_ms)
@@ -123,8 +117,25 @@ def takes(signers: Sequence[Slot]) -> str:
     if len(roles) == 1:
         return f"one person: {roles[0]}"
     if len(set(roles)) == 1:
-        return f"two different people with the role {roles[0]}"
+        return f"two different people who both have the role {roles[0]}"
     return f"two different people: {', and '.join(roles)}"
+
+
+def say_parts(
+    move: Transition, public: dict[str, Any], private: dict[str, Any], *, to_err: bool = False
+) -> None:
+    """Print both parts of a decision, each field where its action's table has it."""
+    say("Published in the ledger (at once, or when a gag ends):", to_err=to_err)
+    say_fields(_in_order(public, move.public), to_err=to_err)
+    if not public:
+        say("  nothing but the action", to_err=to_err)
+    if private:
+        say("Not published (the ledger shows a hash of it):", to_err=to_err)
+        say_fields(_in_order(private, move.private), to_err=to_err)
+
+
+def _in_order(fields: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: fields[name] for name in names if name in fields} | fields
 
 
 def say_fields(fields: dict[str, Any], *, to_err: bool = False) -> None:
@@ -182,8 +193,8 @@ def case(decisions: VerifiedDecisions, shown: Case) -> None:
     for step in shown.history:
         who = ", ".join(whose(decisions, officer) for officer in step.officers)
         say(f"{step.seq}. {step.action}, {local_time(step.at_ms)}, by {who}")
-        say_fields(step.public)
-        say_fields(decisions.private.get((shown.id, step.seq), {}))
+        move = find(cases.transitions_of(shown.id), step.action)
+        say_parts(move, step.public, decisions.private.get((shown.id, step.seq), {}))
     say_waiting(decisions, shown.id)
 
 
