@@ -1,4 +1,4 @@
-"""Branches and rejoining (healing.md H6, H8, H10 to H12, H37): one insider, a hostile server.
+"""Branches and rejoining: one insider, a hostile server.
 
 A node is an epoch of one branch: its parent, its author, the users in its tree, and who was sent
 its Commit. Honest users merge what arrives; an insider makes Commits for some of them, or answers

@@ -1,4 +1,4 @@
-"""The order of Commits (healing.md H7): an insider's Commits that nobody can merge.
+"""The order of Commits: an insider's Commits that nobody can merge.
 
 Everybody is in one epoch. A Commit is what it does at each honest device: "m" it is merged, "v" it
 is void by a rule, "f" it is authentic and fails, "r" it removes the device, which cannot see that

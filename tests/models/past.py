@@ -1,4 +1,4 @@
-"""The past (healing.md H1, H3, H4): who gets a text after a device's owner has revoked it.
+"""The past: who gets a text after a device's owner has revoked it.
 
 Devices are bits. A Commit is its place in the tree of Commits, its committer and what it changes;
 `live` is what the ledger showed at that moment, which no device sees. The

@@ -41,7 +41,7 @@ def state_mail_key(person):
 
 @pytest.mark.parametrize("ahead_ms", [3 * MINUTE_MS, 30 * MINUTE_MS, -20 * MINUTE_MS])
 def test_a_device_with_a_wrong_clock_revokes_and_stays_usable(ahead_ms: int) -> None:
-    """Class 6: the new mail key was dated ahead, and every later command ended with its refusal."""
+    """The new mail key was dated ahead, and every later command ended with its refusal."""
     world = World(41, "alice", "bob")
     alice, bob = world.people
     state_mail_key(alice)
@@ -73,7 +73,7 @@ def test_a_device_with_a_wrong_clock_revokes_and_stays_usable(ahead_ms: int) -> 
 
 
 def test_key_packages_of_a_device_two_hours_wrong_are_good_at_once() -> None:
-    """Class 6: others refused packages dated ahead, and the person could not be reached."""
+    """Others refused packages dated ahead, and the person could not be reached."""
     for ahead_ms in (2 * HOUR * 1000, -2 * HOUR * 1000):
         world = World(42, "alice", "bob")
         alice, bob = world.people

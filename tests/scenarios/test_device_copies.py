@@ -77,7 +77,7 @@ def test_a_device_that_connects_in_any_way_sees_no_copy() -> None:
 
 
 def test_a_restored_folder_is_noticed_reads_first_and_loses_nothing() -> None:
-    """Class 8: what it sent after a restore was "ok" and unreadable for all."""
+    """What it sent after a restore was "ok" and unreadable for all."""
     world = World(52, "alice", "bob")
     alice, bob = world.people
     alice.write(bob, "one")

@@ -121,7 +121,7 @@ def tap(world: World) -> list[bytes]:
     return seen
 
 
-# --- Class 1: a device was linked and revoked while a member was off line -------------------
+# --- A device was linked and revoked while a member was off line -------------------
 
 
 def test_members_who_were_away_while_a_device_was_linked_and_revoked_follow_the_group() -> None:
@@ -209,7 +209,7 @@ def test_a_first_text_of_a_former_device_is_answered_once_the_live_one_was_heard
     assert "here I am" in carol.received()
 
 
-# --- Class 2: a removed person reads on -------------------------------------------------------
+# --- A removed person reads on -------------------------------------------------------
 
 
 def test_a_member_who_was_away_seals_nothing_for_a_person_removed_meanwhile() -> None:
