@@ -157,3 +157,33 @@ def test_pushes_without_end_bring_no_lookups_without_end():
         world.later(1)
         world.run_wires()
     assert sum(bob.address in each for each in heard) <= 6
+
+
+def test_a_device_that_stays_on_line_looks_up_its_own_user_every_six_hours_and_no_more():
+    """Neither the replay of the log nor upkeep asks for more while nothing is due."""
+    world = World(966, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "hello")
+    world.settle()
+    heard = lookups(world, alice)
+    for _ in range(144):
+        world.later(600)
+        world.publish()
+        for person in world.people:
+            assert person.wire is not None
+            person.wire.say(f.Ping(0))
+            world.run_wire(person.wire)
+        world.settle()
+    assert 3 <= len(heard) <= 5
+    assert all(alice.address in each for each in heard)
+
+
+def test_a_device_whose_newest_checkpoint_was_too_old_looks_again_at_the_next_epoch():
+    world = World(967, "alice", "bob")
+    alice, _ = world.people
+    world.cut(alice.wire)
+    world.later(10 * DAY)
+    heard = lookups(world, alice)
+    alice.connect()
+    world.settle()
+    assert len(heard) > 1 and not alice.device.directory.stale

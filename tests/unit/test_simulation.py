@@ -107,7 +107,7 @@ def test_a_failing_seed_is_shortened_and_ends_the_command_with_1(
 
     monkeypatch.setattr("blackthorn.simulation.simulate.simulate", simulated)
     run = CliRunner().invoke(
-        app, ["simulate", "--seeds", "3", "--days", "60", "--seed", "3", "--json"]
+        app, ["simulate", "--seeds", "3", "--days", "60", "--seed", "3", "--jobs", "1", "--json"]
     )
     assert run.exit_code == 1
     lived = json.loads(run.stdout)
@@ -122,6 +122,14 @@ def test_a_quiet_run_prints_a_table_and_ends_with_0(monkeypatch: pytest.MonkeyPa
         "blackthorn.simulation.simulate.simulate",
         lambda schedule: Outcome(schedule, [], 7, 6, 5, 100.0, 0.5),
     )
-    run = CliRunner().invoke(app, ["simulate", "--seeds", "2", "--days", "1"])
+    run = CliRunner().invoke(app, ["simulate", "--seeds", "2", "--days", "1", "--jobs", "1"])
     assert run.exit_code == 0
     assert "200 device-days for each CPU second" in run.stdout
+
+
+def test_processes_share_the_seeds_and_keep_their_order() -> None:
+    run = CliRunner().invoke(
+        app, ["simulate", "--seeds", "2", "--days", "1", "--jobs", "2", "--json"]
+    )
+    assert run.exit_code == 0, run.stderr
+    assert [each["seed"] for each in json.loads(run.stdout)] == [1, 2]

@@ -1,5 +1,6 @@
 """The command `simulate`."""
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,9 @@ def simulate(
     seeds: Annotated[int, Option(min=1, max=100_000, help="How many seeds to run.")] = 10,
     days: Annotated[int, Option(min=1, max=2_000, help="Simulated days of each seed.")] = 30,
     seed: Annotated[int, Option(min=0, help="The first seed; the others follow it.")] = 1,
+    jobs: Annotated[
+        int, Option(min=0, max=256, help="Processes; 0: as many as there are cores.")
+    ] = 0,
     as_json: Annotated[bool, Option("--json", help="Print the outcome of each seed as JSON.")] = (
         False
     ),
@@ -28,7 +32,7 @@ def simulate(
     Runs the real server and devices on a virtual clock; the same seed does the same. Exits with 0
     only if no invariant was violated; a violation prints its seed and a shortened schedule.
     """
-    outcomes = list(_run(range(seed, seed + seeds), days))
+    outcomes = list(_run(range(seed, seed + seeds), days, jobs or os.cpu_count() or 1))
     if as_json:
         terminal.print_json([as_document(outcome) for outcome in outcomes])
     else:
@@ -36,13 +40,23 @@ def simulate(
     terminal.fail([failure_of(outcome) for outcome in outcomes if outcome.violations])
 
 
-def _run(seeds: range, days: int) -> "Iterator[Outcome]":
+def _run(seeds: range, days: int, jobs: int) -> "Iterator[Outcome]":
+    """The outcomes in the order of the seeds, whatever process had them."""
+    from contextlib import ExitStack
+    from functools import partial
+    from multiprocessing import get_context
+
     from blackthorn.cli.progress import ProgressBar
     from blackthorn.simulation.simulate import simulate_seed
 
-    with ProgressBar() as bar:
-        for done, seed in enumerate(seeds, 1):
-            yield simulate_seed(seed, days)
+    one, many = partial(simulate_seed, days=days), min(jobs, len(seeds))
+    with ExitStack() as stack:
+        pool = stack.enter_context(get_context("spawn").Pool(many)) if many > 1 else None
+        bar = stack.enter_context(ProgressBar())
+        bar.show("seeds", 0, len(seeds))
+        outcomes = map(one, seeds) if pool is None else pool.imap(one, seeds)
+        for done, outcome in enumerate(outcomes, 1):
+            yield outcome
             bar.show("seeds", done, len(seeds))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, healer, reconciler
-from blackthorn.device.conversations import key_packages, noted, receiver, renewal
+from blackthorn.device.conversations import key_packages, limits, noted, receiver, renewal
 from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.operations import outbox
@@ -142,18 +142,23 @@ class Device:
                     return answer + self.tick(now_ms)
         return []
 
-    def _replenish(self, unit: unit_of_work.UnitOfWork) -> Frames:
-        """Forget keys that are of no more use; publish the key packages that are due."""
-        stock, self._stock = self._stock, None
-        if stock is not None:
-            return [*key_packages.replenish(unit, stock)]
-        if self._expired and self._receiver.drained:
+    def _upkeep(self, unit: unit_of_work.UnitOfWork) -> None:
+        """Count the day, and forget what is old: everything that waited was read."""
+        if self._expired:
             self._expired = False
             key_packages.forget_expired(unit)
-        if self._receiver.active and self._receiver.drained:  # a link may last for weeks
-            kept_epochs.forget_old(unit.records, unit.now_ms)
-            renewal.used(unit)
-            return [*key_packages.replenish(unit)]
+        kept_epochs.forget_old(unit.records, unit.now_ms)
+        renewal.used(unit)
+
+    def _replenish(self, unit: unit_of_work.UnitOfWork) -> Frames:
+        """Publish the key packages that are due, dated by a new time of the ledger."""
+        stock = limits.KEY_PACKAGE_STOCK if self._stock is None else self._stock
+        if key_packages.are_due(unit, stock):
+            if not self.directory.time_is_new(unit):
+                return []
+            self._stock = None
+            return [key_packages.replenish(unit, stock)]
+        self._stock = None
         return []
 
     def _answer(self, frame: f.AnyFrame, now_ms: int) -> Frames | None:
@@ -210,13 +215,19 @@ class Device:
             case f.Entries():
                 with self.unit(now_ms) as unit:
                     frames = self.replayer.entries(unit, frame)
-                if not self.replayer.busy:  # another configuration may have been adopted
+                if self.replayer.settled:  # another configuration may have been adopted
+                    self.replayer.settled = False
                     self.directory.own_changed()
                     self._sender.retry_now()
                 return frames
             case f.EpochPushed():
+                if self.directory.stale:  # there is a newer checkpoint now
+                    self.directory.own_changed()
                 with self.unit(now_ms) as unit:
-                    return self.directory.pushes.pushed(unit, frame)
+                    frames = self.directory.pushes.pushed(unit, frame)
+                pushes, stale = self.directory.pushes, self.directory.stale
+                idle = not (frames or pushes.changed or stale or self._resumes)
+                return None if idle else frames
             case f.LeafChanged():
                 self.directory.own_changed()
                 return []
@@ -253,9 +264,10 @@ class Device:
             if copies.renews(unit):
                 key_packages.renew_all(unit)
                 renewal.copied(unit)
-            if directory.time_is_new(unit):
+            if self._stock is not None or (inbound.active and inbound.drained):
                 frames += self._replenish(unit)
             if inbound.active and inbound.drained:
+                self._upkeep(unit)  # a link may last for weeks
                 sender.take_charge(self._reconciler.look(unit))
                 frames += self._heal(unit)
             if inbound.drained or not (inbound.active or self._resumes):

@@ -124,8 +124,8 @@ class Life(World):
         """Move everything that is not held, until nothing moves; then look at the outcomes."""
         moved = True
         while moved:
-            moved = self.run_wires()
             self.dispatcher.tick(self.now)
+            moved = self.run_wires()
             moved = self._ledger_step() or moved
             if not moved:
                 for person in self.people:

@@ -145,8 +145,8 @@ class World(Surroundings):
         """Move everything until nothing moves."""
         moved = True
         while moved:
-            moved = self.run_wires()
             self.dispatcher.tick(self.now)
+            moved = self.run_wires()
             moved = self._ledger_step() or moved
             if not moved:
                 for person in self.people:

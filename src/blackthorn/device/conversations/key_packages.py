@@ -73,19 +73,29 @@ def _lifetime_seconds(last_resort: bool) -> int:
     )
 
 
-def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> list[PublishKeyPackages]:
-    """The key packages to publish when `stock` are unclaimed, if any are due.
+def are_due(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> bool:
+    """Whether new ones are to be published when `stock` are unclaimed.
 
     A set is due by its age too, and when it is dated ahead: the clock was wrong then.
     """
-    last_resort_due = _due(unit, LAST_RESORT, limits.LAST_RESORT_SET_SECONDS)
-    set_due = _due(unit, NEWEST_SET, limits.KEY_PACKAGE_SET_SECONDS)
-    if stock >= limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due and not set_due:
-        return []
+    return stock < limits.KEY_PACKAGE_STOCK_LOW or _last_resort_due(unit) or _set_due(unit)
+
+
+def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> PublishKeyPackages:
+    """Make the key packages that are due when `stock` are unclaimed."""
+    last_resort_due, set_due = _last_resort_due(unit), _set_due(unit)
     packages = make_set(unit) if set_due else make(unit, max(0, limits.KEY_PACKAGE_STOCK - stock))
     last_resort = make_last_resort(unit) if last_resort_due else None
     days = _last_day(unit, last_resort=False), _last_day(unit, last_resort=True)
-    return [PublishKeyPackages(packages, last_resort, *days, replace=set_due)]
+    return PublishKeyPackages(packages, last_resort, *days, replace=set_due)
+
+
+def _last_resort_due(unit: UnitOfWork) -> bool:
+    return _due(unit, LAST_RESORT, limits.LAST_RESORT_SET_SECONDS)
+
+
+def _set_due(unit: UnitOfWork) -> bool:
+    return _due(unit, NEWEST_SET, limits.KEY_PACKAGE_SET_SECONDS)
 
 
 def renew_all(unit: UnitOfWork) -> None:

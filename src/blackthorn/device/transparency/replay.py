@@ -49,6 +49,8 @@ class Replayer:
     def __init__(self) -> None:
         self.wanted = False
         """Whether the user has asked for a replay that has not ended."""
+        self.settled = False
+        """Whether a disputed configuration was adopted or refused, and nobody was told yet."""
         self.progress = (0, 0)
         """Replayed entries, and all entries."""
         self._number = 0
@@ -190,7 +192,7 @@ class Replayer:
         self._note(unit, have, text)
 
     def _note(self, unit: UnitOfWork, size: int, finding: str) -> None:
-        self.wanted = False
+        self.wanted, self.settled = False, self._disputed is not None
         unit.records.settings.put(
             _DONE, msgspec.msgpack.encode(ReplayResult(unit.now_ms, size, finding))
         )
