@@ -7,6 +7,7 @@ import pytest
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.credential import Credential
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import (
     GroupState,
     InvalidCommit,
@@ -54,6 +55,59 @@ def test_create_add_talk_update_remove(suite: int) -> None:
     assert bob.follow(made.commit).removes_me
     assert not bob.at.active
     carol.at.merge_pending()
+    agree(alice, carol)
+
+
+@SUITES
+def test_additions_alone_need_no_path(suite: int) -> None:
+    """RFC 9420, 12.4: a Commit of Adds may have no path; its Welcome has no path secret then."""
+    alice, bob, *joiners = people(["alice", "bob", "carol", "dave", "erin"], 4, suite)
+    alice.found()
+    add(alice, [bob])
+    here = [alice, bob]
+    for committer in (alice, bob):
+        joining, joiners = joiners[:1], joiners[1:]
+        packages = [joiner.key_package() for joiner in joining]
+        leaf = committer.at._state.epoch.own_leaf()
+        made = committer.at.commit(
+            add=[verified(message) for message, _ in packages],
+            path=False,
+            random=committer.random,
+            now=NOW,
+            validate=believe,
+        )
+        for person in here:
+            if person is not committer:
+                staged = person.read(made.commit)
+                assert isinstance(staged, StagedCommit) and not person.at.renews(staged)
+                person.at.merge(staged)
+        assert committer.at.pending is not None
+        assert not committer.at.renews(committer.at.pending)
+        committer.group = Group.deserialise(committer.at.serialise())
+        committer.at.merge_pending()
+        assert committer.at._state.epoch.own_leaf() == leaf
+        for joiner, (_, private) in zip(joining, packages, strict=True):
+            joiner.join(made.welcome or b"", private)
+        here += joining
+        agree(*here)
+    made = here[3].at.commit(random=here[3].random, now=NOW, validate=believe)
+    for person in here[:3]:
+        staged = person.read(made.commit)
+        assert isinstance(staged, StagedCommit) and person.at.renews(staged)
+        person.at.merge(staged)
+    here[3].at.merge_pending()
+    agree(*here)
+    assert bob.hear(here[3].say(b"all the same")) == b"all the same"
+
+
+def test_a_removal_has_a_path_whatever_is_asked() -> None:
+    alice, bob, carol = group_of(["alice", "bob", "carol"], 5)
+    made = alice.at.commit(remove=[1], path=False, random=alice.random, now=NOW, validate=believe)
+    staged = carol.read(made.commit)
+    assert isinstance(staged, StagedCommit) and carol.at.renews(staged)
+    carol.at.merge(staged)
+    assert bob.follow(made.commit).removes_me
+    alice.at.merge_pending()
     agree(alice, carol)
 
 

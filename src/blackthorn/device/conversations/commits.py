@@ -77,6 +77,7 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
     before, gone = set(addresses(group.members)), identities(staged.removed)
     removed_me = staged.removes_me
     noted.commit(unit, conversation, staged)
+    renews = group.renews(staged)
     group.merge(staged)
     if removed_me:
         noted.forget(unit, conversation.record.id)
@@ -86,7 +87,7 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
             conversations.tell(unit, conversation, committer, f"{committer} removed you")
         return
     unit.moved(conversation)
-    renewal.committed(unit, conversation, by.device)
+    renewal.committed(unit, conversation, by.device, renews=renews)
     rejoining.note(unit, conversation, staged, by.address)
     former.removed(unit, conversation, staged.removed)
     _tell_change(unit, conversation, committer, before, gone)
@@ -99,10 +100,11 @@ def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
     if staged is None:
         raise InputError("there is no Commit to merge")
     before, gone = set(addresses(group.members)), identities(staged.removed)
+    renews = group.renews(staged)
     group.merge_pending()
     noted.forget(unit, conversation.record.id)
     unit.moved(conversation)
-    renewal.committed(unit, conversation, unit.me.device)
+    renewal.committed(unit, conversation, unit.me.device, renews=renews)
     rejoining.note(unit, conversation, staged, unit.me.address)
     former.removed(unit, conversation, staged.removed)
     _tell_change(unit, conversation, unit.me.address, before, gone)

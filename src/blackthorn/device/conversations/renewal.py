@@ -84,11 +84,14 @@ def joined(unit: UnitOfWork, conversation: Conversation, package: KeyPackage) ->
     leaves.put(LeafRecord(group, unit.me.device, before_text=old or package.last_resort))
 
 
-def committed(unit: UnitOfWork, conversation: Conversation, device: bytes) -> None:
-    """A Commit of that device was merged, which has given its leaf new keys."""
+def committed(
+    unit: UnitOfWork, conversation: Conversation, device: bytes, *, renews: bool = True
+) -> None:
+    """A Commit of that device was merged; `renews`: it has given its leaf new keys."""
     group, now_ms, leaves = conversation.record.id, clock_ms(unit), unit.records.leaves
-    if device != unit.me.device:
-        leaves.put(LeafRecord(group, device, now_ms))
+    if device != unit.me.device or not renews:
+        if renews:
+            leaves.put(LeafRecord(group, device, now_ms))
         known = leaves.get(group, unit.me.device) or LeafRecord(group, unit.me.device)
         leaves.put(replace(known, moved_ms=unit.now_ms))
         return

@@ -7,14 +7,17 @@ import msgspec
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.operations import claims, operation, postings
+from blackthorn.device.operations import claims, limits, operation, postings
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
 
 
 class ChangeGroup(operation.Operation, frozen=True, tag="change"):
-    """Users to add to a group, or to remove from it; `remove_devices` are single devices."""
+    """Users to add to a group, or to remove from it; `remove_devices` are single devices.
+
+    Many devices are added by Commits without a path, which a Commit with one follows.
+    """
 
     name: str
     conversation: bytes
@@ -53,12 +56,26 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         present = set(conversations.other_devices(unit, group))
         added = [p for p in found.packages if members.identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
-        if not added and not removed:
+        total = len(found.packages)
+        if not added and not removed and total <= limits.MAX_ADDED_WITH_PATH:
             if self.add and not row.problem:  # else another's change came first, to the same end
                 raise claims.HopelessError(f"{', '.join(self.add)}: in the group already")
             return operation.NothingToDo()
-        found.tell(unit, conversation)
         gone = conversations.gone_devices(unit, group)
+        postings.check_size(conversation, len(added))
+        if len(added) > limits.MAX_ADDED_WITH_PATH:
+            count = f"{total - len(added):,} of {total:,} devices are added"
+            if removed or gone:  # who else would read on until all are added
+                step = postings.commit(
+                    unit, row, self, conversation, [], gone, "clearing", removed, progress=count
+                )
+                return step or self.prepare(unit, row)
+            some = added[: limits.MAX_ADDED_WITHOUT_PATH]
+            step = postings.commit(
+                unit, row, self, conversation, some, [], "additions", progress=count
+            )
+            return step or operation.NothingToDo()
+        found.tell(unit, conversation)
         commit = postings.commit(unit, row, self, conversation, added, gone, "commit", removed)
         return commit or operation.NothingToDo()
 

@@ -25,6 +25,12 @@ LOOKUP_WAIT_SECONDS = 120
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time the receiving process also sends other processes' rows."""
 
+MAX_ADDED_WITH_PATH = 128
+"""Devices added by one Commit with a path, which encrypts to each of the members besides."""
+
+MAX_ADDED_WITHOUT_PATH = 1_400
+"""Devices added by one Commit without a path: about 4 MB; more come by further ones."""
+
 MAX_CLAIM_TRIES = 3
 """Times that a device's key package is claimed when none could be used; then it is left out."""
 

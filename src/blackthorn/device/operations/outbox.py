@@ -68,7 +68,7 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
     operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
     if prepared.sort in forms.COMMITS:
         commits.merge_own(unit, unit.open(prepared.conversation))
-    if prepared.sort == "clearing":
+    if prepared.sort in forms.STEPS:
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
         return
     finish(unit, row.number, operation.history_line)

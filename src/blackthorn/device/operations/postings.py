@@ -70,6 +70,7 @@ def creation(
 ) -> PreparedPosting:
     """Create and store a new conversation with the Welcome for its members."""
     conversation, welcome = conversations.create(unit, metadata, name, packages)
+    check_size(conversation, 0)
     recipients = conversations.other_devices(unit, conversation.group)
     parcels = [(recipients, envelope.seal_welcome(welcome))]
     return save(unit, row, operation, _posting(unit, conversation, "creation", parcels))
@@ -129,6 +130,12 @@ def _guest_of(unit: UnitOfWork, conversation: Conversation, inviter: Identity) -
     )
 
 
+def check_size(conversation: Conversation, added: int) -> None:
+    """Raises HopelessError if the conversation would have too many devices."""
+    if len(conversation.group.members) + added > limits.MAX_RECIPIENTS + 1:
+        raise HopelessError(f"a group has at most {limits.MAX_RECIPIENTS + 1:,} devices")
+
+
 def commit(
     unit: UnitOfWork,
     row: OutboxRecord,
@@ -138,20 +145,23 @@ def commit(
     gone: Sequence[DeviceId],
     sort: str,
     removed: Sequence[int] = (),
+    *,
+    progress: str = "",
 ) -> PreparedPosting | None:
     """A stored Commit: first the parcel for the old members, then the Welcome for the new ones.
 
     `gone` devices are removed and get no parcel, because the server does not know them. Without any
-    recipient the Commit is merged at once, and the result is None.
+    recipient the Commit is merged at once, and the result is None. "additions" have no path.
     """
-    group = conversation.group
+    group, path = conversation.group, sort != "additions"
+    check_size(conversation, len(added))
     members = [device for device in conversations.other_devices(unit, group) if device not in gone]
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
     now = clock_ms(unit) // 1000
     made = group.commit(
-        add=added, remove=leaving, random=unit.random, now=now, validate=unit.validate
+        add=added, remove=leaving, path=path, random=unit.random, now=now, validate=unit.validate
     )
     parcels = [(members, key.seal(made.commit, unit.random))] if members else []
     if made.welcome is not None:
@@ -162,17 +172,20 @@ def commit(
         return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
     order = Order(handle, 0, unit.random(ID_BYTES))
-    return save(unit, row, operation, _posting(unit, conversation, sort, parcels, order))
+    posting = _posting(unit, conversation, sort, parcels, order)
+    return save(unit, row, operation, posting, progress)
 
 
 def save(
-    unit: UnitOfWork, row: OutboxRecord, operation: Operation, prepared: PreparedPosting
+    unit: UnitOfWork,
+    row: OutboxRecord,
+    operation: Operation,
+    prepared: PreparedPosting,
+    progress: str = "",
 ) -> PreparedPosting:
     """Store the posting with its row; it is sent unchanged until it is answered."""
-    stored, posting = encode(prepared), prepared.posting.id
-    unit.records.outbox.update(
-        replace(row, operation=encode(operation), posting=posting, prepared=stored, problem="")
-    )
+    changed = replace(row, operation=encode(operation), posting=prepared.posting.id)
+    unit.records.outbox.update(replace(changed, prepared=encode(prepared), problem=progress))
     return prepared
 
 

@@ -13,16 +13,19 @@ from blackthorn.ports.device_store import OutboxRecord
 
 UNREADABLE: Final = "the outbox has an operation of another version of this program: update it"
 
-COMMITS: Final = ("commit", "clearing")
+COMMITS: Final = ("commit", "clearing", "additions")
 """Sorts of postings with a Commit, which is pending in its group until it is accepted."""
+
+STEPS: Final = ("clearing", "additions")
+"""Of these the sorts after which the operation goes on."""
 
 
 class PreparedPosting(Struct, frozen=True):
     """A posting of an operation, sealed in `epoch`.
 
     `fanouts` are the device ids of its fan-out lists; none for a text, which goes to all members.
-    `sort` is "text", "creation" (with the conversation's Welcome), "commit", or "clearing": a
-    Commit that removes revoked devices first, after which the operation still waits.
+    `sort` is "text", "creation" (with the conversation's Welcome), "commit", or a Commit after
+    which the operation goes on: "clearing" removes devices first, "additions" adds some of many.
     """
 
     posting: Posting

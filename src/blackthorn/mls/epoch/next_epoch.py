@@ -56,6 +56,11 @@ def provisional_context(base: EpochBase, applied: AppliedProposals) -> GroupCont
     )
 
 
+def no_commit_secret(suite: CipherSuite) -> Secret:
+    """The commit secret of a Commit without a path (8)."""
+    return Secret(bytes(suite.hash_size))
+
+
 def derive(
     base: EpochBase,
     provisional: GroupContext,

@@ -46,6 +46,8 @@ class CommitRequest:
     reinit: ReInit | None = None
     authenticated_data: bytes = b""
     tree_in_welcome: bool = True
+    path: bool = True
+    """False: without a path, if the proposals need none (12.4)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def make_commit(
     known_psks: KnownPsks,
     max_lifetime: int | None = None,
 ) -> NewCommit:
-    """A Commit with a path. Raises `MLSError`."""
+    """Raises `MLSError`."""
     epoch, suite = state.epoch, state.epoch.suite
     proposals = proposal_list.ProposalList(
         epoch, epoch.own_index, now, validate, max_lifetime, request.follows
@@ -75,22 +77,28 @@ def make_commit(
     chosen, applied = _choose(state, request, proposals, known_psks)
     psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
     group_id, private = epoch.context.group_id, state.signature_private
-    path = treekem.create_path(suite, applied.tree, epoch.own_index, group_id, private, random)
+    path = None
+    if request.path or applied.needs_path:
+        path = treekem.create_path(suite, applied.tree, epoch.own_index, group_id, private, random)
     base = next_epoch.EpochBase.of(epoch)
     provisional = next_epoch.provisional_context(base, applied)
-    sealed = treekem.seal_path(suite, applied.tree, path, provisional.encoded, applied.added)
+    sealed, commit_secret = None, next_epoch.no_commit_secret(suite)
+    keys = next_epoch.surviving_keys(epoch.tree, applied.tree, epoch.private_keys)
+    if path is not None:
+        context, added = provisional.encoded, applied.added
+        sealed = treekem.seal_path(suite, applied.tree, path, context, added)
+        commit_secret = path.commit_secret
+        keys |= path.private_keys
     names = tuple(proposal.reference or proposal.proposal for proposal in chosen)
     commit = sign_content(epoch, Commit(names, sealed), request.authenticated_data, private)
-    derived = next_epoch.derive(base, provisional, path.commit_secret, psks, commit)
-    survivors = next_epoch.surviving_keys(epoch.tree, applied.tree, epoch.private_keys)
-    keys = survivors | path.private_keys
+    derived = next_epoch.derive(base, provisional, commit_secret, psks, commit)
     new = next_epoch.begin(
         suite, derived.context, applied.tree, derived.secrets, epoch.own_index, keys
     )
     return NewCommit(
         replace(commit, confirmation_tag=new.confirmation_tag),
         _welcome(state, request, applied, path, derived, new),
-        describe(epoch, epoch.own_member(), applied, new, sealed.leaf),
+        describe(epoch, epoch.own_member(), applied, new, None if sealed is None else sealed.leaf),
     )
 
 
@@ -184,7 +192,7 @@ def _welcome(
     state: State,
     request: CommitRequest,
     applied: proposal_list.AppliedProposals,
-    path: NewPath,
+    path: NewPath | None,
     derived: DerivedEpoch,
     new: Epoch,
 ) -> bytes | None:
@@ -204,6 +212,7 @@ def _welcome(
     entries = []
     for index, package in applied.added.items():
         ancestor = common_ancestor(2 * new.own_index, 2 * index)
-        secrets = GroupSecrets(derived.joiner, path.secrets[ancestor], tuple(applied.psks))
+        path_secret = None if path is None else path.secrets[ancestor]
+        secrets = GroupSecrets(derived.joiner, path_secret, tuple(applied.psks))
         entries.append((package.reference, seal(package.init_key, secrets.encode())))
     return framing.encode_message(Welcome(suite.number, tuple(entries), sealed_info))

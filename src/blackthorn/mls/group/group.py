@@ -236,13 +236,15 @@ class Group(StoredGroup):
         follows: Successor | None = None,
         authenticated_data: bytes = b"",
         tree_in_welcome: bool = True,
+        path: bool = True,
         padding: Padding = size_class,
         policy: Policy = CLOSED,
     ) -> Commit:
-        """A Commit with a path, of the request and of queued proposals that fit with it.
+        """A Commit of the request and of queued proposals that fit with it.
 
-        It becomes `pending`; `merge_pending` applies it. `extensions` replace the GroupContext's,
-        `reinit` stands alone, `follows` is for the first Commit of a group from `successors`.
+        Without `path` it has none unless its proposals need one (12.4). It becomes
+        `pending`; `merge_pending` applies it. `extensions` replace the GroupContext's, `reinit`
+        stands alone, `follows` is for the first Commit of a group from `successors`.
         """
         self._state.require_open()
         if self._state.pending is not None:
@@ -258,6 +260,7 @@ class Group(StoredGroup):
             reinit,
             authenticated_data,
             tree_in_welcome,
+            path,
         )
         made = committing.make_commit(
             self._state,

@@ -57,6 +57,11 @@ class GroupView:
         """This member's own Commit, neither merged nor discarded."""
         return self._state.pending
 
+    def renews(self, staged: StagedCommit) -> bool:
+        """Whether a Commit on this epoch gives its committer's leaf new keys: it has a path."""
+        new, index = staged.next, staged.committer.index
+        return new is not None and new.tree.leaf(index) != self._state.epoch.tree.leaf(index)
+
     @property
     def leaf_count(self) -> int:
         """Leaves of the tree, blank ones included."""

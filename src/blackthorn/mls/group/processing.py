@@ -263,7 +263,7 @@ def _follow(
     keys = next_epoch.surviving_keys(epoch.tree, tree, epoch.private_keys)
     if epoch.own_index in applied.updated:
         keys[2 * epoch.own_index] = _updated_key(state, applied)
-    commit_secret = Secret(bytes(suite.hash_size))  # zeros without a path (8)
+    commit_secret = next_epoch.no_commit_secret(suite)
     if path is None:
         provisional = next_epoch.provisional_context(base, applied)
     else:
