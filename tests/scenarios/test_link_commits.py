@@ -146,3 +146,25 @@ def test_a_device_learns_which_handles_have_a_commit_and_nothing_else(world: Wor
     answers = [frame for frame in second.heard if isinstance(frame, f.Orders)]
     digest = hashlib.sha256(b"commit").digest()
     assert answers == [f.Orders(1, [True] + [False] * 255, [digest] + [b""] * 255)]
+
+
+@pytest.mark.parametrize(
+    ("contents", "covered"),
+    [
+        ((b"\x03one", b"\x03two", b"\x02welcome"), b"\x03one\x03two"),
+        ((b"\x03one", b"\x02welcome"), b"\x03one"),
+        ((b"\x01commit", b"\x03two"), b"\x01commit"),
+        ((b"\x03one",), b"\x03one"),
+    ],
+)
+def test_the_digest_is_of_both_parts_of_a_commit(
+    world: World, contents: tuple[bytes, ...], covered: bytes
+) -> None:
+    first, second = world.devices[:2]
+    for device in world.devices:
+        device.connect()
+    commit(world, first, 5, *contents)
+    world.settle()
+    commit(world, second, 5, b"commit of second")
+    world.settle()
+    assert [refused.winner for refused in second.refusals] == [hashlib.sha256(covered).digest()]

@@ -305,4 +305,15 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_past.py::"
                "test_a_user_whom_a_revoked_laptop_removed_wholly_is_asked_about_and_not_added_back",
            )),
+    Attack(59, "insider", "Parts of messages that never come whole, vary, or never end",
+           "Opened before they are kept, at most eight, the newest of each place; both have the "
+           "SHA-256 of their message. A part that is missing is a Commit that was missed",
+           elsewhere=(
+               "tests/scenarios/test_device_parts.py::"
+               "test_varied_and_swapped_parts_are_not_put_together_and_do_not_stay",
+               "tests/scenarios/test_device_parts.py::"
+               "test_halves_without_end_fill_no_disk_and_stop_no_commit",
+               "tests/scenarios/test_device_parts.py::"
+               "test_a_part_that_never_comes_is_a_missed_commit_and_changes_nothing",
+           )),
 )  # fmt: skip

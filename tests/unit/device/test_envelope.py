@@ -2,16 +2,19 @@
 
 import os
 import random
+from dataclasses import replace
 
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.core import envelope
+from blackthorn.device.core import envelope, limits
 from blackthorn.device.core.envelope import (
     EnvelopeError,
     EnvelopeKey,
     UnknownEnvelopeError,
 )
+from blackthorn.link.limits import MAX_FRAME_BYTES, MAX_PARCEL_BYTES
+from blackthorn.link.parcels import PART
 
 
 def key(number: int) -> EnvelopeKey:
@@ -76,3 +79,54 @@ def test_any_bytes_end_in_one_error():
 
 def test_a_welcome_travels_as_it_is():
     assert envelope.welcome_of(envelope.seal_welcome(b"welcome")) == b"welcome"
+
+
+# --- Messages in two parts ----------------------------------------------------------------
+
+
+def halves(message: bytes) -> list[envelope.Part]:
+    """The parts of a large message."""
+    parcels = key(1).seal_all(message, os.urandom)
+    assert [parcel[0] for parcel in parcels] == [PART, PART]
+    assert all(len(parcel) <= MAX_PARCEL_BYTES for parcel in parcels)
+    assert all(envelope.welcome_of(parcel) is None for parcel in parcels)
+    opened = [envelope.open_group_parcel(parcel, [key(2), key(1)]) for parcel in parcels]
+    assert {owner for owner, _ in opened} == {(b"group 1", 1)}
+    return [envelope.read_part(data) for _, data in opened]
+
+
+def test_what_fits_a_parcel_is_in_one_and_more_is_in_two() -> None:
+    largest = bytes(limits.MAX_WHOLE_BYTES)
+    (parcel,) = key(1).seal_all(largest, os.urandom)
+    assert parcel[0] == envelope.GROUP and len(parcel) <= MAX_PARCEL_BYTES
+    assert envelope.open_group_parcel(parcel, [key(1)])[1] == largest
+    for size in (limits.MAX_WHOLE_BYTES + 1, limits.MAX_PARTED_BYTES):
+        message = os.urandom(size)
+        assert envelope.whole(*halves(message)) == message
+    with pytest.raises(envelope.TooLargeError):
+        key(1).seal_all(bytes(limits.MAX_PARTED_BYTES + 1), os.urandom)
+    assert 2 * MAX_PARCEL_BYTES + 1 > MAX_FRAME_BYTES >= limits.MAX_PARTED_BYTES + 500
+
+
+def test_parts_that_are_not_of_one_message_are_refused() -> None:
+    first, second = halves(os.urandom(limits.MAX_WHOLE_BYTES + 1))
+    other, _ = halves(os.urandom(limits.MAX_WHOLE_BYTES + 1))
+    varied = replace(second, half=second.half[:-1] + bytes([second.half[-1] ^ 1]))
+    for pair in ((second, first), (other, second), (first, varied), (first, first)):
+        with pytest.raises(EnvelopeError):
+            envelope.whole(*pair)
+
+
+@pytest.mark.parametrize("opened", [b"", bytes(32), bytes(33), bytes(32) + b"\x02half"])
+def test_what_is_no_part_is_refused(opened: bytes) -> None:
+    with pytest.raises(EnvelopeError):
+        envelope.read_part(opened)
+
+
+def test_a_part_is_not_opened_as_a_whole_message_nor_the_other_way() -> None:
+    """The first byte is sealed with the rest."""
+    for kind, other in ((PART, envelope.GROUP), (envelope.GROUP, PART)):
+        parcel = bytearray(key(1).seal(b"message", os.urandom, kind))
+        parcel[0] = other
+        with pytest.raises(EnvelopeError):
+            envelope.open_group_parcel(bytes(parcel), [key(1)])

@@ -19,6 +19,7 @@ from blackthorn.device.conversations import (
     key_packages,
     limits,
     noted,
+    parts,
     rejoining,
     self_group,
     void,
@@ -45,6 +46,7 @@ Retract = Callable[[UnitOfWork, Conversation], None]
 def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     """Open and store one parcel; False: it is recorded as undecryptable."""
     parcels, digest = unit.records.parcels, envelope.digest(parcel)
+    gathered, whole = [parcel], digest
     if parcels.seen(digest):
         return True
     first = parcels.undecryptable(digest)
@@ -52,13 +54,16 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
         first = UndecryptableRecord(digest, seq, "", unit.now_ms, moments.present(unit.records))
     try:
         with unit.attempt():
-            _open(unit, parcel, first, retract)
+            gathered = parts.gather(unit, parcel)
+            whole = envelope.digest(b"".join(gathered))
+            if gathered:
+                _open(unit, gathered, first, retract)
     except void.VoidCommitError as error:
-        void.note(unit, error, digest)
+        void.note(unit, error, whole)
     except former.LateTextError as error:
         former.alarm(unit, error.sender)
     except InputError as error:
-        _signal(unit, error, digest)
+        _signal(unit, error, whole)
         if isinstance(error, UnknownDeviceError):
             unknown = [(device.device, device.address) for device in error.unknown_devices]
             unit.records.peers.ask_for(unknown, unit.now_ms, limits.MAX_UNKNOWN_DEVICES)
@@ -70,6 +75,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             commits.doubt_removal(unit, error)  # once: afterwards the members have the word
         parcels.set_aside(replace(first, seq=seq, reason=str(error)))
         return False
+    parts.forget(unit, gathered)
     parcels.mark_seen(digest, unit.now_ms)
     return True
 
@@ -93,13 +99,15 @@ def _signal(unit: UnitOfWork, error: InputError, digest: bytes) -> None:
         notes.move(unit, unit.open(error.conversation), Event.WELCOMED)
 
 
-def _open(unit: UnitOfWork, parcel: bytes, first: UndecryptableRecord, retract: Retract) -> None:
-    """Open a parcel whose first attempt was at `first`."""
-    welcome = envelope.welcome_of(parcel)
+def _open(
+    unit: UnitOfWork, gathered: list[bytes], first: UndecryptableRecord, retract: Retract
+) -> None:
+    """Open the parcels of a message that was first tried at `first`."""
+    welcome = envelope.welcome_of(gathered[0])
     if welcome is not None:
         conversations.join(unit, welcome, first)
         return
-    (owner, epoch), message = envelope.open_group_parcel(parcel, unit.envelopes())
+    (owner, epoch), message = parts.open_message(unit, gathered)
     conversation = unit.open(owner)
     conversation.recall(unit.records, epoch)
     try:

@@ -166,6 +166,7 @@ def forget_old(unit: UnitOfWork) -> None:
     parcels, oldest_ms = unit.records.parcels, unit.now_ms - limits.UNDECRYPTABLE_SECONDS * 1000
     parcels.forget_seen_before(unit.now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
     parcels.forget_undecryptable_before(oldest_ms)
+    parcels.forget_parts_before(oldest_ms)
     healing = unit.records.healing
     healing.forget_branches_before(unit.now_ms - heal_limits.KEPT_EPOCH_SECONDS * 1000)
     healing.forget_sent_before(unit.now_ms - heal_limits.SENT_TEXT_SECONDS * 1000)

@@ -21,6 +21,15 @@ KEPT_EPOCH_SECONDS = 30 * 24 * 3600
 MAX_KEPT_EPOCHS = 8_192
 """Past epochs of a conversation, about 330 bytes each: 30 days of one among 1,000 have 4,100."""
 
+MAX_WHOLE_BYTES = 4 * MIB - 64
+"""One MLS message in one parcel of 4 MiB with its envelope; a larger one is in two parts."""
+
+MAX_PARTED_BYTES = 7_500_000
+"""One MLS message in two parcels: the first Commit with a path among 5,000 devices has 6.6 MB."""
+
+MAX_WAITING_PARTS = 8
+"""Parts of messages whose other part has not come, of 4 MiB at most; the oldest go first."""
+
 FAILURE_SECONDS = 30 * 24 * 3600
 """Retention of an unseen failure."""
 

@@ -31,6 +31,9 @@ from blackthorn.mls.framing.key_package import VerifiedKeyPackage
 from blackthorn.ports.device_store import OutboxRecord
 
 UNCONFIRMED: Final = "members were changed and are being looked up"
+TOO_LARGE: Final = "this message is too large: send it in parts"
+POSTING_OVERHEAD_BYTES: Final = 256
+"""Size of a posting besides its parcels: ids, order, lengths."""
 ORDER_LABEL: Final = "blackthorn order"
 HANDLE_BYTES: Final = 32
 ID_BYTES: Final = 16
@@ -163,7 +166,11 @@ def commit(
     made = group.commit(
         add=added, remove=leaving, path=path, random=unit.random, now=now, validate=unit.validate
     )
-    parcels = [(members, key.seal(made.commit, unit.random))] if members else []
+    try:
+        sealed = key.seal_all(made.commit, unit.random) if members else []
+    except envelope.TooLargeError as error:
+        raise HopelessError(TOO_LARGE) from error
+    parcels = [(members, parcel) for parcel in sealed]
     if made.welcome is not None:
         joining = [identify(package.credential).device for package in added]
         parcels.append((joining, envelope.seal_welcome(made.welcome)))
@@ -197,10 +204,11 @@ def _posting(
     order: Order | None = None,
 ) -> PreparedPosting:
     lists: dict[bytes, list[bytes]] = {}
-    packed = []
+    packed, size = [], POSTING_OVERHEAD_BYTES
     for recipients, sealed in parcels:
-        if len(sealed) > limits.MAX_PARCEL_BYTES:
-            raise HopelessError("this message is too large: send it in parts")
+        size += len(sealed)
+        if len(sealed) > limits.MAX_PARCEL_BYTES or size > limits.MAX_FRAME_BYTES:
+            raise HopelessError(TOO_LARGE)
         name = fanout.fanout_id(recipients)
         lists[name] = [bytes(device) for device in recipients]
         packed.append(Parcel(name, sealed))

@@ -48,11 +48,10 @@ COPIED: Final = (
     "another copy of this device was used: all that waits is read first; see blackthorn alarms"
 )
 
+_OVERHEAD: Final = postings.POSTING_OVERHEAD_BYTES
+
 SEND_FRAME_BYTES: Final = link_limits.MAX_FRAME_BYTES // 2
 """Sealed bytes after which a Send frame is full; one posting may be larger."""
-
-POSTING_OVERHEAD_BYTES: Final = 256
-"""Size of a posting besides its parcels: ids, order, lengths."""
 
 
 class Sender:
@@ -336,7 +335,7 @@ def send_frames(postings: Iterable[f.Posting]) -> Frames:
     group: list[f.Posting] = []
     size = 0
     for posting in postings:
-        length = sum(len(parcel.sealed) for parcel in posting.parcels) + POSTING_OVERHEAD_BYTES
+        length = sum(len(parcel.sealed) for parcel in posting.parcels) + _OVERHEAD
         full = len(group) == link_limits.MAX_POSTINGS_PER_FRAME or size + length > SEND_FRAME_BYTES
         if group and full:
             frames.append(f.Send(group))

@@ -6,7 +6,6 @@ it. An accepted Commit is accepted again when repeated. Postings that come durin
 the next one, so groups become durable in the order of their parcels' numbers.
 """
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Final
 from blackthorn.errors import AbsentError, BlackthornError, DefectError, StorageError
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.link import limits as link_limits
+from blackthorn.link.parcels import commit_digest
 from blackthorn.ports import parcels as ports
 from blackthorn.ports.store import Done, Writer
 from blackthorn.server.counters import Counters
@@ -322,8 +322,8 @@ class MessageSubmission:
 
 
 def _position(order: Order, posting: Posting) -> ports.CommitPosition:
-    """The order with the digest of the posting's first parcel, which is the Commit."""
-    digest = hashlib.sha256(posting.parcels[0].sealed).digest()
+    """The order with the digest of the posting's Commit, which comes first."""
+    digest = commit_digest([parcel.sealed for parcel in posting.parcels])
     return ports.CommitPosition(order.handle, order.epoch, order.token, digest)
 
 

@@ -189,3 +189,27 @@ class Parcels(Table):
 
     def forget_undecryptable_before(self, time_ms: int) -> None:
         self._run("DELETE FROM set_aside_parcel WHERE since_ms < ?", (time_ms,))
+
+    def parts(self, kind: str, name: bytes) -> dict[int, bytes]:
+        """By place."""
+        sql = "SELECT place, sealed FROM parcel_part WHERE kind = ? AND name = ?"
+        return dict(self._run(sql, (kind, name)))
+
+    def put_part(self, kind: str, name: bytes, place: int, sealed: bytes, now_ms: int) -> None:
+        """Instead of an earlier one of that place."""
+        sql = "INSERT OR REPLACE INTO parcel_part (kind, name, place, sealed, at_ms)"
+        self._run(sql + " VALUES (?, ?, ?, ?, ?)", (kind, name, place, sealed, now_ms))
+
+    def keep_parts(self, kind: str, most: int) -> None:
+        """Delete the oldest beyond so many."""
+        self._run(
+            "DELETE FROM parcel_part WHERE rowid IN (SELECT rowid FROM parcel_part"
+            " WHERE kind = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
+            (kind, most),
+        )
+
+    def forget_parts(self, kind: str, name: bytes) -> None:
+        self._run("DELETE FROM parcel_part WHERE kind = ? AND name = ?", (kind, name))
+
+    def forget_parts_before(self, time_ms: int) -> None:
+        self._run("DELETE FROM parcel_part WHERE at_ms < ?", (time_ms,))
