@@ -237,7 +237,7 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     world.settle()
     go_off_line(dan)
     connection = dan.vault._connection
-    later = ("hello", "noted", "former_device", "removed_leaf", "parcel_part")
+    later = ("hello", "noted", "former_device", "removed_leaf", "parcel_part", "kept_group")
     for table in ("healing", "branch", "heard", "sent_text", *later):
         connection.execute(f"DROP TABLE {table}")
     for column in ("told_ms", "lost"):

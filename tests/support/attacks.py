@@ -298,8 +298,13 @@ ATTACKS: Final = (
                "test_a_text_of_a_revoked_laptop_that_comes_late_is_refused_with_an_alarm",
            )),
     Attack(58, _OI, "A revoked device removes a member",
-           "The member keeps the epoch and suspects it; the others add them again",
+           "The member keeps the epoch and suspects it: two users decide, or the others add them "
+           "again",
            elsewhere=(
+               "tests/scenarios/test_device_branches.py::"
+               "test_a_removal_by_a_former_device_holds_once_two_users_say_so",
+               "tests/scenarios/test_device_branches.py::"
+               "test_a_removal_that_no_member_has_merged_comes_to_nothing",
                "tests/scenarios/test_device_past.py::"
                "test_whom_a_revoked_laptop_removes_keeps_the_epoch_and_does_not_believe_it",
                "tests/scenarios/test_device_past.py::"
@@ -315,5 +320,42 @@ ATTACKS: Final = (
                "test_halves_without_end_fill_no_disk_and_stop_no_commit",
                "tests/scenarios/test_device_parts.py::"
                "test_a_part_that_never_comes_is_a_missed_commit_and_changes_nothing",
+           )),
+    Attack(60, _OI, "A member is told by one Commit that they are removed, all others by another",
+           "The removed device keeps the group for a week: another Commit of the same epoch is a "
+           "question to the members, who add it again",
+           elsewhere=(
+               "tests/scenarios/test_device_branches.py::"
+               "test_S6_whom_an_insider_removed_for_themself_alone_comes_back",
+               "tests/scenarios/test_device_branches.py::"
+               "test_S6_whom_all_call_removed_stays_so_and_the_week_ends",
+           ),
+           told="While nobody changes the group, and the Commit is theirs alone, they are out"),
+    Attack(61, _OI, "A member who is not sure confirms people whom a revoked device added",
+           "Who has noted changes says `same` without vouching, and calls nobody removed",
+           elsewhere=(
+               "tests/scenarios/test_device_branches.py::"
+               "test_who_has_noted_something_vouches_for_nobody_and_calls_nobody_removed",
+           )),
+    Attack(62, _OI, "A Welcome takes a stranded device to a fork that is ahead of the group",
+           "Members of its last tree confirm it, or it goes back to the group of before and asks "
+           "from there; nothing is sealed meanwhile",
+           elsewhere=(
+               "tests/scenarios/test_device_branches.py::"
+               "test_F7_a_rejoin_that_nobody_confirms_is_given_up_for_the_group_before_it",
+               "tests/scenarios/test_device_healing_hostile.py::"
+               "test_nothing_is_sealed_on_an_insiders_fork_and_the_true_way_back_stays_open",
+           )),
+    Attack(63, INSIDER, "Answers that nobody asked for call a device removed",
+           "Only the answer of the one who was asked, to that question, is taken",
+           elsewhere=(
+               "tests/scenarios/test_device_branches.py::"
+               "test_F5_nobody_is_removed_by_answers_that_were_not_asked_for",
+           )),
+    Attack(64, INSIDER, "A copy of a device's folder has itself added again",
+           "Its owner's device did not make the key package: the alarm is `clone`",
+           elsewhere=(
+               "tests/scenarios/test_device_branches.py::"
+               "test_a_device_that_is_added_again_by_a_copys_key_package_raises_an_alarm",
            )),
 )  # fmt: skip

@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 import msgspec
 
-from blackthorn.device.conversations import heal_messages
+from blackthorn.device.conversations import heal_messages, noted
 from blackthorn.device.conversations.heal_messages import AnsweredItem, AskedItem
 from blackthorn.device.core.members import Identity, identities
-from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, UnitOfWork
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Answer, State, answers, is_member
 
@@ -33,10 +33,13 @@ def _answer_item(
         return None
     conversation = unit.open(item.conversation)
     group, known = conversation.group, item.conversation
+    adds_again = answers(standing, Answer.ADD_AGAIN)  # by a Commit that first ends what is noted
+    if noted.in_conversation(unit, known):
+        standing = State.UNCONFIRMED
     members = identities(group.members)
     if not any((one.address, one.device) == (heard.user, heard.device) for one in members):
         return _removed(unit, known, heard) if answers(standing, Answer.REMOVED) else None
-    secret = group.label_secret(BRANCH_LABEL).expose()
+    secret = notes.branch_secret(unit, conversation)
     equal = _equal(conversation, secret, nonce, item.branch)
     if item.epoch == group.epoch and equal:
         if not answers(standing, Answer.SAME):
@@ -46,7 +49,7 @@ def _answer_item(
     if item.epoch > group.epoch:
         _note_reply(unit, known, heard, decisions.AHEAD, item.epoch, sure=False)
         return None
-    if item.package and answers(standing, Answer.ADD_AGAIN):
+    if item.package and adds_again:
         _note_wish(unit, known, heard, nonce, item.package)
         return None
     if not answers(standing, Answer.OTHER):

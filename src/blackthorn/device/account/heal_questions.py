@@ -16,9 +16,9 @@ from blackthorn.device.conversations import (
 )
 from blackthorn.device.core.group_metadata import DIRECT, SELF
 from blackthorn.device.core.members import addresses, identities
-from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, UnitOfWork
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import decisions, limits, notes
-from blackthorn.device.healing.states import State
+from blackthorn.device.healing.states import Event, State
 from blackthorn.device.operations import send_heal
 from blackthorn.device.transparency.lookup_queue import passed, reached
 
@@ -52,8 +52,10 @@ class _Pace(NamedTuple):
 
 
 _PROBE: Final = _Pace("heal-probes", _DAY_MS, limits.MAX_PROBES_A_DAY, 2, _DAY_MS)
+_DOUBT: Final = _Pace("heal-doubts", _DAY_MS, limits.MAX_DOUBTS_A_DAY, 2, _DAY_MS)
 _CONFIRM: Final = _Pace("heal-confirms", _DAY_MS, limits.MAX_CONFIRMS_A_DAY, 2, _HOUR_MS)
 _ASK: Final = _Pace("heal-asks", _HOUR_MS, limits.MAX_ASKS_AN_HOUR, 1, _HOUR_MS)
+_DOUBTS: Final = frozenset({Event.FORKED.name, Event.DOUBTFUL_REMOVAL.name})
 _ASK_LATER: Final = _ASK._replace(at_once=3)
 
 
@@ -85,7 +87,7 @@ def _pace(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) 
             return _ASK_LATER if passed(healing.since_ms, unit.now_ms, _DAY_MS) else _ASK
         case State.UNCONFIRMED:
             return _CONFIRM
-    return _PROBE
+    return _DOUBT if healing.signal in _DOUBTS else _PROBE
 
 
 def _whom(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> list[str]:
@@ -128,8 +130,7 @@ def _ask(unit: UnitOfWork, conversation: Conversation, user: str, *, with_packag
     if with_package:
         bound = rejoining.bound_to(known, nonce)
         package, reference = key_packages.make_bound(unit, bound)
-    secret = group.label_secret(BRANCH_LABEL).expose()
-    branch = decisions.branch(group.suite, secret, nonce)
+    branch = decisions.branch(group.suite, notes.branch_secret(unit, conversation), nonce)
     healing = notes.of(unit.records, known)
     item = heal_messages.AskedItem(known, group.epoch, branch, healing.signal[:16], package)
     question = notes.Question(nonce, user, reference, group.epoch, unit.now_ms)

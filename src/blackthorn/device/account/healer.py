@@ -4,25 +4,24 @@ It asks members, adds again those who ask, replaces direct conversations, and as
 taken handles while parcels stay unreadable. Safe to stop at any point: all of it is stored.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
-from blackthorn.device.account import heal_answers, heal_questions, heal_texts
+from blackthorn.device.account import heal_answers, heal_questions, heal_signals, heal_texts
 from blackthorn.device.conversations import (
     content,
     conversations,
     heal_messages,
+    other_commits,
     rejoining,
     void,
 )
-from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations import add_again, send_heal
-from blackthorn.device.operations.postings import HANDLE_BYTES, ORDER_LABEL
+from blackthorn.device.operations.postings import HANDLE_BYTES
 from blackthorn.device.transparency.lookup_queue import passed, reached
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -31,11 +30,12 @@ from blackthorn.link import limits as link_limits
 LOOK_MS: Final = 2_000
 """Interval of the healer while nothing changes."""
 
+_DAY_MS: Final = 24 * 3600 * 1000
+
 ORDERS_LOOK_MS: Final = 60_000
 """Interval at which parcels that cannot be read are counted."""
 
 CALM: Final = (State.FOLLOWING.value, State.LEFT.value, State.STALE.value)
-_ORDERS_ASKED: Final = "orders-asked-ms"
 
 
 class Healer:
@@ -64,6 +64,7 @@ class Healer:
             return [], []
         self._due_ms, self._generation = unit.now_ms + LOOK_MS, now
         rows = _work_off(unit)
+        heal_signals.silence(unit)
         for known in unit.records.healing.restless(CALM):
             rows += _lead_on(unit, unit.open(known), drained_ms)
         return rows, self._ask_orders(unit, drained_ms)
@@ -74,10 +75,10 @@ class Healer:
         if self._asked or not reached(self._orders_due_ms, unit.now_ms, ORDERS_LOOK_MS):
             return []
         self._orders_due_ms = unit.now_ms + ORDERS_LOOK_MS
-        if not self._to_ask and _unreadable(unit, drained_ms):
-            self._to_ask = list(_handles(unit))
+        if not self._to_ask and heal_signals.unreadable(unit, drained_ms):
+            self._to_ask = list(heal_signals.handles(unit))
             if not self._to_ask:
-                _orders_asked(unit)
+                heal_signals.orders_asked(unit)
         return self._next_orders(unit)
 
     def _next_orders(self, unit: UnitOfWork) -> list[f.AnyFrame]:
@@ -105,39 +106,9 @@ class Healer:
             if present and not (digest and void.accepted_first(unit, known, epoch, digest)):
                 notes.move(unit, conversation, Event.MISSED)
         if asked and not self._to_ask:
-            _orders_asked(unit)
+            heal_signals.orders_asked(unit)
         self._due_ms = 0
         return self._next_orders(unit)
-
-
-def _orders_asked(unit: UnitOfWork) -> None:
-    unit.records.settings.put(_ORDERS_ASKED, unit.now_ms.to_bytes(8, "big"))
-
-
-def _unreadable(unit: UnitOfWork, drained_ms: int) -> bool:
-    """Whether a parcel has stayed unreadable for ten minutes since the last such question."""
-    wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
-    if not passed(drained_ms, unit.now_ms, wait_ms):
-        return False
-    last = int.from_bytes(unit.records.settings.get(_ORDERS_ASKED) or b"", "big")
-    again = passed(last, unit.now_ms, limits.ORDERS_AGAIN_SECONDS * 1000)
-    return any(
-        parcel.reason == envelope.UNKNOWN
-        and (again or parcel.since_ms > last)
-        and passed(parcel.since_ms, unit.now_ms, wait_ms)
-        for parcel in unit.records.parcels.all_undecryptable()
-    )
-
-
-def _handles(unit: UnitOfWork) -> Iterable[tuple[bytes, int, bytes]]:
-    """(conversation, epoch, handle) of those in which this device could have missed a Commit."""
-    for record in unit.records.conversations.all():
-        if record.standing in (State.FOLLOWING, State.UNCONFIRMED):
-            conversation = unit.open(record.id)
-            group = conversation.group
-            if group.pending is None:
-                made_of = void.context(unit, conversation)
-                yield record.id, group.epoch, group.export(ORDER_LABEL, made_of, HANDLE_BYTES)
 
 
 # --- What others said ---
@@ -170,9 +141,11 @@ def _send(unit: UnitOfWork, name: str, message: heal_messages.Message) -> int:
 def _lead_on(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> list[int]:
     """Take the steps that are due in one conversation; the rows enqueued."""
     known = conversation.record.id
-    _second_commit(unit, conversation, drained_ms)
+    heal_signals.second_commit(unit, conversation, drained_ms)
     healing = notes.of(unit.records, known)
     state = State(conversation.record.standing)
+    if state is State.ASKING and passed(healing.since_ms, unit.now_ms, _DAY_MS):
+        conversation = rejoining.go_back(unit, conversation)
     epoch = conversation.group.epoch
     if state is State.FOLLOWING and healing.replies:
         newer = [reply for reply in healing.replies if reply.epoch > epoch]
@@ -182,6 +155,8 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> l
     if event is None:
         event = _by_time(unit, conversation, healing)
     if event is not None:
+        if event is Event.SAID_REMOVED and conversation.record.kind == GROUP:
+            other_commits.keep(unit, conversation)
         state = notes.move(unit, conversation, event)
         if event is Event.SAME and not decisions.elsewhere(healing):
             void.give_up(unit, conversation)
@@ -200,20 +175,6 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> l
     return rows
 
 
-def _second_commit(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> None:
-    """Signal S2: the Commit that came before this device's own does not come."""
-    known = conversation.record.id
-    healing = notes.of(unit.records, known)
-    if healing.taken_epoch < 0:
-        return
-    since_ms = max(healing.taken_ms, drained_ms)
-    if healing.taken_epoch != conversation.group.epoch:
-        notes.change(unit, known, taken_epoch=-1)
-    elif passed(since_ms, unit.now_ms, limits.COMMIT_WAIT_SECONDS * 1000):
-        notes.change(unit, known, taken_epoch=-1)
-        notes.move(unit, conversation, Event.TAKEN)
-
-
 def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> Event | None:
     record = conversation.record
 
@@ -225,10 +186,10 @@ def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healin
         members = addresses(conversation.group.members)
         users = [user for user in members if user != unit.me.address]
         return Event.WAITED if due and heal_questions.witnesses(users, healing) else None
-    if record.standing == State.SUSPECT and record.kind in (DIRECT, SELF):
-        return Event.WAITED if waited(limits.ANSWER_SECONDS) else None
     if record.standing == State.SUSPECT and healing.signal == Event.DOUBTFUL_REMOVAL.name:
         return Event.WAITED if waited(limits.DOUBTFUL_REMOVAL_SECONDS) else None
+    if record.standing == State.SUSPECT and record.kind in (DIRECT, SELF):
+        return Event.WAITED if waited(limits.ANSWER_SECONDS) else None
     return None
 
 

@@ -11,6 +11,7 @@ from blackthorn.device.conversations import (
     former,
     left_out,
     noted,
+    other_commits,
     rejoining,
     renewal,
 )
@@ -24,7 +25,7 @@ from blackthorn.device.core.members import (
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
-from blackthorn.device.healing.states import Event
+from blackthorn.device.healing.states import Event, State
 from blackthorn.errors import InputError
 from blackthorn.ids import Address
 from blackthorn.mls.epoch.staged import StagedCommit
@@ -60,6 +61,9 @@ def doubt_removal(unit: UnitOfWork, error: DoubtfulRemovalError) -> None:
     """Suspect the conversation of such a removal, and say so once."""
     conversation = unit.open(error.conversation)
     notes.move(unit, conversation, Event.DOUBTFUL_REMOVAL)
+    if conversation.record.standing == State.SUSPECT:  # whatever led there: texts wait now
+        known, name = conversation.record.id, Event.DOUBTFUL_REMOVAL.name
+        notes.change(unit, known, signal=name, since_ms=unit.now_ms, next_ms=unit.now_ms)
     if conversation.record.kind != SELF:
         text = f"{error}; the others are to confirm it"
         conversations.tell(unit, conversation, error.committer.address, text)
@@ -70,13 +74,18 @@ def adds_me_again(unit: UnitOfWork, staged: StagedCommit) -> bool:
     return staged.removes_me and unit.me in rejoining.adds_again(staged)
 
 
-def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
-    """Merge a checked Commit, note what it changes, and add events for it."""
+def merge(
+    unit: UnitOfWork, conversation: Conversation, staged: StagedCommit, digest: bytes
+) -> None:
+    """Merge a checked Commit of that digest, note what it changes, and add events for it."""
     group, by = conversation.group, identify(staged.committer.credential)
     committer = by.address
     before, gone = set(addresses(group.members)), identities(staged.removed)
     removed_me = staged.removes_me
     noted.commit(unit, conversation, staged)
+    if removed_me and conversation.record.kind == GROUP:
+        other_commits.keep(unit, conversation)
+    other_commits.ended(unit, conversation, group.epoch, digest, by)
     renews = group.renews(staged)
     group.merge(staged)
     if removed_me:
@@ -93,13 +102,14 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
     _tell_change(unit, conversation, committer, before, gone)
 
 
-def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Merge this device's own accepted Commit."""
+def merge_own(unit: UnitOfWork, conversation: Conversation, digest: bytes) -> None:
+    """Merge this device's own accepted Commit; the digest is empty if nobody was sent it."""
     group = conversation.group
     staged = group.pending
     if staged is None:
         raise InputError("there is no Commit to merge")
     before, gone = set(addresses(group.members)), identities(staged.removed)
+    other_commits.ended(unit, conversation, group.epoch, digest, unit.me)
     renews = group.renews(staged)
     group.merge_pending()
     noted.forget(unit, conversation.record.id)

@@ -113,7 +113,7 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
         rejoining.check(unit, known, group)
     inviter = _vouched(unit, group, validate, first)
     if rejoining.is_bound(private.package):
-        unit.records.key_packages.remove(private.reference)  # a second Welcome is no alarm
+        rejoining.used(unit, private.reference)
     elif not last_resort:
         key_packages.used(unit, private.reference, welcome)
     unit.records.peers.forget_counts(group.group_id)

@@ -19,6 +19,7 @@ from blackthorn.device.conversations import (
     key_packages,
     limits,
     noted,
+    other_commits,
     parts,
     rejoining,
     self_group,
@@ -34,6 +35,7 @@ from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import GenerationConsumed, InvalidCommit, MLSError
+from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.group import processing
 from blackthorn.mls.group.group import Application
 from blackthorn.mls.group.receiving import Outcome
@@ -60,6 +62,8 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
                 _open(unit, gathered, first, retract)
     except void.VoidCommitError as error:
         void.note(unit, error, whole)
+    except other_commits.OtherCommitError as error:
+        other_commits.note(unit, error, whole)
     except former.LateTextError as error:
         former.alarm(unit, error.sender)
     except InputError as error:
@@ -109,10 +113,14 @@ def _open(
         return
     (owner, epoch), message = parts.open_message(unit, gathered)
     conversation = unit.open(owner)
+    digest = envelope.digest(b"".join(gathered))
+    other_commits.check(unit, conversation, epoch, message, digest)
     conversation.recall(unit.records, epoch)
     try:
-        received = _process(unit, conversation, message, first)
-        _take(unit, conversation, received, first, retract)
+        received, packages = _process(unit, conversation, message, first)
+        _take(unit, conversation, received, first, retract, digest)
+        if isinstance(received, StagedCommit) and commits.adds_me_again(unit, received):
+            rejoining.check_own(unit, packages)
     except UnknownDeviceError:
         raise
     except MLSError as error:
@@ -123,14 +131,18 @@ def _open(
 
 def _process(
     unit: UnitOfWork, conversation: Conversation, message: bytes, first: UndecryptableRecord
-) -> Outcome:
-    """Process an MLS message. Raises UnknownDeviceError, LateTextError, MLSError."""
+) -> tuple[Outcome, list[KeyPackage]]:
+    """Process an MLS message; the key packages that a Commit uses, too.
+
+    Raises UnknownDeviceError, LateTextError, MLSError.
+    """
     if processing.is_proposal(message):  # another member's next Commit would carry it out
         raise InvalidCommit("members change a conversation by Commits alone")
     _require_looked_up(unit, conversation, message)
     try:
-        with void.judging(unit, conversation) as policy:
-            return conversation.group.process(message, validate=same_device, policy=policy)
+        with void.judging(unit, conversation) as (policy, packages):
+            outcome = conversation.group.process(message, validate=same_device, policy=policy)
+            return outcome, packages
     except GenerationConsumed:
         author = conversation.group.claimed_author(message)
         if author is not None:  # a former device's keys were deleted
@@ -144,6 +156,7 @@ def _take(
     received: Outcome,
     first: UndecryptableRecord,
     retract: Retract,
+    digest: bytes,
 ) -> None:
     match received:
         case Application():
@@ -164,7 +177,7 @@ def _take(
                 notes.move(unit, conversation, Event.ADDED_AGAIN)  # its Welcome leads on
                 return
             retract(unit, conversation)
-            commits.merge(unit, conversation, received)
+            commits.merge(unit, conversation, received, digest)
 
 
 def _require_looked_up(unit: UnitOfWork, conversation: Conversation, message: bytes) -> None:

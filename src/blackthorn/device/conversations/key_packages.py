@@ -26,6 +26,10 @@ NEWEST_SET: Final = "key-packages-ms"
 _DAY_SECONDS: Final = 24 * 3600
 
 
+USED: Final = b"used"
+"""Prefix of the reference of an own key package, with the Welcome that used it."""
+
+
 def make(unit: UnitOfWork, count: int) -> list[bytes]:
     """Create `count` one-time key packages as MLSMessages and store their private keys."""
     return [_make_one(unit, last_resort=False) for _ in range(count)]
@@ -151,13 +155,13 @@ def used(unit: UnitOfWork, reference: bytes, welcome: bytes) -> None:
     """Delete a key package's private key and remember the Welcome that used it."""
     unit.records.key_packages.remove(reference)
     digest = hashlib.sha256(welcome).digest()
-    unit.records.key_packages.met(b"used" + reference, digest, unit.now_ms)
+    unit.records.key_packages.met(USED + reference, digest, unit.now_ms)
 
 
 def check_used(unit: UnitOfWork, references: Sequence[bytes], welcome: bytes) -> None:
     """Raises ReusedError when another Welcome has used one of these key packages."""
     digest = hashlib.sha256(welcome).digest()
     for reference in references:
-        before = unit.records.key_packages.first_use(b"used" + reference)
+        before = unit.records.key_packages.first_use(USED + reference)
         if before is not None and before != digest:
             raise ReusedError("the Welcome is for a key package that another one has used")

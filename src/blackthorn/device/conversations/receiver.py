@@ -169,6 +169,7 @@ def forget_old(unit: UnitOfWork) -> None:
     parcels.forget_parts_before(oldest_ms)
     healing = unit.records.healing
     healing.forget_branches_before(unit.now_ms - heal_limits.KEPT_EPOCH_SECONDS * 1000)
+    healing.forget_groups_before(unit.now_ms - heal_limits.KEPT_GROUP_SECONDS * 1000)
     healing.forget_sent_before(unit.now_ms - heal_limits.SENT_TEXT_SECONDS * 1000)
     unit.records.peers.forget_unknown_devices_before(oldest_ms)
 

@@ -4,14 +4,18 @@ A device that asks offers a key package made for one conversation. It is removed
 one Commit by a member (H10), never by a Commit from outside.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from blackthorn.device.conversations import key_packages, other_commits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits, notes
 from blackthorn.device.healing.states import Event, State
+from blackthorn.device.transparency import copies
+from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import UserError
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.epoch.staged import StagedCommit
@@ -22,6 +26,7 @@ from blackthorn.mls.group.group import Group
 from blackthorn.ports.device_store import ConversationRecord, HistoryQuery, Place
 
 NONCE_BYTES: Final = 16
+_BOUND: Final = b"bound"
 _VERSION: Final = b"\x01"
 
 
@@ -55,6 +60,28 @@ def check_package(package: KeyPackage, conversation: bytes) -> None:
         raise InvalidWelcome("the Welcome uses a key package made for another conversation")
 
 
+def check_own(unit: UnitOfWork, packages: Sequence[KeyPackage]) -> None:
+    """Raise an alarm if a Commit adds this device again by a key package that it did not make.
+
+    Only another copy of its keys can have made it. A restored copy was told of before.
+    """
+    store = unit.records.key_packages
+    for package in packages:
+        mine = package.leaf.signature_key == unit.keys.identity_public
+        uses = (store.first_use(kind + package.reference) for kind in (_BOUND, key_packages.USED))
+        known = store.find(package.reference) is not None or any(one is not None for one in uses)
+        if mine and not known and not copies.recent(unit):
+            text = "this device was added to a group again by a key package that it did not make"
+            address, fact = unit.me.address, package.reference.hex()
+            raise_alarm(unit.records, copies.CLONE, address, text, unit.now_ms, fact=fact)
+
+
+def used(unit: UnitOfWork, reference: bytes) -> None:
+    """Forget a key package that was made for one conversation: a second Welcome is no alarm."""
+    unit.records.key_packages.remove(reference)
+    unit.records.key_packages.met(_BOUND + reference, b"", unit.now_ms)
+
+
 def check(unit: UnitOfWork, known: ConversationRecord, group: Group) -> None:
     """Whether a Welcome to a known conversation may be taken (H12). Raises InvalidWelcome."""
     if known.standing not in (State.LEFT, State.BEHIND, State.ASKING):
@@ -76,6 +103,7 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     before = unit.open(known.id)
     left = known.standing == State.LEFT
     rejoin = _rejoin(unit, before, group)
+    other_commits.keep(unit, before, again=notes.of(unit.records, known.id).rejoin is None)
     asked = {user for user in rejoin.users if user in addresses(group.members)}
     known_to_all = not rejoin.strangers and not asked - {unit.me.address, rejoin.by}
     state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
@@ -83,6 +111,20 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     standing = state.value
     group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)
+
+
+def go_back(unit: UnitOfWork, conversation: Conversation) -> Conversation:
+    """Nobody has confirmed a rejoin, nor answered since: the conversation with its last group.
+
+    It may have been a branch that only its maker knows, and that is ahead of the true one.
+    """
+    known = conversation.record.id
+    rejoin = notes.of(unit.records, known).rejoin
+    back = None if rejoin is None else other_commits.go_back(unit, conversation)
+    if back is None:
+        return conversation
+    notes.change(unit, known, since_ms=unit.now_ms, turn=0, next_ms=unit.now_ms, replies=[])
+    return back
 
 
 def _rejoin(unit: UnitOfWork, before: Conversation, group: Group) -> notes.Rejoin:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from blackthorn.device.conversations import limits
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import limits as heal_limits
 from blackthorn.device.healing.states import State
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.mls.framing.key_package import KeyPackage
@@ -40,10 +41,14 @@ Random = Callable[[int], bytes]
 
 
 class Use(Struct, frozen=True):
-    """On how many days this device was used, and the last of them, a Unix day."""
+    """On how many days this device was used, and the last of them, a Unix day.
+
+    `recent` are the last few of them by this device's clock.
+    """
 
     days: int = 0
     last: int = 0
+    recent: list[int] = []
 
 
 def used(unit: UnitOfWork) -> None:
@@ -53,7 +58,8 @@ def used(unit: UnitOfWork) -> None:
         return
     if use.last and abs(day - use.last) >= limits.ABSENCE_DAYS:
         unit.records.leaves.mark_before_text(unit.me.device)
-    unit.records.settings.put(_USE, msgspec.msgpack.encode(Use(use.days + 1, day)))
+    recent = [*use.recent, unit.now_ms // _DAY_MS][-heal_limits.SILENT_DAYS :]
+    unit.records.settings.put(_USE, msgspec.msgpack.encode(Use(use.days + 1, day, recent)))
 
 
 def copied(unit: UnitOfWork) -> None:

@@ -33,6 +33,7 @@ from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.credential import Credential
 from blackthorn.mls.epoch.policy import MemberCommit, Policy
 from blackthorn.mls.errors import InvalidCommit, InvalidLeaf, InvalidSignature, InvalidWelcome
+from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.framing.proposals import Add, Remove
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
@@ -52,16 +53,23 @@ class _RuleBrokenError(InvalidCommit):
 
 
 @contextlib.contextmanager
-def judging(unit: UnitOfWork, conversation: Conversation) -> Iterator[Policy]:
-    """The policy by which a message is processed. Raises VoidCommitError."""
+def judging(
+    unit: UnitOfWork, conversation: Conversation
+) -> Iterator[tuple[Policy, list[KeyPackage]]]:
+    """The policy by which a message is processed, and the key packages that a Commit uses.
+
+    Raises VoidCommitError.
+    """
+    packages: list[KeyPackage] = []
     committers: list[Credential] = []
 
     def judge(commit: MemberCommit) -> None:
         committers.append(commit.committer.credential)
+        packages.extend(one.package for one in commit.proposals if isinstance(one, Add))
         _judge(commit, _users(unit, conversation))
 
     try:
-        yield Policy(commit=judge)
+        yield Policy(commit=judge), packages
     except (_RuleBrokenError, InvalidSignature) as error:
         if isinstance(error, InvalidSignature) and error.rule is not Rule.CONFIRMATION_TAG:
             raise

@@ -53,6 +53,8 @@ def held(state: State, healing: Healing, now_ms: int) -> str:
     texts = TABLE[state].texts
     if healing.rejoin is not None and state in MEMBER - {State.FOLLOWING}:
         return "this device was added again: members are yet to confirm it, and it waits"
+    if healing.removed:
+        return "this device was removed: members are asked whether that holds, and it waits"
     if texts is Texts.BY_SIGNAL:
         holds = healing.signal in {event.name for event in SIGNALS_THAT_HOLD_TEXTS}
         since = now_ms - healing.since_ms

@@ -33,6 +33,12 @@ COMMIT_WAIT_SECONDS = 60
 UNREADABLE_WAIT_SECONDS = 600
 """Wait for what opens a parcel before the server is asked for taken handles (S3)."""
 
+KEPT_GROUP_SECONDS = 7 * 24 * 3600
+"""How long a group is kept as it was before this device was removed or added again."""
+
+SILENT_DAYS = 15
+"""Days of use on which nothing comes from another device of a group, after which it asks (S5)."""
+
 ORDERS_AGAIN_SECONDS = 24 * 3600
 """Interval at which the server is asked again while parcels stay unreadable."""
 
@@ -47,6 +53,9 @@ TEXTS_HELD_SECONDS = 24 * 3600
 
 MAX_PROBES_A_DAY = 8
 """Members whom a device asks in a day, over all its conversations, whether they are elsewhere."""
+
+MAX_DOUBTS_A_DAY = 8
+"""Members asked beside these in a day: after another Commit, or a removal by a former device."""
 
 MAX_CONFIRMS_A_DAY = 64
 """Members whom a device asks in a day to confirm its rejoins: texts wait for their answers."""

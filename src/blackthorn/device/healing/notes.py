@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.core import stored
-from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, UnitOfWork
 from blackthorn.device.healing import limits
 from blackthorn.device.healing.states import Event, State, after
 from blackthorn.ports.device_store import Records
@@ -88,7 +88,8 @@ class Healing(Struct, frozen=True, omit_defaults=True):
 
     `turn` counts the questions of this state, the next of which is due at `next_ms`. The device has
     not followed since `away_ms`; `told`: the person was told that texts wait. The own Commit of
-    `taken_epoch` came second at `taken_ms`.
+    `taken_epoch` came second at `taken_ms`. `removed`: a Commit has removed the device, and members
+    are asked whether another one took its place.
     """
 
     since_ms: int = 0
@@ -105,6 +106,7 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     wishes: list[Wish] = []
     taken_ms: int = 0
     taken_epoch: int = -1
+    removed: bool = False
     rejoin: Rejoin | None = None
 
 
@@ -155,6 +157,13 @@ def take_heard(unit: UnitOfWork) -> list[Heard]:
     ]
 
 
+def branch_secret(unit: UnitOfWork, conversation: Conversation) -> bytes:
+    """What the branch of the present epoch is made of, kept since that epoch began."""
+    group = conversation.group
+    kept = unit.records.healing.branch(group.group_id, group.epoch)
+    return group.label_secret(BRANCH_LABEL).expose() if kept is None else kept[0]
+
+
 def move(unit: UnitOfWork, conversation: Conversation, event: Event) -> State:
     """Put the conversation in the state to which `event` leads (`states`); that state."""
     record = conversation.record
@@ -174,6 +183,7 @@ def move(unit: UnitOfWork, conversation: Conversation, event: Event) -> State:
         told=before.told and state is not State.FOLLOWING,
         questions=kept,
         replies=[],
+        removed=False,
     )
     put(unit.records, record.id, changed)
     if state is State.BEHIND:

@@ -21,6 +21,7 @@ from blackthorn.device.operations.table import operation_of
 from blackthorn.ids import Address
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import KeyPackages, StatementStored
+from blackthorn.link.parcels import commit_digest
 from blackthorn.ports.device_store import OutboxRecord
 
 RETRIED: Final = (Code.MAILBOX_FULL, Code.STORAGE, Code.EPOCH_AHEAD)
@@ -67,7 +68,8 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
         return
     operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
     if prepared.sort in forms.COMMITS:
-        commits.merge_own(unit, unit.open(prepared.conversation))
+        sealed = [parcel.sealed for parcel in prepared.posting.parcels]
+        commits.merge_own(unit, unit.open(prepared.conversation), commit_digest(sealed))
     if prepared.sort in forms.STEPS:
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
         return

@@ -175,7 +175,7 @@ def commit(
         joining = [identify(package.credential).device for package in added]
         parcels.append((joining, envelope.seal_welcome(made.welcome)))
     if not parcels:
-        commits.merge_own(unit, conversation)
+        commits.merge_own(unit, conversation, b"")
         return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
     order = Order(handle, 0, unit.random(ID_BYTES))

@@ -114,6 +114,12 @@ def _stopped(unit: UnitOfWork) -> bool:
     return any(alarm.code == CLONE for alarm in alarms.open_alarms(unit.records))
 
 
+def recent(unit: UnitOfWork) -> bool:
+    """Whether a copy was noticed not long ago; the person was told then."""
+    last_ms = _copies(unit).last_ms
+    return last_ms > 0 and clock_ms(unit) - last_ms < limits.COPY_AGAIN_SECONDS * 1000
+
+
 def all_read(unit: UnitOfWork) -> None:
     """All that waited was read."""
     copies = _copies(unit)

@@ -66,6 +66,12 @@ def is_proposal(message: bytes) -> bool:
     return not isinstance(parsed.authenticated.content.body, bytes | Commit)
 
 
+def is_commit(message: bytes) -> bool:
+    """Whether the plain header of a PrivateMessage says that it is a Commit. Raises `MLSError`."""
+    parsed = read_group_message(message)
+    return isinstance(parsed, framing.PrivateMessage) and parsed.content_type == codepoints.COMMIT
+
+
 def read_private_message(message: bytes) -> framing.PrivateMessage:
     """The PrivateMessage in an MLSMessage. Raises `Unsupported` for any other."""
     parsed = read_group_message(message)

@@ -30,7 +30,7 @@ class Healing(Table):
 
     def put_branch(self, conversation: bytes, epoch: int, secret: bytes, now_ms: int) -> None:
         values = (conversation, epoch, secret, now_ms)
-        self._run("INSERT OR REPLACE INTO branch VALUES (?, ?, ?, ?)", values)
+        self._run("INSERT OR REPLACE INTO branch VALUES (?, ?, ?, ?, x'', x'')", values)
 
     def branch(self, conversation: bytes, epoch: int) -> tuple[bytes, int] | None:
         """The secret of an epoch, and when it began here, in Unix milliseconds."""
@@ -39,6 +39,44 @@ class Healing(Table):
             (conversation, epoch),
         )
         return (bytes(row[0]), int(row[1])) if row else None
+
+    def end_branch(self, conversation: bytes, epoch: int, digest: bytes, committer: bytes) -> None:
+        """The Commit of that digest, by that device, has ended the epoch."""
+        self._run(
+            "UPDATE branch SET ended_by = ?, committer = ? WHERE conversation = ? AND epoch = ?",
+            (digest, committer, conversation, epoch),
+        )
+
+    def ended_by(self, conversation: bytes, epoch: int) -> bytes:
+        """The digest of the Commit that ended the epoch, empty if that is not known."""
+        query = "SELECT ended_by FROM branch WHERE conversation = ? AND epoch = ?"
+        row = self._one(query, (conversation, epoch))
+        return bytes(row[0]) if row else b""
+
+    def followed_ms(self, conversation: bytes, me: bytes) -> int:
+        """When the last Commit of another device than `me` was merged, Unix milliseconds."""
+        row = self._one(
+            "SELECT max(begun.begun_ms) FROM branch AS ended JOIN branch AS begun"
+            " ON begun.conversation = ended.conversation AND begun.epoch = ended.epoch + 1"
+            " WHERE ended.conversation = ? AND ended.committer NOT IN (x'', ?)",
+            (conversation, me),
+        )
+        return int(row[0] or 0) if row else 0
+
+    def keep_group(self, conversation: bytes, state: bytes, now_ms: int) -> None:
+        values = (conversation, state, now_ms)
+        self._run("INSERT OR REPLACE INTO kept_group VALUES (?, ?, ?)", values)
+
+    def kept_group(self, conversation: bytes) -> bytes | None:
+        query = "SELECT state FROM kept_group WHERE conversation = ?"
+        row = self._one(query, (conversation,))
+        return bytes(row[0]) if row else None
+
+    def forget_group(self, conversation: bytes) -> None:
+        self._run("DELETE FROM kept_group WHERE conversation = ?", (conversation,))
+
+    def forget_groups_before(self, time_ms: int) -> None:
+        self._run("DELETE FROM kept_group WHERE kept_ms < ?", (time_ms,))
 
     def forget_branches_before(self, time_ms: int) -> None:
         """Forget past epochs; the newest of each conversation stays."""
