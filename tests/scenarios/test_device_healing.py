@@ -3,9 +3,10 @@
 import pytest
 
 from blackthorn.device.conversations import conversations, rejoining, self_group
+from blackthorn.simulation.device import Wire
 from blackthorn.simulation.linking import add_device
 from blackthorn.storage.device import vault
-from tests.support.device_world import World
+from tests.support.device_world import Person, World
 from tests.support.stranding import (
     come_back,
     epochs,
@@ -21,8 +22,8 @@ from tests.support.stranding import (
 AWHILE = 3_600
 
 
-def four() -> World:
-    world = World(11, "alice", "bob", "carol", "dan")
+def four(kind: type[World] = World) -> World:
+    world = kind(11, "alice", "bob", "carol", "dan")
     alice, bob, carol, dan = world.people
     alice.create_group("team", bob, carol, dan)
     world.settle()
@@ -293,3 +294,56 @@ def test_where_nobody_can_confirm_a_newcomer_the_person_does() -> None:
         rejoining.confirm(unit, conversations.group_named(unit, "team"))
     live(world, 60)
     assert "waits for a yes" in carol.received()
+
+
+def test_devices_that_look_in_for_a_moment_notice_and_heal() -> None:
+    """Commands of the command line: none is connected when minutes have passed."""
+    world = four()
+    miss_a_commit(world)
+    people = list(world.people)
+    dan = people[3]
+    for person in people:
+        go_off_line(person)
+    dan.write_group("team", "written before it knew")
+    for _ in range(16):
+        for person in people:
+            person.restart()
+            come_back(person)
+            go_off_line(person)
+            world.later(150)
+    world.people += people
+    assert standing(dan) == ["active"] and len(epochs(world, "team")) == 1
+    assert people[0].received() == ["written before it knew"]
+
+
+class Watched(World):
+    """Notes whether Dan's device was busy without an operation."""
+
+    waited = False
+
+    def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
+        moved = super().step_wire(wire, to_server=to_server)
+        dan = self.people[-1]
+        self.waited = self.waited or (not outbox(dan) and dan.device.busy(dan.now_ms))
+        return moved
+
+
+def outbox(person: Person) -> list[int]:
+    with person.unit() as unit:
+        return [row.number for row in unit.records.outbox.all()]
+
+
+def test_a_question_to_the_server_keeps_a_command_waiting() -> None:
+    world = four(Watched)
+    assert isinstance(world, Watched)
+    miss_a_commit(world)
+    assert not world.waited
+    alice, _, _, dan = world.people
+    alice.write_group("team", "unreadable for dan")
+    world.settle()
+    world.later(AWHILE)
+    dan.restart()
+    dan.connect()
+    world.settle()
+    assert world.waited
+    assert not dan.device.busy(dan.now_ms)

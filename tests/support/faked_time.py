@@ -113,9 +113,16 @@ class FakedTime(Deployment):
 
     def day(self, number: int) -> None:
         """The server is switched off, and on again on this day."""
+        self.wait_until(number * DAY)
+
+    def later(self, seconds: int) -> None:
+        """So much later the server is on again; witnesses believe no clock that jumps under them."""
+        self.wait_until(self._passed + seconds)
+
+    def wait_until(self, passed: int) -> None:
         self.stop_server()
         self.kill_server()
-        self._passed = number * DAY
+        self._passed = passed
         for person, ahead in self._people:
             person.environment.update(self._clock(ahead))
         self.start_server()

@@ -41,7 +41,6 @@ class Device:
         self._sender = Sender(self.unit, self.directory)
         self._reconciler = reconciler.Schedule()
         self._healer = healer.Healer()
-        self._drained_ms = 0
         """When everything that waited was delivered, by this device's clock."""
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
@@ -84,7 +83,9 @@ class Device:
         return self._sender.blocked
 
     def busy(self, now_ms: int) -> bool:
-        """Whether this process waits for an answer to an operation in the outbox."""
+        """Whether this process waits for an answer: to an operation in the outbox, or on handles."""
+        if self._healer.awaits_answer:
+            return True
         with self.unit(now_ms) as unit:
             return self._sender.awaits_answer(unit)
 
@@ -170,7 +171,6 @@ class Device:
                 with self.unit(now_ms) as unit:
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
-                    self._drained_ms = now_ms
                     copies.all_read(unit)
                 self._expired = True
             case f.Accepted(postings):
@@ -234,7 +234,7 @@ class Device:
         return None
 
     def _heal(self, unit: unit_of_work.UnitOfWork) -> Frames:
-        numbers, questions = self._healer.look(unit, self._drained_ms)
+        numbers, questions = self._healer.look(unit)
         rows = (unit.records.outbox.get(number) for number in numbers)
         self._sender.take_charge(row.target for row in rows if row is not None)
         return questions

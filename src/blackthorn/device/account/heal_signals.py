@@ -23,16 +23,15 @@ _DAY_MS: Final = 24 * 3600 * 1000
 # --- S2: the Commit that came before an own one does not come ---
 
 
-def second_commit(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> None:
+def second_commit(unit: UnitOfWork, conversation: Conversation) -> None:
     """Signal S2: the Commit that came before this device's own does not come."""
     known = conversation.record.id
     healing = notes.of(unit.records, known)
     if healing.taken_epoch < 0:
         return
-    since_ms = max(healing.taken_ms, drained_ms)
     if healing.taken_epoch != conversation.group.epoch:
         notes.change(unit, known, taken_epoch=-1)
-    elif passed(since_ms, unit.now_ms, limits.COMMIT_WAIT_SECONDS * 1000):
+    elif passed(healing.taken_ms, unit.now_ms, limits.COMMIT_WAIT_SECONDS * 1000):
         notes.change(unit, known, taken_epoch=-1)
         notes.move(unit, conversation, Event.TAKEN)
 
@@ -45,11 +44,9 @@ def orders_asked(unit: UnitOfWork) -> None:
     unit.records.settings.put(_ORDERS_ASKED, unit.now_ms.to_bytes(8, "big"))
 
 
-def unreadable(unit: UnitOfWork, drained_ms: int) -> bool:
+def unreadable(unit: UnitOfWork) -> bool:
     """Whether a parcel has stayed unreadable for ten minutes since the last such question."""
     wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
-    if not passed(drained_ms, unit.now_ms, wait_ms):
-        return False
     last = int.from_bytes(unit.records.settings.get(_ORDERS_ASKED) or b"", "big")
     again = passed(last, unit.now_ms, limits.ORDERS_AGAIN_SECONDS * 1000)
     return any(

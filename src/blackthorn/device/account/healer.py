@@ -53,10 +53,16 @@ class Healer:
         self._asked: dict[int, list[tuple[bytes, int]]] = {}
         self._to_ask: list[tuple[bytes, int, bytes]] = []
 
-    def look(self, unit: UnitOfWork, drained_ms: int) -> tuple[list[int], list[f.AnyFrame]]:
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the server was asked for handles and has not answered."""
+        return bool(self._asked)
+
+    def look(self, unit: UnitOfWork) -> tuple[list[int], list[f.AnyFrame]]:
         """Operations enqueued, by row, and questions to the server.
 
-        Everything that waited was delivered at `drained_ms`.
+        Called once everything that waited was delivered. How long that is ago does not count:
+        a device that connects for a second now and then would never notice anything.
         """
         now = generation(unit.records)
         due = reached(self._due_ms, unit.now_ms, LOOK_MS)
@@ -66,16 +72,16 @@ class Healer:
         rows = _work_off(unit)
         heal_signals.silence(unit)
         for known in unit.records.healing.restless(CALM):
-            rows += _lead_on(unit, unit.open(known), drained_ms)
-        return rows, self._ask_orders(unit, drained_ms)
+            rows += _lead_on(unit, unit.open(known))
+        return rows, self._ask_orders(unit)
 
     # --- Signal S3 ---
 
-    def _ask_orders(self, unit: UnitOfWork, drained_ms: int) -> list[f.AnyFrame]:
+    def _ask_orders(self, unit: UnitOfWork) -> list[f.AnyFrame]:
         if self._asked or not reached(self._orders_due_ms, unit.now_ms, ORDERS_LOOK_MS):
             return []
         self._orders_due_ms = unit.now_ms + ORDERS_LOOK_MS
-        if not self._to_ask and heal_signals.unreadable(unit, drained_ms):
+        if not self._to_ask and heal_signals.unreadable(unit):
             self._to_ask = list(heal_signals.handles(unit))
             if not self._to_ask:
                 heal_signals.orders_asked(unit)
@@ -138,10 +144,10 @@ def _send(unit: UnitOfWork, name: str, message: heal_messages.Message) -> int:
 # --- One conversation ---
 
 
-def _lead_on(unit: UnitOfWork, conversation: Conversation, drained_ms: int) -> list[int]:
+def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     """Take the steps that are due in one conversation; the rows enqueued."""
     known = conversation.record.id
-    heal_signals.second_commit(unit, conversation, drained_ms)
+    heal_signals.second_commit(unit, conversation)
     healing = notes.of(unit.records, known)
     state = State(conversation.record.standing)
     if state is State.ASKING and passed(healing.since_ms, unit.now_ms, _DAY_MS):

@@ -28,7 +28,7 @@ MAX_EPOCHS_AHEAD = 2**16
 """Largest lead of a Welcome to a known conversation: no fork jumps beyond members' reach."""
 
 COMMIT_WAIT_SECONDS = 60
-"""Wait, after everything was delivered, for the Commit that came before this device's own (S2)."""
+"""Wait for the Commit that came before this device's own, with everything delivered (S2)."""
 
 UNREADABLE_WAIT_SECONDS = 600
 """Wait for what opens a parcel before the server is asked for taken handles (S3)."""
