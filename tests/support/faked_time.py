@@ -116,7 +116,7 @@ class FakedTime(Deployment):
         self.wait_until(number * DAY)
 
     def later(self, seconds: int) -> None:
-        """So much later the server is on again; witnesses believe no clock that jumps under them."""
+        """The server is on again later; witnesses believe no clock that jumps under them."""
         self.wait_until(self._passed + seconds)
 
     def wait_until(self, passed: int) -> None:

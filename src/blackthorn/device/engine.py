@@ -83,7 +83,7 @@ class Device:
         return self._sender.blocked
 
     def busy(self, now_ms: int) -> bool:
-        """Whether this process waits for an answer: to an operation in the outbox, or on handles."""
+        """Whether this process waits for an answer to an operation in the outbox, or on handles."""
         if self._healer.awaits_answer:
             return True
         with self.unit(now_ms) as unit:
