@@ -352,7 +352,19 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_branches.py::"
                "test_F5_nobody_is_removed_by_answers_that_were_not_asked_for",
            )),
-    Attack(64, INSIDER, "A copy of a device's folder has itself added again",
+    Attack(64, _OI, "A silent fork: a Commit without order takes some members to another branch",
+           "The other Commit, or a question of another branch, makes members count users: the "
+           "branch with more goes on and adds the others again; its makers count for neither",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_forks.py::{test}"
+               for test in (
+                   "test_H12_of_two_branches_one_remains",
+                   "test_H12_a_group_that_was_split_while_nobody_could_be_asked_heals_later",
+                   "test_F6_who_made_a_commit_where_branches_part_counts_for_neither",
+               )
+           ),
+           told="While a hostile server keeps the parts away from each other, they stay apart"),
+    Attack(65, INSIDER, "A copy of a device's folder has itself added again",
            "Its owner's device did not make the key package: the alarm is `clone`",
            elsewhere=(
                "tests/scenarios/test_device_branches.py::"

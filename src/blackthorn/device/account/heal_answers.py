@@ -11,10 +11,11 @@ import msgspec
 
 from blackthorn.device.conversations import heal_messages, noted
 from blackthorn.device.conversations.heal_messages import AnsweredItem, AskedItem
+from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import Identity, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import decisions, limits, notes
-from blackthorn.device.healing.states import Answer, State, answers, is_member
+from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 
 
 def answer(
@@ -46,19 +47,62 @@ def _answer_item(
             return None
         sure = standing == State.FOLLOWING
         return AnsweredItem(known, decisions.SAME, group.epoch, sure=sure)
+    common, parted = _compare(unit, conversation, nonce, item)
+    if parted and conversation.record.kind == GROUP:
+        return _from_another_branch(unit, conversation, heard, nonce, item, common)
     if item.epoch > group.epoch:
-        _note_reply(unit, known, heard, decisions.AHEAD, item.epoch, sure=False)
+        _note_reply(unit, known, _reply(unit, heard, decisions.AHEAD, item.epoch))
         return None
     if item.package and adds_again:
         _note_wish(unit, known, heard, nonce, item.package)
         return None
     if not answers(standing, Answer.OTHER):
         return None
-    kept = unit.records.healing.branch(known, item.epoch)
-    if item.epoch < group.epoch and kept and _equal(conversation, kept[0], nonce, item.branch):
+    if common == item.epoch:
         return AnsweredItem(known, decisions.AHEAD, group.epoch)
-    own = decisions.branch(group.suite, secret, b"")
-    return AnsweredItem(known, decisions.OTHER, group.epoch, own)
+    return AnsweredItem(known, decisions.OTHER, group.epoch)
+
+
+def _compare(
+    unit: UnitOfWork, conversation: Conversation, nonce: bytes, item: AskedItem
+) -> tuple[int, bool]:
+    """The last epoch that both name and have in common (0: none), and whether they part after it.
+
+    An epoch of which one of them names nothing says nothing.
+    """
+    present, parted = conversation.group.epoch, False
+    for epoch, branch in [(item.epoch, item.branch), *item.trail]:
+        kept = unit.records.healing.branch(item.conversation, epoch) if epoch <= present else None
+        if kept is not None and _equal(conversation, kept[0], nonce, branch):
+            return epoch, parted
+        parted = parted or kept is not None
+    return 0, parted
+
+
+def _from_another_branch(
+    unit: UnitOfWork,
+    conversation: Conversation,
+    heard: notes.Heard,
+    nonce: bytes,
+    item: AskedItem,
+    common: int,
+) -> AnsweredItem | None:
+    """Answer a device on another branch; it is added again only if the own one goes on (H12)."""
+    known, standing = item.conversation, conversation.record.standing
+    healing = notes.of(unit.records, known)
+    held_ms = limits.BRANCH_GOES_ON_SECONDS * 1000
+    decided = healing.goes_on_ms and unit.now_ms - healing.goes_on_ms < held_ms
+    if item.package and decided and answers(standing, Answer.ADD_AGAIN):
+        _note_wish(unit, known, heard, nonce, item.package)
+        return None
+    if not decided:
+        standing = notes.move(unit, conversation, Event.FORKED)
+    if not answers(standing, Answer.PARTED) or healing.rejoin is not None:
+        return None
+    secret, suite = notes.branch_secret(unit, conversation), conversation.group.suite
+    mark, maker = decisions.branch(suite, secret, b""), notes.maker(unit, known, common)
+    epoch = conversation.group.epoch
+    return AnsweredItem(known, decisions.OTHER, epoch, mark, by=maker, parted=common)
 
 
 def _equal(conversation: Conversation, secret: bytes, nonce: bytes, branch: bytes) -> bool:
@@ -95,19 +139,25 @@ def take(unit: UnitOfWork, heard: notes.Heard, replied: heal_messages.Answers) -
         if answered not in [(one.nonce, one.user, one.epoch) for one in asked]:
             continue
         if _is_member(heard, identities(conversation.group.members)):
-            _note_reply(unit, item.conversation, heard, item.kind, item.epoch, sure=item.sure)
+            reply = _reply(unit, heard, item.kind, item.epoch, sure=item.sure)
+            if item.kind == decisions.OTHER and item.branch:
+                where = {"mark": item.branch, "parted": item.parted, "maker": item.by}
+                reply = msgspec.structs.replace(reply, **where)
+            _note_reply(unit, item.conversation, reply)
 
 
 def _is_member(heard: notes.Heard, members: Collection[Identity]) -> bool:
     return any((one.address, one.device) == (heard.user, heard.device) for one in members)
 
 
-def _note_reply(
-    unit: UnitOfWork, known: bytes, heard: notes.Heard, kind: str, epoch: int, *, sure: bool
-) -> None:
-    own = heard.user == unit.me.address
-    before = notes.of(unit.records, known)
-    others = [one for one in before.replies if (one.user, one.own) != (heard.user, own)]
-    reply = notes.Reply(heard.user, own, kind, epoch, sure)
-    changed = msgspec.structs.replace(before, replies=[*others, reply][-limits.MAX_HEARD :])
-    notes.put(unit.records, known, changed)
+def _reply(
+    unit: UnitOfWork, heard: notes.Heard, kind: str, epoch: int, *, sure: bool = False
+) -> notes.Reply:
+    return notes.Reply(heard.user, heard.user == unit.me.address, kind, epoch, sure)
+
+
+def _note_reply(unit: UnitOfWork, known: bytes, reply: notes.Reply) -> None:
+    """Each user's newest, and that of own devices."""
+    whose, replies = (reply.user, reply.own), notes.of(unit.records, known).replies
+    others = [one for one in replies if (one.user, one.own) != whose]
+    notes.change(unit, known, replies=[*others, reply][-limits.MAX_HEARD :])

@@ -81,7 +81,16 @@ def ask_due(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     return rows
 
 
+def round_is_over(healing: notes.Healing, asked: int, now_ms: int) -> bool:
+    """Whether all, or enough of them, were asked in this state and had time to answer."""
+    last = healing.questions[-1].at_ms if healing.questions else now_ms
+    enough = healing.turn >= min(asked, limits.MAX_COUNTED_USERS)
+    return enough and passed(last, now_ms, limits.ANSWER_SECONDS * 1000)
+
+
 def _pace(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> _Pace:
+    if healing.rejoin is not None and conversation.record.standing == State.SUSPECT:
+        return _CONFIRM
     match State(conversation.record.standing):
         case State.ASKING:
             return _ASK_LATER if passed(healing.since_ms, unit.now_ms, _DAY_MS) else _ASK
@@ -131,8 +140,12 @@ def _ask(unit: UnitOfWork, conversation: Conversation, user: str, *, with_packag
         bound = rejoining.bound_to(known, nonce)
         package, reference = key_packages.make_bound(unit, bound)
     branch = decisions.branch(group.suite, notes.branch_secret(unit, conversation), nonce)
+    trail = [
+        (epoch, decisions.branch(group.suite, secret, nonce))
+        for epoch, secret in unit.records.healing.trail(known, group.epoch, limits.MAX_TRAIL)
+    ]
     healing = notes.of(unit.records, known)
-    item = heal_messages.AskedItem(known, group.epoch, branch, healing.signal[:16], package)
+    item = heal_messages.AskedItem(known, group.epoch, branch, healing.signal[:16], package, trail)
     question = notes.Question(nonce, user, reference, group.epoch, unit.now_ms)
     notes.change(unit, known, questions=[*healing.questions, question][-MAX_QUESTIONS:])
     part = heal_messages.encode_part(heal_messages.Question(nonce, [item]))

@@ -92,7 +92,8 @@ def _heard_ms(unit: UnitOfWork, record: ConversationRecord) -> int:
     """When a text or Commit of another device was opened, or members have said `same`."""
     query = HistoryQuery(received=True, places=[Place(record.id, record.kind, record.name)])
     lines = unit.records.history.latest(1, query)
-    merged_ms = unit.records.healing.followed_ms(record.id, unit.me.device)
+    me = unit.me.credential().identity
+    merged_ms = unit.records.healing.followed_ms(record.id, me)
     said_ms = notes.of(unit.records, record.id).since_ms
     shown_ms = lines[-1].received_ms if lines else 0  # that this device was added is a line, too
     return max(shown_ms, merged_ms, said_ms, record.created_ms)

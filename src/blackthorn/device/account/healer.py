@@ -4,6 +4,7 @@ It asks members, adds again those who ask, replaces direct conversations, and as
 taken handles while parcels stay unreadable. Safe to stop at any point: all of it is stored.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from blackthorn.device.account import heal_answers, heal_questions, heal_signals, heal_texts
@@ -18,10 +19,11 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
-from blackthorn.device.healing import decisions, limits, notes
+from blackthorn.device.healing import branches, decisions, limits, notes
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations import add_again, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
+from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.device.transparency.lookup_queue import passed, reached
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -157,14 +159,19 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
         newer = [reply for reply in healing.replies if reply.epoch > epoch]
         healing = notes.change(unit, known, replies=newer)
     users = [user for user in addresses(conversation.group.members) if user != unit.me.address]
-    event = decisions.verdict(state, healing, len(heal_questions.witnesses(users, healing)))
+    asked = len(heal_questions.witnesses(users, healing))
+    event = decisions.verdict(state, healing, asked, _own(unit, conversation, healing, asked))
     if event is None:
         event = _by_time(unit, conversation, healing)
     if event is not None:
         if event is Event.SAID_REMOVED and conversation.record.kind == GROUP:
             other_commits.keep(unit, conversation)
         state = notes.move(unit, conversation, event)
-        if event is Event.SAME and not decisions.elsewhere(healing):
+        parted = branches.parted(healing.replies)
+        if parted and event in (Event.AHEAD, Event.BRANCH_GOES_ON):
+            _tell_parted(unit, conversation, event, parted)
+        stays = event in (Event.SAME, Event.BRANCH_GOES_ON)
+        if stays and not decisions.elsewhere(healing):
             void.give_up(unit, conversation)
         _tell_removed(unit, conversation, event, healing)
     rows = _rejoined(unit, conversation)
@@ -179,6 +186,36 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
         rows += _add_again(unit, conversation)
     _tell_waiting(unit, conversation)
     return rows
+
+
+def _own(
+    unit: UnitOfWork, conversation: Conversation, healing: notes.Healing, asked: int
+) -> branches.Own | None:
+    """The own branch of a group, to be weighed against another one."""
+    known, group = conversation.record.id, conversation.group
+    if conversation.record.kind != GROUP:
+        return None
+    mark = decisions.branch(group.suite, notes.branch_secret(unit, conversation), b"")
+    ended = {one.parted for one in branches.parted(healing.replies)}
+    makers = frozenset(notes.maker(unit, known, epoch) for epoch in ended)
+    over = heal_questions.round_is_over(healing, asked, unit.now_ms)
+    return branches.Own(mark, unit.me.address, makers, asked, over)
+
+
+def _tell_parted(
+    unit: UnitOfWork, conversation: Conversation, event: Event, parted: Sequence[notes.Reply]
+) -> None:
+    """Raise the alarm that the group was split, and note which branch goes on."""
+    known, users = conversation.record.id, sorted({one.user for one in parted})
+    epoch = max(one.parted for one in parted)
+    if event is Event.BRANCH_GOES_ON:
+        notes.change(unit, known, goes_on_ms=unit.now_ms)
+    else:
+        notes.change(unit, known, parted=epoch)
+    name = conversation.record.name
+    text = f"the group {name} was split: {', '.join(users)} follow another change"
+    fact = f"{known.hex()} {epoch}"
+    raise_alarm(unit.records, "forked", unit.me.address, text, unit.now_ms, fact=fact)
 
 
 def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> Event | None:

@@ -25,7 +25,8 @@ Branch = Annotated[bytes, Meta(max_length=16)]
 class AskedItem(Struct, frozen=True, array_like=True):
     """One conversation in a question: the asker's epoch and branch, and why it asks.
 
-    With a key package the asker wants to be added again.
+    With a key package the asker wants to be added again. `trail` has the branches of the last
+    epochs before, newest first, by which the answerer finds where two branches part.
     """
 
     conversation: Bytes32
@@ -33,6 +34,7 @@ class AskedItem(Struct, frozen=True, array_like=True):
     branch: Id16
     why: Annotated[str, Meta(max_length=16)]
     package: Package = b""
+    trail: Annotated[list[tuple[Uint64, Id16]], Meta(max_length=limits.MAX_TRAIL)] = []
 
 
 class Question(Struct, frozen=True, tag="ask"):
@@ -46,7 +48,9 @@ class AnsweredItem(Struct, frozen=True, array_like=True):
     """One conversation in an answer: `kind` as in `healing.decisions`, and the epoch it speaks of.
 
     `branch` is that of the answerer's epoch, without nonce; `by` removed the asker. `sure`: the
-    answerer follows the conversation, and is not itself about to find its way back.
+    answerer follows the conversation, and is not itself about to find its way back. If the
+    answerer is on another branch, `parted` is the epoch that two Commits have ended, and `by` made
+    the one on its side.
     """
 
     conversation: Bytes32
@@ -55,6 +59,7 @@ class AnsweredItem(Struct, frozen=True, array_like=True):
     branch: Branch = b""
     by: Annotated[str, Meta(max_length=320)] = ""
     sure: bool = False
+    parted: Uint64 = 0
 
 
 class Answers(Struct, frozen=True, tag="answers"):

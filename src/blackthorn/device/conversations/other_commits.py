@@ -29,8 +29,8 @@ def ended(
     unit: UnitOfWork, conversation: Conversation, epoch: int, digest: bytes, committer: Identity
 ) -> None:
     """That Commit has ended the epoch."""
-    device = committer.device if digest else b""
-    unit.records.healing.end_branch(conversation.record.id, epoch, digest, device)
+    known, made = conversation.record.id, committer.credential().identity
+    unit.records.healing.end_branch(known, epoch, digest, made if digest else b"")
 
 
 def check(
@@ -86,6 +86,7 @@ def go_back(unit: UnitOfWork, conversation: Conversation) -> Conversation | None
         return None
     group = Group.deserialise(state)
     back = Conversation(replace(conversation.record, epoch=group.epoch), group)
+    unit.records.healing.forget_branches_after(conversation.record.id, group.epoch)
     unit.adopt(back)
     unit.records.healing.forget_group(conversation.record.id)
     return back

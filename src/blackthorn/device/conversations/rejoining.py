@@ -103,11 +103,13 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     before = unit.open(known.id)
     left = known.standing == State.LEFT
     rejoin = _rejoin(unit, before, group)
+    if parted := notes.of(unit.records, known.id).parted:
+        unit.records.healing.forget_branches_after(known.id, parted)
     other_commits.keep(unit, before, again=notes.of(unit.records, known.id).rejoin is None)
     asked = {user for user in rejoin.users if user in addresses(group.members)}
     known_to_all = not rejoin.strangers and not asked - {unit.me.address, rejoin.by}
     state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
-    notes.change(unit, known.id, rejoin=None if left else rejoin)
+    notes.change(unit, known.id, rejoin=None if left else rejoin, parted=0)
     standing = state.value
     group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)

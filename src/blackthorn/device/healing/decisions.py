@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from blackthorn.device.healing import limits
+from blackthorn.device.healing import branches, limits
 from blackthorn.device.healing.notes import Healing, Reply
 from blackthorn.device.healing.states import (
     HALF_SURE,
@@ -65,15 +65,19 @@ def held(state: State, healing: Healing, now_ms: int) -> str:
     return ""
 
 
-def verdict(state: State, healing: Healing, others: int) -> Event | None:
+def verdict(
+    state: State, healing: Healing, others: int, own: branches.Own | None = None
+) -> Event | None:
     """What the replies so far decide. `others`: the other users who could be asked.
 
-    One own device decides, or two users, or all if there are fewer.
+    One own device decides, or two users, or all if there are fewer; between two branches of a group
+    more users do. `own` is that of this device.
     """
     enough = min(2, others)
     replies = healing.replies
     following = state in (State.FOLLOWING, State.SUSPECT, State.UNCONFIRMED)
-    if following and _decide(replies, enough, AHEAD, OTHER):
+    unparted = [one for one in replies if not one.mark]
+    if following and _decide(unparted, enough, AHEAD, OTHER):
         return Event.AHEAD
     if state is State.SUSPECT:
         away = _users(replies, AHEAD, OTHER)
@@ -81,6 +85,9 @@ def verdict(state: State, healing: Healing, others: int) -> Event | None:
             return Event.ONE_AHEAD
     if state in (State.SUSPECT, State.ASKING) and len(_users(replies, REMOVED)) >= enough > 0:
         return Event.SAID_REMOVED
+    parted = healing.signal == Event.FORKED.name or branches.parted(replies)
+    if own and parted and healing.rejoin is None and state in (State.SUSPECT, State.ASKING):
+        return _of_two(state, replies, enough, own)
     if healing.rejoin is not None and state in (State.SUSPECT, State.UNCONFIRMED):
         # Own devices may have been moved to the same fork; so may those who are not sure.
         strict = bool(healing.rejoin.strangers)
@@ -89,6 +96,17 @@ def verdict(state: State, healing: Healing, others: int) -> Event | None:
     if state in (State.SUSPECT, State.ASKING) and _decide(replies, enough, SAME):
         return Event.SAME
     return None
+
+
+def _of_two(state: State, replies: Sequence[Reply], enough: int, own: branches.Own) -> Event | None:
+    same = _users(replies, SAME) | {own.me for one in replies if one.own and one.kind == SAME}
+    sure = len(same) >= enough or own.me in same or branches.parted(replies)
+    found = branches.goes_on(own, replies, same) if sure else None
+    if found is None:
+        return None
+    if found:
+        return Event.BRANCH_GOES_ON
+    return Event.AHEAD if state is State.SUSPECT else None
 
 
 def elsewhere(healing: Healing) -> bool:

@@ -54,6 +54,15 @@ TEXTS_HELD_SECONDS = 24 * 3600
 MAX_PROBES_A_DAY = 8
 """Members whom a device asks in a day, over all its conversations, whether they are elsewhere."""
 
+MAX_COUNTED_USERS = 8
+"""Users who are asked before it is decided which of two branches of a group goes on."""
+
+MAX_TRAIL = 8
+"""Past epochs in a question, by which the answerer finds where two branches part."""
+
+BRANCH_GOES_ON_SECONDS = 7 * 24 * 3600
+"""How long the decision holds that the own branch goes on: devices of the other are added again."""
+
 MAX_DOUBTS_A_DAY = 8
 """Members asked beside these in a day: after another Commit, or a removal by a former device."""
 

@@ -10,9 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.core import stored
+from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, UnitOfWork
 from blackthorn.device.healing import limits
 from blackthorn.device.healing.states import Event, State, after
+from blackthorn.mls.credential import BasicCredential
 from blackthorn.ports.device_store import Records
 
 
@@ -32,7 +34,8 @@ class Question(Struct, frozen=True, array_like=True):
 class Reply(Struct, frozen=True, array_like=True):
     """What a device of this user said: `kind` of `decisions`, and its epoch.
 
-    `sure`: it follows the conversation itself.
+    `sure`: it follows the conversation itself. One on another branch gives the `mark` of that, the
+    epoch that two Commits have ended, and who was the `maker` of the one on its side.
     """
 
     user: str
@@ -40,6 +43,9 @@ class Reply(Struct, frozen=True, array_like=True):
     kind: str
     epoch: int
     sure: bool
+    mark: bytes = b""
+    parted: int = 0
+    maker: str = ""
 
 
 class Removal(Struct, frozen=True, array_like=True):
@@ -89,7 +95,8 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     `turn` counts the questions of this state, the next of which is due at `next_ms`. The device has
     not followed since `away_ms`; `told`: the person was told that texts wait. The own Commit of
     `taken_epoch` came second at `taken_ms`. `removed`: a Commit has removed the device, and members
-    are asked whether another one took its place.
+    are asked whether another one took its place. At `goes_on_ms` it was decided that the own branch
+    of two goes on, or that the other one does, from the epoch `parted` on.
     """
 
     since_ms: int = 0
@@ -107,6 +114,8 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     taken_ms: int = 0
     taken_epoch: int = -1
     removed: bool = False
+    goes_on_ms: int = 0
+    parted: int = 0
     rejoin: Rejoin | None = None
 
 
@@ -162,6 +171,12 @@ def branch_secret(unit: UnitOfWork, conversation: Conversation) -> bytes:
     group = conversation.group
     kept = unit.records.healing.branch(group.group_id, group.epoch)
     return group.label_secret(BRANCH_LABEL).expose() if kept is None else kept[0]
+
+
+def maker(unit: UnitOfWork, conversation: bytes, epoch: int) -> str:
+    """The user whose Commit has ended that epoch here; "" if that is not known."""
+    identity = unit.records.healing.committer(conversation, epoch)
+    return identify(BasicCredential(identity)).address if identity else ""
 
 
 def move(unit: UnitOfWork, conversation: Conversation, event: Event) -> State:

@@ -38,6 +38,7 @@ class Answer(Enum):
 
     SAME = "`same`"
     OTHER = "`ahead`, `other`"
+    PARTED = "`other` from another branch"
     REMOVED = "`removed`"
     ADD_AGAIN = "adds again"
 
@@ -100,6 +101,7 @@ _SUSPECTED: Final = {
     Event.DOUBTFUL_REMOVAL: State.SUSPECT,
 }
 _ONLY_SAME: Final = frozenset({Answer.SAME})
+_WHERE: Final = frozenset({Answer.SAME, Answer.PARTED})
 
 TABLE: Final[Mapping[State, Row]] = {
     State.FOLLOWING: Row(
@@ -126,10 +128,11 @@ TABLE: Final[Mapping[State, Row]] = {
     State.SUSPECT: Row(
         "something may be missing: members are asked",
         Texts.BY_SIGNAL,
-        _ONLY_SAME,
+        _WHERE,
         {
             Event.MERGED: State.FOLLOWING,
             Event.SAME: State.FOLLOWING,
+            Event.BRANCH_GOES_ON: State.FOLLOWING,
             Event.FAILED: State.BEHIND,
             Event.AHEAD: State.BEHIND,
             Event.ADDED_AGAIN: State.BEHIND,
@@ -143,7 +146,7 @@ TABLE: Final[Mapping[State, Row]] = {
     State.BEHIND: Row(
         "the others are in an epoch that this device cannot reach",
         Texts.WAIT,
-        _ONLY_SAME,
+        _WHERE,
         {
             Event.ASKED: State.ASKING,
             Event.REPLACED: State.STALE,
@@ -157,7 +160,7 @@ TABLE: Final[Mapping[State, Row]] = {
     State.ASKING: Row(
         "a member was asked to add this device again",
         Texts.WAIT,
-        _ONLY_SAME,
+        _WHERE,
         {
             Event.WELCOME: State.UNCONFIRMED,
             Event.WELCOME_KNOWN: State.FOLLOWING,

@@ -53,6 +53,21 @@ class Healing(Table):
         row = self._one(query, (conversation, epoch))
         return bytes(row[0]) if row else b""
 
+    def committer(self, conversation: bytes, epoch: int) -> bytes:
+        """The identity of who ended the epoch, empty if that is not known."""
+        query = "SELECT committer FROM branch WHERE conversation = ? AND epoch = ?"
+        row = self._one(query, (conversation, epoch))
+        return bytes(row[0]) if row else b""
+
+    def trail(self, conversation: bytes, before: int, most: int) -> list[tuple[int, bytes]]:
+        """The last epochs before that one that are kept, with their secrets, newest first."""
+        rows = self._run(
+            "SELECT epoch, secret FROM branch WHERE conversation = ? AND epoch < ?"
+            " ORDER BY epoch DESC LIMIT ?",
+            (conversation, before, most),
+        )
+        return [(int(row[0]), bytes(row[1])) for row in rows]
+
     def followed_ms(self, conversation: bytes, me: bytes) -> int:
         """When the last Commit of another device than `me` was merged, Unix milliseconds."""
         row = self._one(
@@ -85,6 +100,11 @@ class Healing(Table):
             " newer WHERE newer.conversation = branch.conversation)",
             (time_ms,),
         )
+
+    def forget_branches_after(self, conversation: bytes, epoch: int) -> None:
+        """Forget the epochs of a branch that this device has left."""
+        values = (conversation, epoch)
+        self._run("DELETE FROM branch WHERE conversation = ? AND epoch > ?", values)
 
     def hear(self, message: bytes, most: int) -> None:
         """Keep a message to work off; beyond `most` the oldest go."""

@@ -1,0 +1,118 @@
+"""Two branches of one group (H12): one remains, by the users who follow it."""
+
+import pytest
+
+from blackthorn.device.healing import branches
+from blackthorn.device.healing.notes import Reply
+from blackthorn.device.operations.renew import Renew
+from blackthorn.simulation.device import Person
+from tests.scenarios.test_device_branches import DAY, healing, hide, other_commit, show, team
+from tests.support.device_world import World
+from tests.support.stranding import epochs, live, standing
+
+
+def renew(person: Person) -> None:
+    """An honest Commit without other changes."""
+    with person.unit() as unit:
+        (record,) = unit.records.conversations.named("group", "team")
+        row = Renew(record.kind, record.name, record.id, record.epoch).enqueue(unit)
+        target = unit.records.outbox.get(row).target
+    person.device._sender.take_charge([target])
+    person.tick()
+    person.world.settle()
+
+
+def split(world: World, *led_away: Person) -> None:
+    """Mallory's Commit takes these away; Alice's, which is in order, takes all others on."""
+    alice, mallory = world.people[0], world.people[-1]
+    forged = other_commit(mallory)()
+    for person in led_away:
+        world.put_parcel(person, forged)
+    world.settle()
+    hide(world, mallory)
+    renew(alice)
+
+
+def marks(*people: Person) -> list[bytes]:
+    found = []
+    for person in people:
+        with person.unit() as unit:
+            (record,) = unit.records.conversations.named("group", "team")
+            found.append(unit.open(record.id).group.epoch_authenticator)
+    return found
+
+
+@pytest.mark.parametrize("led_away", [(3,), (2, 3), (1, 2, 3)])
+def test_H12_of_two_branches_one_remains(led_away: tuple[int, ...]) -> None:
+    """Neither Alice nor Mallory, whose Commits part them, counts."""
+    world = team(740 + len(led_away), "alice", "bob", "carol", "dave", "mallory")
+    alice, bob, carol, dave, _ = world.people
+    people = [alice, bob, carol, dave]
+    split(world, *(people[place] for place in led_away))
+    assert len(set(marks(*people))) == 2
+    live(world, 4 * 3600, 30)
+    assert [standing(person) for person in people] == [["active"]] * 4
+    assert len(set(marks(*people))) == 1
+    for person in people:
+        person.write_group("team", f"{person.name} is there")
+        live(world, 60)
+        assert all(f"{person.name} is there" in p.received() for p in people if p is not person)
+    assert any("forked" in person.alarms() for person in people)
+
+
+def test_H12_a_group_that_was_split_while_nobody_could_be_asked_heals_later() -> None:
+    world = team(745, "alice", "bob", "carol", "dave", "mallory")
+    alice, bob, carol, dave, _ = world.people
+    split(world, dave)
+    hide(world, alice, bob, carol)
+    live(world, 3600, 60)
+    assert standing(dave) == ["suspect"]
+    dave.write_group("team", "of the smaller branch")
+    world.settle()
+    show(world, alice, bob, carol)
+    live(world, DAY + 4 * 3600, 120)
+    assert standing(dave) == ["active"] and len(epochs(world, "team")) == 1
+    assert bob.received().count("of the smaller branch") == 1
+
+
+def test_H12_a_false_branch_moves_nobody() -> None:
+    """An insider answers with a mark of no branch, to each of the others."""
+    world = team(746, "alice", "bob", "carol", "dave")
+    alice, bob, _, _ = world.people
+    before = marks(alice)
+    own = branches.Own(before[0], "bob", frozenset(), 3, over=True)
+    liar = Reply("dave", False, "other", 9, False, b"\xff" * 16, 1, "alice")
+    assert branches.goes_on(own, [liar], {"carol"}) is True
+    assert standing(bob) == ["active"] and not healing(bob).replies
+
+
+# --- The count ----------------------------------------------------------------------------------
+
+
+def own(mark: bytes = b"m", makers: tuple[str, ...] = (), asked: int = 3, over: bool = False):
+    return branches.Own(mark, "me", frozenset(makers), asked, over)
+
+
+def away(user: str, mark: bytes = b"z", maker: str = "") -> Reply:
+    return Reply(user, False, "other", 2, False, mark, 1, maker)
+
+
+def test_H12_more_users_decide_and_of_equals_the_greater_mark() -> None:
+    assert branches.goes_on(own(), [away("a")], {"b", "c"}) is True
+    assert branches.goes_on(own(), [away("a"), away("b"), away("c")], set()) is False
+    assert branches.goes_on(own(b"m"), [away("a"), away("b")], {"c"}) is False
+    assert branches.goes_on(own(b"~"), [away("a"), away("b")], {"c"}) is True
+
+
+def test_H12_nothing_is_decided_while_a_silent_user_may_decide_it() -> None:
+    assert branches.goes_on(own(asked=3), [away("a")], {"b"}) is None
+    assert branches.goes_on(own(asked=3, over=True), [away("a")], {"b"}) is True
+    assert branches.goes_on(own(asked=20), [], {"a", "b", "c", "d"}) is True
+    assert branches.goes_on(own(asked=20), [], {"a", "b", "c"}) is None
+
+
+def test_F6_who_made_a_commit_where_branches_part_counts_for_neither() -> None:
+    replies = [away("a", maker="d"), away("d", maker="b")]
+    assert branches.goes_on(own(b"~", ("me",)), replies, {"b"}) is True
+    assert branches.goes_on(own(b"m", ("me",)), replies, {"b"}) is False
+    assert branches.goes_on(own(makers=("d",)), [away("a")], {"d", "b"}) is True
