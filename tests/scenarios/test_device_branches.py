@@ -390,3 +390,30 @@ def test_a_device_that_is_added_again_by_a_copys_key_package_raises_an_alarm() -
     live(world, 300)
     assert bob.alarms() == ["clone"]
     assert not alice.alarms() and not carol.alarms()
+
+
+def test_F5_who_still_writes_after_a_removal_that_was_lost_is_told_and_asks() -> None:
+    world = team(734, "alice", "bob", "carol", "dave")
+    alice, bob, _, dave = world.people
+    strand(world, dave, lambda: alice.change_group("team", [], [dave]))
+    assert standing(dave) == ["active"]
+    dave.write_group("team", "nobody told me")
+    live(world, 1800)
+    assert "nobody told me" in bob.received()
+    assert standing(dave) == ["removed"]
+    assert any("you were removed, say" in line for line in dave.events())
+    assert not any(person.alarms() for person in world.people)
+
+
+def test_F5_what_is_said_unasked_is_a_reason_to_ask_and_no_more() -> None:
+    world = team(735, "alice", "bob", "carol", "dave")
+    alice, bob, _, _ = world.people
+    with bob.unit() as unit:
+        (record,) = unit.records.conversations.named("group", "team")
+        said = Answers(bytes(16), [AnsweredItem(record.id, "removed", 1, by=alice.address)])
+        heard = notes.Heard("direct", alice.address, alice.keys.device, b"", unit.now_ms)
+        heal_answers.take(unit, heard, said)
+    assert standing(bob) == ["suspect"]
+    bob.write_group("team", "goes")
+    live(world, 1500)
+    assert standing(bob) == ["active"] and "goes" in alice.received()

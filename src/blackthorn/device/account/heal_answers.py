@@ -125,6 +125,20 @@ def _note_wish(
     notes.change(unit, known, wishes=[*wishes, wish][-limits.MAX_HEARD :])
 
 
+def to_tell(unit: UnitOfWork, known: bytes) -> list[tuple[str, heal_messages.Answers]]:
+    """Users to be told unasked that a device of theirs was removed, each once, and the message."""
+    removals = notes.of(unit.records, known).removals
+    told = [
+        (one.to_tell, AnsweredItem(known, decisions.REMOVED, one.epoch, by=one.by))
+        for one in removals
+        if one.to_tell
+    ]
+    if told:
+        done = [msgspec.structs.replace(one, to_tell="") for one in removals]
+        notes.change(unit, known, removals=done)
+    return [(user, heal_messages.Answers(bytes(16), [item])) for user, item in told]
+
+
 def take(unit: UnitOfWork, heard: notes.Heard, replied: heal_messages.Answers) -> None:
     """Note answers to questions of this device, each user's newest."""
     for item in replied.items:
@@ -136,9 +150,12 @@ def take(unit: UnitOfWork, heard: notes.Heard, replied: heal_messages.Answers) -
         epoch, mine = conversation.group.epoch, heard.user == unit.me.address
         to_whom = "" if mine else heard.user
         answered = (replied.nonce, to_whom, epoch)
+        member = _is_member(heard, identities(conversation.group.members))
         if answered not in [(one.nonce, one.user, one.epoch) for one in asked]:
+            if item.kind == decisions.REMOVED and member:
+                notes.move(unit, conversation, Event.TOLD)  # no more than a reason to ask
             continue
-        if _is_member(heard, identities(conversation.group.members)):
+        if member:
             reply = _reply(unit, heard, item.kind, item.epoch, sure=item.sure)
             if item.kind == decisions.OTHER and item.branch:
                 where = {"mark": item.branch, "parted": item.parted, "maker": item.by}

@@ -175,6 +175,8 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
             void.give_up(unit, conversation)
         _tell_removed(unit, conversation, event, healing)
     rows = _rejoined(unit, conversation)
+    for user, message in heal_answers.to_tell(unit, known):
+        rows.append(_send(unit, "" if user == unit.me.address else user, message))
     if state in (State.SUSPECT, State.ASKING) or (state is State.UNCONFIRMED and healing.rejoin):
         rows += heal_questions.ask_due(unit, conversation)
     elif state is State.BEHIND and conversation.record.kind == GROUP:

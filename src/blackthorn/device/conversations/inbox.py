@@ -164,6 +164,8 @@ def _take(
             sender, seen = identify(received.sender.credential), received.authenticated_data
             former.check_in_time(unit, sender, first.moment)
             noted.heard(unit, conversation, sender, received.epoch)
+            if received.epoch < conversation.group.epoch:
+                rejoining.still_writes(unit, conversation, sender)
             gossip.receive(unit.records, owner, sender.address, seen, unit.now_ms)
             live = unit.chains.live(sender.address) or ()
             if conversation.record.kind != group_metadata.SELF:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import msgspec
+
 from blackthorn.device.conversations import key_packages, other_commits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.members import Identity, addresses, identify, identities
@@ -197,6 +199,19 @@ def note(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit, by:
         notes.change(unit, conversation.record.id, turn=0, next_ms=unit.now_ms, replies=[])
     for device in again if conversation.record.kind != group_metadata.SELF else []:
         tell(unit, conversation, by, f"{_named(unit, device)} was added again by {by}")
+
+
+def still_writes(unit: UnitOfWork, conversation: Conversation, sender: Identity) -> None:
+    """A device wrote in an epoch that is past: if it was removed since, it is to be told, once."""
+    known = conversation.record.id
+    removals = notes.of(unit.records, known).removals
+    live = unit.chains.live(sender.address) or ()
+    if sender.device not in live or sender in identities(conversation.group.members):
+        return
+    for place, one in enumerate(removals):
+        if one.device == sender.device and not one.told:
+            tell = msgspec.structs.replace(one, to_tell=sender.address, told=True)
+            notes.change(unit, known, removals=[*removals[:place], tell, *removals[place + 1 :]])
 
 
 def _named(unit: UnitOfWork, device: Identity) -> str:

@@ -49,12 +49,17 @@ class Reply(Struct, frozen=True, array_like=True):
 
 
 class Removal(Struct, frozen=True, array_like=True):
-    """A device that `by` removed, ending `epoch`."""
+    """A device that `by` removed, ending `epoch`.
+
+    `to_tell` is its user, while it is to be told so: it still writes; `told`: it was.
+    """
 
     device: bytes
     by: str
     epoch: int
     at_ms: int
+    to_tell: str = ""
+    told: bool = False
 
 
 class Addition(Struct, frozen=True, array_like=True):
@@ -144,6 +149,7 @@ def of(records: Records, conversation: bytes) -> Healing:
 def put(records: Records, conversation: bytes, healing: Healing) -> None:
     """Store it."""
     busy = healing.wishes or healing.replies or healing.rejoin or healing.taken_epoch >= 0
+    busy = busy or any(one.to_tell for one in healing.removals)
     records.healing.put(conversation, _encode(healing), busy=bool(busy))
 
 

@@ -55,6 +55,7 @@ class Event(Enum):
     SILENT = "S5: nothing was opened for 15 days on line"
     FORKED = "S6: another Commit of an epoch that is past"
     WELCOMED = "a Welcome to it came although this device is in it"
+    TOLD = "a member says unasked that this device was removed"
     ADDED_AGAIN = "a Commit removes this device and adds it again; its Welcome is yet to be taken"
     DOUBTFUL_REMOVAL = "H6: a former device removed this one"
     MERGED = "the missing Commit is merged"
@@ -94,6 +95,7 @@ _SUSPECTED: Final = {
     Event.AHEAD: State.BEHIND,
     Event.ADDED_AGAIN: State.BEHIND,
     Event.WELCOMED: State.SUSPECT,
+    Event.TOLD: State.SUSPECT,
     Event.TAKEN: State.SUSPECT,
     Event.MISSED: State.SUSPECT,
     Event.SILENT: State.SUSPECT,
