@@ -196,7 +196,7 @@ def test_sign_shows_what_waits_and_approves_it(world, demand):
 def test_who_has_not_the_role_is_told_so_before_he_signs(world, demand):
     case = assessed(world, demand)
     text = world.run("ann", "directive", "approve", case, "--yes", error=UserError)
-    assert "needs officers with other roles" in text and world.office.pending == {}
+    assert "signed by other roles: legal, and custodian" in text and world.office.pending == {}
 
 
 def test_another_proposal_says_that_it_replaces_what_waits(world, demand):
@@ -205,7 +205,7 @@ def test_another_proposal_says_that_it_replaces_what_waits(world, demand):
     world.run("lea", *words, "comply", "--yes")
     assert "will be replaced" in world.run("ann", *words, "no-data", "--dry-run")
     refused = world.run("ann", *words, "no-data", "--yes", error=UserError)
-    assert "add --replace" in refused and f"directive sign {case}" in refused
+    assert "repeat this with --replace" in refused and f"directive sign {case}" in refused
     world.run("ann", *words, "no-data", "--yes", "--replace")
     waiting = world.json("ann", "directive", "show", case)["waiting"]
     assert waiting["public"]["decision"] == "no-data"

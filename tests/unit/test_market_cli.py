@@ -49,7 +49,10 @@ def day(world, days: float) -> str:
 def planned(world, *more):
     words = ("market", "plan", "PK", "--reason", "It is so.", "--stop", day(world, 91))
     world.run("ann", *words, "--list", world.folder / "users", *more, "--yes")
-    world.run("bob", *words, "--yes")
+    early = world.run("ann", "market", "approve", "PK", "--yes", error=UserError)
+    assert "waits for another officer first: blackthorn market sign X-PK-1" in early
+    told = world.run("bob", *words, "--yes")
+    assert "is decided. Next, when its day has come: blackthorn market approve PK" in told
 
 
 def announced(world):
@@ -136,7 +139,8 @@ def test_a_market_is_left_step_by_step_each_at_its_date(world):
     announced(world)
     world.both("ann", "bob", "market", "drain", "PK")
     assert state(world) == "draining"
-    assert "[G9]" in world.run("ann", "market", "drain", "PK", "--yes", error=UserError)
+    early = world.run("ann", "market", "drain", "PK", "--yes", error=UserError)
+    assert "[G9]" in early and "(read only, 20" in early and "newest entry is of 20" in early
     world.later(80)
     world.both("ann", "bob", "market", "drain", "PK")
     assert state(world) == "read-only"

@@ -61,7 +61,10 @@ def test_two_people_look_at_the_package_and_sign_its_manifest(world, tmp_path):
     told = world.run("cus", *PRODUCE, "--out", tmp_path / "whole.tar")
     assert "the ledger's proof" in told
     assert (tmp_path / "whole.tar").read_bytes() == world.office.package
-    world.both("cus", "ann", "directive", "deliver", "D-000001")
+    told = world.both("cus", "ann", "directive", "deliver", "D-000001")
+    assert "deletes its copy" in told
+    fetched = world.run("cus", *PRODUCE, "--out", tmp_path / "late.tar", error=UserError)
+    assert "keeps no copy" in fetched
     assert world.json("ann", "directive", "show", "D-000001")["state"] == "delivered"
 
 
@@ -72,7 +75,7 @@ def test_it_is_sealed_to_the_authority_and_nothing_else_is_written(world, tmp_pa
     serve(world.office)
     out = tmp_path / "sealed.pgp"
     world.run("cus", *PRODUCE, "--to", armored, "--out", out, "--yes")
-    world.run("ann", "directive", "sign", "D-000001", "--yes")
+    world.run("ann", *PRODUCE, "--to", armored, "--out", tmp_path / "second.pgp", "--yes")
     shown = world.json("ann", "directive", "show", "D-000001")
     assert shown["steps"][-1]["public"]["recipient"] == hashlib.sha256(certificate).hexdigest()
     key = pysequoia.Tsk.from_bytes(secret.expose())
@@ -124,7 +127,10 @@ def test_what_the_server_says_of_it_must_agree(world):
 def test_another_package_after_the_signing_is_noticed(world, tmp_path):
     serve(world.office)
     world.run("cus", *PRODUCE, "--yes")
-    world.run("ann", "directive", "sign", "D-000001", "--yes")
+    signing = ("ann", "directive", "sign", "D-000001")
+    assert "have not looked" in world.run(*signing, "--yes", error=UserError)
+    assert "nothing was signed" in world.run(*signing, "--dry-run")
+    world.run("ann", *PRODUCE, "--out", tmp_path / "second.tar", "--yes")
     serve(world.office, replace(CASE, from_ms=2000))
     out = tmp_path / "another.tar"
     text = world.run("cus", *PRODUCE, "--out", out, error=SecurityError)

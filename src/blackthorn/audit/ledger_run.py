@@ -130,7 +130,10 @@ def open_source(target: str, stack: ExitStack) -> Source:
         return source
     if (Path(target) / "checkpoint").is_file():
         return FolderSource(Path(target))
-    raise UserError(f"{target!r} is not an address, a server's folder or a mirror of a log")
+    raise UserError(
+        f"{target!r} is not an address such as https://HOST:3102, a server's folder or a mirror of "
+        "a log"
+    )
 
 
 def _result(audited: LedgerAudit, rows: RowsAudit | None, policy: str, line: str | None) -> Result:

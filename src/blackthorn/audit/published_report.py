@@ -152,7 +152,10 @@ def _fetch(url: str) -> dict[str, bytes]:
         for name in names:
             data = source.read(name)
             if data is None:
-                raise UserError(f"there is no {name} at {parts.scheme}://{parts.netloc}{folder}/")
+                raise UserError(
+                    f"the server publishes no {name}: its newest periods are listed at "
+                    f"{parts.scheme}://{parts.netloc}{folder}/"
+                )
             found[name] = data
     return found
 

@@ -16,7 +16,16 @@ from blackthorn.errors import VerificationError
 from blackthorn.governance import directives, exits, officers, warrant_canary
 from blackthorn.governance.officers import Officers
 from blackthorn.governance.statements import Signed, Statement, message
-from blackthorn.governance.transitions import Case, Request, Slot, Step, Transition, find, missing
+from blackthorn.governance.transitions import (
+    Case,
+    Request,
+    Slot,
+    Step,
+    Transition,
+    find,
+    missing,
+    named,
+)
 from blackthorn.governance.values import check_fields
 
 _EXIT: Final = re.compile(r"X-([A-Z]{2})-([0-9]+)")
@@ -177,7 +186,8 @@ class Cases:
             roles.append(officer.roles)
         lacks = missing(move.signers, roles)
         if lacks is None:
-            raise VerificationError("G6", f"{move.action} needs officers with other roles")
+            slots = ", and ".join(named(slot) for slot in move.signers)
+            raise VerificationError("G6", f"{move.action} is signed by other roles: {slots}")
         return lacks
 
     def _guard(self, signed: Signed, case: Case, move: Transition, clock_ms: int | None) -> None:

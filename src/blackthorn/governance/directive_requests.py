@@ -23,6 +23,11 @@ _EXISTENCE: Final = (
     "When you sign, the server checks that each account exists. It refuses the directive if one "
     "does not: leave that one out, and count it by --unknown."
 )
+_KEPT_UNTIL: Final = (
+    "The server deletes its copy of the package with this decision. Before you sign: is what was "
+    "handed over the finished package, fetched by blackthorn directive produce after both had "
+    "signed, and does blackthorn audit package accept it?"
+)
 _VERIFIED: Final = {
     "genuine": "You state that the authority, when you asked it, confirmed this demand.",
     "forged": "You state that the authority, when you asked it, knew nothing of this demand.",
@@ -78,9 +83,10 @@ def _approve(context: Context, request: DecisionRequest) -> DecisionRequest:
 
 
 def _deliver(context: Context, request: DecisionRequest) -> DecisionRequest:
+    told = noted(request, _KEPT_UNTIL)
     if "delivered_ms" not in request.default:
-        return request
-    return replace(request, default={**request.default, "delivered_ms": context.now_ms})
+        return told
+    return replace(told, default={**request.default, "delivered_ms": context.now_ms})
 
 
 def _refuse(context: Context, request: DecisionRequest) -> DecisionRequest:

@@ -113,7 +113,10 @@ class Stage:
             actions = self.without_notice
         if case.state not in actions:
             states = ", ".join(actions)
-            raise UserError(f"{case.id} is {case.state}: this step needs an exit that is {states}")
+            raise UserError(
+                f"{case.id} is {case.state or 'not decided yet'}: this step needs an exit that is "
+                f"{states}"
+            )
         return actions[case.state]
 
 
@@ -139,6 +142,19 @@ STAGES: Final = {
     ),
 }
 """Command → its steps."""
+
+NEXT: Final = {
+    "plan": "approve",
+    "approve": "announce",
+    "announce": "drain",
+    "drain": "drain",
+    "freeze": "stop",
+    "stop": "stop",
+    "retrieve": "close",
+    "prepare": "close",
+    "destroy": "close",
+}
+"""Action → the command whose step usually follows it."""
 
 
 def closure_fields(action: str, counted: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from blackthorn.errors import VerificationError
 from blackthorn.governance import transitions
 from blackthorn.governance.values import COUNT, COUNTRY, FLAG, HASH, HASH_OR_NONE, TIME, Spec, text
+from blackthorn.wire.dates import rfc3339
 
 DAY_MS: Final = 24 * 3_600_000
 NOTICE_MS: Final = 30 * DAY_MS
@@ -89,7 +90,12 @@ def _at(date: str) -> transitions.Guard:
 
     def guard(case: transitions.Case, request: transitions.Request) -> None:
         if request.now_ms < dates(case)[date]:
-            raise VerificationError("G9", f"the date of this step ({date[:-3]}) is not reached")
+            due, now = rfc3339(dates(case)[date]), rfc3339(request.now_ms)
+            raise VerificationError(
+                "G9",
+                f"the date of this step ({date[:-3].replace('_', ' ')}, {due}) is not reached: the "
+                f"ledger's newest entry is of {now}; an idle ledger makes one at its heartbeat",
+            )
 
     return guard
 

@@ -45,7 +45,9 @@ def parse_date(text: str, label: str, *, end_of_day: bool = False) -> int:
             return at + DAY_MS - 1 if end_of_day else at
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UserError(f"{label}: {text!r} is not a date such as 2015-07-24") from None
+        raise UserError(
+            f"{label}: {text!r} is not a date such as 2015-07-24 or 2015-07-24T12:00:00Z"
+        ) from None
     if moment.tzinfo is None:
         raise UserError(f"{label}: {text!r} needs a time zone, such as Z or +05:00")
     at = round(moment.timestamp() * 1000)

@@ -71,8 +71,8 @@ def test_days_that_have_begun_count(now_ms: int, days: int) -> None:
     assert days_left(notice("announced"), now_ms) == days
 
 
-def test_the_last_day_is_one_day() -> None:
-    assert ", in 1 day;" in countdown(notice("announced"), STOP - 1, day)
+def test_one_day_is_no_days() -> None:
+    assert ", in 1 day;" in countdown(notice("announced"), STOP - DAY, day)
     assert days_left(notice("stopped"), STOP) is None
 
 
@@ -242,3 +242,11 @@ def test_the_receipt_is_written_once(
         answers[0] = f.ReceiptPart(1, wrong)
         assert run("receipt", "--out", str(tmp_path / "other"))[0] != 0
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "says"),
+    [(STOP - 180_000, ", in less than a day; "), (STOP + 1, ", which is past; ")],
+)
+def test_minutes_before_and_after_a_date_no_day_is_counted(now_ms: int, says: str) -> None:
+    assert says in countdown(notice("announced"), now_ms, day)

@@ -87,7 +87,7 @@ def _as_json(report: "Report") -> dict[str, object]:
 def _outcome(verdict: "Verdict") -> str:
     if verdict.kind == "public":
         return "[red]not seen[/]" if verdict.broken else "seen"
-    return "[red]FOUND[/]" if verdict.broken else "kept"
+    return "[red]FOUND[/]" if verdict.broken else "as it must be"
 
 
 def _places(places: tuple[str, ...]) -> str:
@@ -99,12 +99,17 @@ def print_report(report: "Report") -> None:
     from rich.table import Table
 
     table = Table(title="Canary audit")
-    for heading in ("marker", "must be", "disk", "memory", "outcome"):
+    for heading in ("marker", "may be", "found on disk", "found in memory", "outcome"):
         table.add_column(heading)
     for verdict in report.verdicts:
         places = _places(verdict.disk), _places(verdict.memory)
         table.add_row(verdict.name, verdict.rule, *places, _outcome(verdict))
     terminal.out.print(table)
+    terminal.say(
+        "A marker is a random word that was sent as such a text. A secret one may be nowhere, a "
+        "mail that came unsealed in memory until it is sealed; a public one shows that the search "
+        "sees."
+    )
     searched = (
         f"searched {report.disk_bytes / 1e6:.1f} MB of files and "
         f"{report.memory_bytes / 1e6:.1f} MB of memory (processes: {report.processes})"
@@ -112,7 +117,9 @@ def print_report(report: "Report") -> None:
     if not report.sees:
         terminal.out.print(f"[red]{searched}: the search is blind, so it proves nothing[/]")
     else:
-        terminal.say(f"{searched}: {report.found} of {report.planted} secrets found")
+        terminal.say(
+            f"{searched}: {report.found} of {report.planted} secrets found where they must not be"
+        )
 
 
 @audit.command()

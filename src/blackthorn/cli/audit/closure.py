@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from blackthorn.cli import options, terminal
+from blackthorn.cli import options, terminal, times
 
 
 def say_document(document: dict[str, Any]) -> None:
     """Print one line for each value."""
     for name, value in document.items():
+        if name.endswith("_ms"):
+            name, value = name.removesuffix("_ms"), times.rfc3339(value) if value else "not stated"
         if isinstance(value, dict):
             text = ", ".join(f"{inner} {count}" for inner, count in value.items())
         else:
@@ -43,5 +45,6 @@ def closure(
     say_document(audited.as_json())
     if not audited.pinned:
         terminal.note(
-            "The register's key is the file's own: give --register from a trusted source."
+            "The register's key, which signed the receipts, is the file's own word: if you have it "
+            "from a trusted source, such as a printed notice, give it by --register."
         )

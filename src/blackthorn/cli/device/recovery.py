@@ -59,7 +59,7 @@ def _show(words: Sequence[str], check: str) -> None:
         "",
         *(f"{place:3}  {word}" for place, word in enumerate(words, 1)),
         "",
-        f"check  {check}",
+        f"check  {check}   (it names the server, the same on all papers; needed with the words)",
     ]
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         for line in lines:

@@ -1,5 +1,6 @@
 """Decide at a terminal: show a decision in full, confirm, sign, submit."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,10 +9,11 @@ from blackthorn.cli.officer import show
 from blackthorn.cli.officer.options import OutputOptions
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.errors import UserError
-from blackthorn.governance import officers, requests, statements, transitions
+from blackthorn.governance import exit_requests, officers, requests, statements, transitions
 from blackthorn.programs.device import home, officer, program
 from blackthorn.programs.event_loop import run
 
+_EXIT: Final = re.compile("X-([A-Z]{2})-[0-9]+")
 _IRREVERSIBLE: Final = {"destroy": "This is irreversible: sealed data can never be opened again."}
 
 
@@ -48,13 +50,14 @@ def decide(
     if before is not None and proposal is not before:
         who = ", ".join(show.whose(decisions, name) for name in _approvers(before.signed))
         action = before.signed.statement.action
-        replaced = f"What waits in {request.case} ({action}, approved by {who}) will be replaced"
+        pending = f"{action}, approved by {who}"
         if not (output.replace or output.dry_run):
             raise UserError(
-                f"{replaced}: sign that one by blackthorn {show.family(request.case)} sign "
-                f"{request.case}, or tell them and add --replace"
+                f"nothing was signed, for another decision waits in {request.case} ({pending}): "
+                f"sign that one by blackthorn {show.family(request.case)} sign {request.case}, or "
+                "tell them, and repeat this with --replace"
             )
-        notes.append(f"{replaced}.")
+        notes.append(f"What waits in {request.case} ({pending}) will be replaced.")
     return approve(device, decisions, proposal, output, notes)
 
 
@@ -108,7 +111,7 @@ def _result(
         wanted = f" After your approval it waits for: {'; '.join(missing)}." if missing else ""
         show.say(f"Only shown: nothing was signed.{wanted}")
     elif taken:
-        show.say(f"{statement.case}: {statement.action} is decided.")
+        show.say(f"{statement.case}: {statement.action} is decided.{following(statement)}")
     else:
         show.say(f"{statement.case}: {statement.action} waits for {'; '.join(missing)}.")
         family = show.family(statement.case)
@@ -116,10 +119,21 @@ def _result(
     return document
 
 
+def following(statement: statements.Statement) -> str:
+    """What comes after a decision on an exit, in a sentence; "" for other cases."""
+    if statement.action == "close":
+        return f" Its statement is published by the ledger: /closures/{statement.case}.json"
+    found = _EXIT.fullmatch(statement.case)
+    name = exit_requests.NEXT.get(statement.action)
+    if found is None or name is None:
+        return ""
+    return f" Next, when its day has come: blackthorn market {name} {found[1]}"
+
+
 def sign(
     device: program.DeviceProgram, decisions: VerifiedDecisions, case: str, output: OutputOptions
 ) -> dict[str, Any]:
-    """Approve the pending decision of a case."""
+    """Approve the pending decision of a case. Raises UserError for a package: look at it first."""
     waiting = decisions.waiting.get(case)
     if waiting is None and not statements.is_case(case):
         raise UserError(
@@ -133,9 +147,10 @@ def sign(
         from blackthorn.cli.officer.officer_keys import check_people
 
         notes = check_people(device, waiting)
-    if case.startswith("D-") and waiting.signed.statement.action == "produce":
-        notes.append(
-            "You have not looked at the package: blackthorn directive produce fetches it, "
-            "checks that it is this one, lists it, and then asks."
+    unseen = case.startswith("D-") and waiting.signed.statement.action == "produce"
+    if unseen and not output.dry_run:
+        raise UserError(
+            "you have not looked at the package, as its officers state: blackthorn directive "
+            f"produce {case} --out FILE fetches it, checks that it is this one, lists it, and asks"
         )
     return approve(device, decisions, waiting, output, notes)

@@ -28,8 +28,10 @@ def produce(
     recipient = package.parse_recipient(fields.read_file(to), str(to)) if to is not None else None
     target = out or Path(f"{case.id}.tar" if to is None else f"{case.id}.tar.pgp")
     if target.exists():
-        raise UserError(f"{target} is there already: nothing was written")
-    if case.state not in ("approved", "produced", "delivered"):
+        raise UserError(f"{target} is there already: nothing was written; give --out another name")
+    if case.state == "delivered":
+        raise UserError(f"{case.id} is delivered: the server keeps no copy of its package any more")
+    if case.state not in ("approved", "produced"):
         raise UserError(f"{case.id} is {case.state}: there is a package once it is approved")
     partial = target.with_name(target.name + ".part")
     signed = bool(case.last("produce"))

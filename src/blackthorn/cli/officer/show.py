@@ -31,6 +31,8 @@ _STATED: Final = {
     ("result", "forged"): "forged, as the officers state; no program can check it",
 }
 """Name and value of a field → its text, where the bare value would claim too much."""
+_LABELS: Final = {"no notice": "without notice", "activations": "activations end"}
+"""Names of fields whose words alone do not say what the value is."""
 _COLOURS: Final = {state: colour for colour, states in _STATES.items() for state in states}
 
 
@@ -59,13 +61,16 @@ def _text(name: str, value: Any) -> str:
         return value.hex()
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
+    if name == "no_notice":
+        return "yes" if value else "no"
     if name.endswith("_ms"):
         return f"{local_time(value)}  ({rfc3339(value)})" if value else "not stated"
-    return _STATED.get((name, value), str(value))
+    return _STATED.get((name, value), str(value)) or "none"
 
 
 def _label(name: str) -> str:
-    return name.removesuffix("_ms").replace("_", " ").replace("-", " ")
+    plain = name.removesuffix("_ms").replace("_", " ").replace("-", " ")
+    return _LABELS.get(plain, plain)
 
 
 def fields_document(fields: dict[str, Any]) -> dict[str, Any]:

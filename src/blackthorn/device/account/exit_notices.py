@@ -83,6 +83,8 @@ def countdown(notice: Notice, now_ms: int, day: Any) -> str:
         return f"Data of your account was given to an authority ({notice.exit}); {MORE}"
     where, left = f"service in {notice.market}", days_left(notice, now_ms)
     away = "" if left is None else f", in {count(left, 'day')}"
+    if left is not None and notice.next_ms - now_ms < DAY_MS:
+        away = ", in less than a day" if notice.next_ms > now_ms else ", which is past"
     match notice.state:
         case "announced" | "draining":
             return f"{where} stops on {day(notice.stop_ms)}{away}; {EXPORT}"

@@ -113,7 +113,11 @@ def _wait_for_ledger(
 def _why_none(bad: dict[Identity, str], absent: list[str]) -> str:
     reasons = _reasons(bad, absent)
     if not reasons:
-        return f"{', '.join(absent)} has no activated device yet"
+        return (
+            f"the server gives out no key packages of {', '.join(absent)}: there is no activated "
+            "device yet, the service in that market has ended, or this device may not send yet "
+            "(blackthorn status)"
+        )
     text = f"{_NONE_OF} {', '.join(absent)} can be used ({min(reasons)})"
     return f"{text}: ask them to connect, then send it again"
 

@@ -161,7 +161,10 @@ def check_unfinished(vault: Vault, home: Home) -> None:
     """Raises UserError when the home has an activated device."""
     with vault.transaction() as records:
         if records.settings.get("server-pin"):
-            raise errors.UserError(f"{home.folder} holds an activated device: use another --home")
+            raise errors.UserError(
+                f"{home.folder} holds an activated device: use another --home, and for another "
+                "device of the same person run blackthorn device link there"
+            )
 
 
 def _keys(vault: Vault, owner: Owner, wanted: Activation) -> DeviceKeys:

@@ -9,8 +9,12 @@ import fcntl
 import getpass
 import os
 import secrets
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,9 +208,24 @@ def _ask(prompt: str) -> str:
             "or use --key-file"
         )
     try:
-        return getpass.getpass(f"{prompt}: ")
+        with _interruptible():
+            return getpass.getpass(f"{prompt}: ")
     except EOFError:
         raise UserError("no passphrase was given") from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends a prompt at once; an event loop's own handler would only cancel its task."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _has_terminal() -> bool:

@@ -158,6 +158,11 @@ def directive(decisions: VerifiedDecisions, text: str, *, waiting: bool = False)
 def exit_of(decisions: VerifiedDecisions, market: str) -> Case:
     """The newest exit of a market. Raises UserError when it has none."""
     case = decisions.cases.exit_of(market)
+    waiting = decisions.cases.next_exit(market)
+    if case is None and waiting in decisions.waiting:
+        raise UserError(
+            f"the plan {waiting} waits for another officer first: blackthorn market sign {waiting}"
+        )
     if case is None:
         raise UserError(f"there is no exit of {market}: see blackthorn market list")
     return case

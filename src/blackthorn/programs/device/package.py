@@ -121,7 +121,9 @@ def keep(partial: Path, target: Path, recipient: bytes | None) -> None:
         finally:
             sealed.unlink(missing_ok=True)
     except FileExistsError:
-        raise errors.UserError(f"{target} is there already: nothing was written") from None
+        raise errors.UserError(
+            f"{target} is there already: nothing was written; give --out another name"
+        ) from None
     except OSError as error:
         raise errors.DiskError(f"{target} cannot be written: {error.strerror}") from None
 

@@ -110,8 +110,6 @@ class DeviceProgram:
                     "the server does not know this device (any more): if it was revoked, use "
                     "another one of yours, or ask the administrator"
                 ) from None
-            if error.code == codes.Code.MARKET_LEFT:
-                raise UserError(str(error)) from None
             raise
 
     async def step(self, connection: LinkConnection) -> f.AnyFrame | None:

@@ -92,7 +92,9 @@ class PackageMaker:
         if not access.private:
             raise errors.ForbiddenError("only officers who decide see a package")
         if case.id[0] != "D" or case.state not in MAY_PRODUCE:
-            raise errors.ForbiddenError("there is no package before the directive is approved")
+            raise errors.ForbiddenError(
+                "a package can be fetched from its directive's approval until it is delivered"
+            )
         if case.id in self._making:
             raise errors.UnavailableError("the package is being made: try again in a moment")
         if case.id not in self._manifests:

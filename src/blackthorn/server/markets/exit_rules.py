@@ -49,7 +49,7 @@ _WHY: Final = {
     May.LOG_IN: "the service in {market} has ended",
     May.SEND: "the service in {market} is read-only: read, export and move; nothing new is sent",
     May.FETCH: "the service in {market} has ended",
-    May.BE_SENT: "a recipient is of {market}, where the service has ended",
+    May.BE_SENT: "the service in {market} has ended",
     May.MAIL_IN: "the service in {market} has ended",
 }
 _BETWEEN: Final = "; once retrieval begins you can fetch and export your data"

@@ -118,7 +118,8 @@ class MessageSubmission:
         return None
 
     def _market_refusal(self, mailbox: Mailbox) -> str:
-        return "" if self.exits is None else self.exits.refusal(mailbox.address, May.BE_SENT)
+        why = "" if self.exits is None else self.exits.refusal(mailbox.address, May.BE_SENT)
+        return why and f"{mailbox.address}: {why}; a group goes on once they are removed from it"
 
     def forget_fanouts(self) -> None:
         """A device or its rights changed: ask for every list again."""
