@@ -22,6 +22,7 @@ _ROOTS = {
     "report",
     "link",
     "pending",
+    "closures",
     "r",
     "u",
 }
