@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from blackthorn.cli.main import app
 from blackthorn.cli.simulate import as_document, failure_of
-from blackthorn.simulation import traffic
+from blackthorn.simulation import lifetimes, traffic
 from blackthorn.simulation.invariants import Violation
 from blackthorn.simulation.schedule import Event, Schedule
 from blackthorn.simulation.shrinking import shrink
@@ -133,3 +133,26 @@ def test_processes_share_the_seeds_and_keep_their_order() -> None:
     )
     assert run.exit_code == 0, run.stderr
     assert [each["seed"] for each in json.loads(run.stdout)] == [1, 2]
+
+
+def test_people_use_only_devices_that_they_have() -> None:
+    """Devices come and go, and everybody always has one."""
+    kinds = {"link", "revoke", "lose", "steal"}
+    seen: set[str] = set()
+    for seed in range(1, 10):
+        have: dict[str, set[str]] = {}
+        for event in traffic.schedule(seed, 200).events:
+            user = event.who.partition(".")[0]
+            mine = have.setdefault(user, {f"{user}.1"})
+            seen.add(event.what)
+            if event.what in ("text", "group-text", "add", "remove", "link", "revoke"):
+                assert event.who in mine, event
+            match event.what, event.args:
+                case "link", (str(other),):
+                    mine.add(other)
+                    assert len(mine) <= lifetimes.MAX_LIVE
+                case "revoke", (str(other),):
+                    mine.discard(other)
+                case "lose", _:
+                    mine.discard(event.who)
+    assert kinds <= seen

@@ -196,6 +196,7 @@ def alarmed(life: Life) -> list[Violation]:
         for name, person in life.devices.items()
         for alarm in person.open_alarms()
         if alarm.code not in HONEST_ALARMS
+        and not (alarm.code == "copy" and life.records.devices[name].restored)
     ]
 
 

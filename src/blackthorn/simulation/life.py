@@ -49,6 +49,8 @@ class Life(World):
         self._names: dict[Person, str] = {}
         self._held: dict[Person, set[str]] = {}
         self._copies: dict[str, tuple[MemoryVault, float]] = {}
+        self._lost: set[str] = set()
+        """Devices that nobody has any more."""
         self._words: dict[str, tuple[str, str]] = {}
         self.thieves: dict[str, Thief] = {}
         self._follow: dict[float, set[Person]] = {}
@@ -108,8 +110,7 @@ class Life(World):
     def _keep_alive(self) -> None:
         """What devices and the server ask and answer while nothing else is said."""
         for wire in list(self.wires):
-            held = self._held.get(wire.device, ())  # type: ignore[call-overload]
-            if wire.link.opened and UP not in held and wire.open:
+            if wire.link.opened and wire.open and not self._is_held(wire, UP):
                 wire.say(f.Ping(0))
                 while wire in self.wires and self.step_wire(wire, to_server=True):
                     pass
@@ -124,22 +125,27 @@ class Life(World):
         """Move everything that is not held, until nothing moves; then look at the outcomes."""
         moved = True
         while moved:
-            self.dispatcher.tick(self.now)
             moved = self.run_wires()
+            self.dispatcher.tick(self.now)
             moved = self._ledger_step() or moved
             if not moved:
                 for person in self.people:
                     if person.companion is not None and person.wire is not None:
                         self.attempt(person, person.tick)
                         moved = moved or bool(person.wire and person.wire.to_server)
+                moved = moved or any(
+                    wire.to_device and not self._is_held(wire, DOWN) for wire in self.wires
+                )
         for name, person in self.devices.items():
             self.records.observe(name, person, self.age)
 
     def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
-        held = self._held.get(wire.device, ())  # type: ignore[call-overload]
-        if (UP if to_server else DOWN) in held:
+        if self._is_held(wire, UP if to_server else DOWN):
             return False
         return super().step_wire(wire, to_server=to_server)
+
+    def _is_held(self, wire: Wire, way: str) -> bool:
+        return way in self._held.get(wire.device, ())  # type: ignore[call-overload]
 
     def tell(self, wire: Wire, frame: f.AnyFrame) -> None:
         if isinstance(frame, f.Deliver) and self.thieves:
@@ -205,7 +211,7 @@ class Life(World):
             self._do_server(event)
             return
         person = self.devices.get(event.who)
-        if person is not None:
+        if person is not None and event.who not in self._lost:
             self.attempt(person, lambda: self._do_device(event, person))
 
     def _do_server(self, event: Event) -> None:
@@ -245,7 +251,10 @@ class Life(World):
             case "clock", (int(seconds),):
                 person.ahead_ms = seconds * 1000
             case "keep", _:
-                self._copies[name] = person.vault.copy(), self.age
+                if person.wire is not None and person not in self._held and person.device.drained:
+                    self._copies[name] = person.vault.copy(), self.age
+            case "lose", _:
+                self._lose(name)
             case "restore", _:
                 self._restore(name, person)
             case "claim", (str(other), int(times)):
@@ -359,16 +368,21 @@ class Life(World):
         if other is None or other.address != person.address or other is person:
             return
         linking.revoke(person, other)
-        self.records.devices[name].span.surely_until = self.age
+        self.records.devices[name].lost(self.age)
+
+    def _lose(self, name: str) -> None:
+        """The device is off line for ever."""
+        self._lost.add(name)
+        self.wanted.discard(name)
+        self.records.devices[name].lost(self.age)
+        self._cut(self.devices[name])
 
     def _recover(self, user: str, name: str) -> None:
         """All devices of the user are lost; a new one comes by the words."""
         if user not in self._words or name in self.devices:
             return
-        for other, history in self.records.devices_of(user):
-            history.span.surely_until = self.age
-            self.wanted.discard(other)
-            self._cut(self.devices[other])
+        for other, _ in list(self.records.devices_of(user)):
+            self._lose(other)
         words, check = self._words[user]
         found = recovery.Recoverer(self, name)
         found.recover(words, self.user(user), check)

@@ -57,6 +57,10 @@ class History:
     restored: list[tuple[float, float]] = field(default_factory=list)
     """(time of the copy, time of the restore)."""
 
+    def lost(self, now: float) -> None:
+        """The user has it no more, or wants it gone."""
+        self.span.surely_until = min(self.span.surely_until, now)
+
 
 class Records:
     """All that was done in one simulation."""

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from blackthorn.simulation.lifetimes import Lifetimes
 from blackthorn.simulation.schedule import SERVER, Event, Schedule
 
 HOUR: Final = 3_600
@@ -42,22 +43,25 @@ class Traffic:
         self.end = days * DAY
         count = MANY_PEOPLE if seed % 10 == 0 else self.chance.randint(*FEW_PEOPLE)
         self.users = _NAMES.split()[:count]
-        self.devices = {user: [f"{user}.1"] for user in self.users}
+        self.devices = {user: Lifetimes(user, self.chance, self.end) for user in self.users}
         self.groups: list[str] = []
         self.events: list[Event] = []
 
     def draw(self) -> None:
         """Everything that happens."""
-        self.link()
+        for lifetimes in self.devices.values():
+            lifetimes.draw()
+            self.events += lifetimes.events
         self.make_groups()
         for user in self.users:
             for _ in range(self.often(TEXTS_A_DAY * len(BURSTS) / sum(BURSTS))):
                 self.write(user)
             for _ in range(self.often(CHANGES_A_DAY)):
                 self.change(user)
-        for device in self.all_devices():
-            for _ in range(self.often(VISITS_A_DAY)):
-                self.away(device, 60, 8 * HOUR)
+        for user in self.users:
+            for device in self.devices[user].all:
+                for _ in range(self.often(VISITS_A_DAY)):
+                    self.away(self.moment(), device.name, 60, 8 * HOUR)
         for fault, a_day in FAULTS.items():
             for _ in range(self.often(a_day * len(self.users))):
                 fault(self)
@@ -80,14 +84,16 @@ class Traffic:
         """Seconds; each order of magnitude is as likely."""
         return int(math.exp(self.chance.uniform(math.log(shortest), math.log(longest))))
 
-    def all_devices(self) -> list[str]:
-        return [device for devices in self.devices.values() for device in devices]
+    def after(self, at: int, shortest: float, longest: float) -> int:
+        """A moment that long after another, before the end."""
+        return min(at + self.duration(shortest, longest), self.end - 1)
 
-    def some_device(self) -> str:
-        return self.chance.choice(self.all_devices())
+    def some_device(self, at: int) -> str:
+        return self.device_of(self.chance.choice(self.users), at)
 
-    def device_of(self, user: str) -> str:
-        return self.chance.choice(self.devices[user])
+    def device_of(self, user: str, at: int) -> str:
+        """A device that the user has at that time."""
+        return self.chance.choice(self.devices[user].at(at))
 
     def other(self, user: str) -> str:
         return self.chance.choice([other for other in self.users if other != user])
@@ -97,14 +103,6 @@ class Traffic:
             self.events.append(Event(at, who, what, args))
 
     # --- People -----------------------------------------------------------------------------
-
-    def link(self) -> None:
-        """One to four devices each, within the first hour."""
-        for user in self.users:
-            for number in range(2, self.chance.choice((1, 1, 2, 2, 3, 4)) + 1):
-                name = f"{user}.{number}"
-                self.add(self.chance.randrange(60, HOUR // 2), f"{user}.1", "link", name)
-                self.devices[user].append(name)
 
     def make_groups(self) -> None:
         for number in range(max(2, len(self.users) // 2)):
@@ -116,7 +114,8 @@ class Traffic:
 
     def write(self, user: str) -> None:
         """To a person or a group; some texts come in small bursts."""
-        at, device = self.moment(), self.device_of(user)
+        at = self.moment()
+        device = self.device_of(user, at)
         group, other = self.chance.choice(self.groups), self.other(user)
         for _ in range(self.chance.choice(BURSTS)):
             if self.chance.random() < 0.5:
@@ -128,36 +127,41 @@ class Traffic:
     def change(self, user: str) -> None:
         what = self.chance.choice(("add", "add", "remove"))
         group, other = self.chance.choice(self.groups), self.other(user)
-        self.add(self.moment(), self.device_of(user), what, group, other)
-
-    def away(self, device: str, shortest: int, longest: int) -> None:
         at = self.moment()
+        self.add(at, self.device_of(user, at), what, group, other)
+
+    def away(self, at: int, device: str, shortest: int, longest: int) -> None:
         self.add(at, device, "leave")
-        self.add(min(at + self.duration(shortest, longest), self.end - 1), device, "connect")
+        self.add(self.after(at, shortest, longest), device, "connect")
 
     # --- Faults -----------------------------------------------------------------------------
 
     def absence(self) -> None:
         """Hours to 200 days."""
-        self.away(self.some_device(), 8 * HOUR, min(200 * DAY, self.end // 2))
+        at = self.moment()
+        self.away(at, self.some_device(at), 8 * HOUR, min(200 * DAY, self.end // 2))
 
     def restart(self) -> None:
-        self.add(self.moment(), self.some_device(), "restart")
+        at = self.moment()
+        self.add(at, self.some_device(at), "restart")
 
     def cut(self) -> None:
-        self.add(self.moment(), self.some_device(), "cut")
+        at = self.moment()
+        self.add(at, self.some_device(at), "cut")
 
     def crash(self) -> None:
         """At any of the next writes."""
         when = self.chance.choice(("before", "after"))
         writes = self.duration(1, 60)
-        self.add(self.moment(), self.some_device(), "crash", writes, when)
+        at = self.moment()
+        self.add(at, self.some_device(at), "crash", writes, when)
 
     def slow(self) -> None:
         """Nothing gets through in one direction, or in both, for a while."""
-        at, device = self.moment(), self.some_device()
+        at = self.moment()
+        device = self.some_device(at)
         self.add(at, device, "hold", self.chance.choice(("up", "down", "both")))
-        self.add(min(at + self.duration(5, 200), self.end - 1), device, "release")
+        self.add(self.after(at, 5, 200), device, "release")
 
     def server_crash(self) -> None:
         self.add(self.moment(), SERVER, "server-crash", self.chance.choice(("before", "after")))
@@ -165,19 +169,20 @@ class Traffic:
     def silent_witnesses(self) -> None:
         at = self.moment()
         self.add(at, SERVER, "witnesses", "off")
-        self.add(min(at + self.duration(60, 6 * HOUR), self.end - 1), SERVER, "witnesses", "on")
+        self.add(self.after(at, 60, 6 * HOUR), SERVER, "witnesses", "on")
 
     def wrong_clock(self) -> None:
         """Half a minute to a year fast or slow, for a minute to 20 days."""
-        at, device = self.moment(), self.some_device()
+        at = self.moment()
+        device = self.some_device(at)
         self.add(at, device, "clock", self._wrong(30, 400 * DAY))
-        self.add(min(at + self.duration(60, 20 * DAY), self.end - 1), device, "clock", 0)
+        self.add(self.after(at, 60, 20 * DAY), device, "clock", 0)
 
     def wrong_server_clock(self) -> None:
         """Ten seconds to three days fast or slow, for ten seconds to a day."""
         at = self.moment()
         self.add(at, SERVER, "server-clock", self._wrong(10, 3 * DAY))
-        self.add(min(at + self.duration(10, DAY), self.end - 1), SERVER, "server-clock", 0)
+        self.add(self.after(at, 10, DAY), SERVER, "server-clock", 0)
 
     def _wrong(self, least: int, most: int) -> int:
         return self.duration(least, most) * self.chance.choice((-1, 1))
@@ -185,7 +190,13 @@ class Traffic:
     def exhaustion(self) -> None:
         """Somebody claims key packages of a user again and again, and uses none."""
         user = self.chance.choice(self.users)
-        self.add(self.moment(), self.device_of(user), "claim", self.other(user), 40)
+        at = self.moment()
+        self.add(at, self.device_of(user, at), "claim", self.other(user), 40)
+
+    def theft(self) -> None:
+        """Somebody copies a device's folder and reads along."""
+        at = self.moment()
+        self.add(at, self.some_device(at), "steal")
 
 
 FAULTS: Final[dict[Fault, float]] = {
@@ -199,6 +210,7 @@ FAULTS: Final[dict[Fault, float]] = {
     Traffic.wrong_clock: 0.02,
     Traffic.wrong_server_clock: 0.003,
     Traffic.exhaustion: 0.003,
+    Traffic.theft: 0.003,
 }
 """Faults, and how often each happens for each person and day."""
 
@@ -207,6 +219,7 @@ def schedule(seed: int, days: int) -> Schedule:
     """The schedule of a seed over that many days."""
     traffic = Traffic(seed, days)
     traffic.draw()
-    order = {device: place for place, device in enumerate(traffic.all_devices())}
+    names = [one.name for user in traffic.users for one in traffic.devices[user].all]
+    order = {device: place for place, device in enumerate(names)}
     events = sorted(traffic.events, key=lambda event: (event.at, order.get(event.who, -1)))
     return Schedule(seed, tuple(traffic.users), tuple(events))

@@ -145,14 +145,14 @@ class World(Surroundings):
         """Move everything until nothing moves."""
         moved = True
         while moved:
-            self.dispatcher.tick(self.now)
             moved = self.run_wires()
+            self.dispatcher.tick(self.now)
             moved = self._ledger_step() or moved
             if not moved:
                 for person in self.people:
                     if person.wire is not None:
                         person.tick()
-                moved = any(wire.to_server for wire in self.wires)
+                moved = any(wire.to_server or wire.to_device for wire in self.wires)
 
     def person(self, name: str) -> Person | None:
         """The first device of that name."""

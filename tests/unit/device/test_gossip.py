@@ -103,8 +103,7 @@ def test_an_older_one_that_is_not_kept_waits_for_the_servers_proof(me):
     hear(me, plain(old, ledger.log.root(old)))
     assert waiting(me) == [(BOB, old)]
     with me.unit() as unit:
-        own = unit.records.directory.newest()
-        said = gossip.to_prove(unit.records, own)
+        said, own = gossip.to_prove(unit.records)
         proof = ledger.log.consistency_proof(old)
         gossip.compare(unit.records, said, own, list(proof), unit.now_ms)
     assert waiting(me) == [] and me.alarms() == []
@@ -116,7 +115,7 @@ def test_a_larger_one_waits_until_the_server_shows_it(me):
     hear(me, plain(ledger.log.size, ledger.log.root()))
     with me.unit() as unit:
         assert gossip.awaits_larger(unit.records)
-        assert gossip.to_prove(unit.records, unit.records.directory.newest()) is None
+        assert gossip.to_prove(unit.records) is None
     look(me, DirectoryClient(), ME)
     with me.unit() as unit:
         assert not gossip.awaits_larger(unit.records)
@@ -184,8 +183,7 @@ def test_a_proof_that_does_not_join_two_sizes_is_a_split_view(me, noted):
     data = with_note(ledger, old, b"\x22" * 32) if noted else plain(old, b"\x22" * 32)
     hear(me, data)
     with me.unit() as unit:
-        own = unit.records.directory.newest()
-        said = gossip.to_prove(unit.records, own)
+        said, own = gossip.to_prove(unit.records)
         proof = list(ledger.log.consistency_proof(old))
         gossip.compare(unit.records, said, own, proof, unit.now_ms)
     assert me.alarms() == ["split-view"] and waiting(me) == []

@@ -176,10 +176,10 @@ class DirectoryClient:
         return [record.address for record in old if record.address not in wanted][:ALONG]
 
     def _prove(self, unit: UnitOfWork) -> Frames:
-        newest = unit.records.directory.newest()
-        answer = gossip.to_prove(unit.records, newest) if newest is not None else None
-        if answer is None or newest is None:
+        found = gossip.to_prove(unit.records)
+        if found is None:
             return []
+        answer, newest = found
         self._number += 1
         self._proving = _ConsistencyQuery(self._number, answer, newest)
         return [f.ProveConsistency(self._number, answer.size, newest.size)]

@@ -157,15 +157,20 @@ def _disputes(records: Records) -> dict[str, int]:
     return msgspec.msgpack.decode(data, type=dict[str, int]) if data else {}
 
 
-def to_prove(records: Records, own: CheckpointRecord) -> PeerCheckpoint | None:
-    """The oldest pending checkpoint smaller than `own`, so that a proof can be asked for."""
-    return next((peer for peer in pending(records) if peer.size < own.size), None)
+def to_prove(records: Records) -> tuple[PeerCheckpoint, CheckpointRecord] | None:
+    """The oldest pending checkpoint smaller than the own one, which is to be proved its prefix."""
+    waiting = pending(records)
+    own = records.directory.newest() if waiting else None
+    if own is None:
+        return None
+    return next(((peer, own) for peer in waiting if peer.size < own.size), None)
 
 
 def awaits_larger(records: Records) -> bool:
-    newest = records.directory.newest()
+    waiting = pending(records)
+    newest = records.directory.newest() if waiting else None
     size = newest.size if newest is not None else 0
-    return any(peer.size > size for peer in pending(records))
+    return any(peer.size > size for peer in waiting)
 
 
 def compare(

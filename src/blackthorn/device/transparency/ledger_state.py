@@ -114,8 +114,11 @@ def clock_ms(unit: UnitOfWork) -> int:
     never goes back. Before the first checkpoint it is the server's word at the activation, or else
     this device's clock.
     """
-    claimed = int.from_bytes(unit.records.settings.get(_CLAIMED) or b"", "big")
-    return _witnessed_ms(unit) or claimed or unit.now_ms
+    return _witnessed_ms(unit) or _claimed_ms(unit) or unit.now_ms
+
+
+def _claimed_ms(unit: UnitOfWork) -> int:
+    return int.from_bytes(unit.records.settings.get(_CLAIMED) or b"", "big")
 
 
 def _witnessed_ms(unit: UnitOfWork) -> int:
