@@ -299,12 +299,18 @@ def test_two_people_compare_and_the_mark_stays(deployment: Deployment) -> None:
     said = failing(ivan, "verify", heidi.address, "--digits", wrong, "--confirm")
     assert "I45" in said
     assert ivan.run_json("verify", heidi.address)["verified"] is False
-    said = failing(ivan, "verify", heidi.address, "--scan", one["payload"].replace("heidi", "ivan"))
-    assert "I45" in said or "I44" in said
-    for mistake in (("--scan", "junk"), ("--digits", other["digits"][:-1])):
+    last = "1" if one["payload"][-1] == "0" else "0"
+    said = failing(ivan, "verify", heidi.address, "--scan", one["payload"][:-1] + last)
+    assert "I45" in said and "other keys of" in said
+    for option, typed, says in (
+        ("--scan", "junk", "[I44]"),
+        ("--scan", one["payload"].replace("heidi", "judy"), "this code compares judy"),
+        ("--scan", other["payload"], "this code compares ivan"),
+        ("--digits", other["digits"][:-1], "that is 59 digits"),
+    ):
         with pytest.raises(StepFailedError, match="failed with 2") as failed:
-            ivan.run("verify", heidi.address, *mistake)
-        assert "[I44]" in failed.value.detail or "that is 59 digits" in failed.value.detail
+            ivan.run("verify", heidi.address, option, typed)
+        assert says in failed.value.detail
     assert "there is no user" in failing(ivan, "verify", "nobody@acme.example")
     assert "your own address" in failing(ivan, "verify", ivan.address)
 

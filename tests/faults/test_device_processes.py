@@ -221,7 +221,7 @@ def test_a_wish_that_is_refused_later_is_told_once_and_listed(people: People) ->
     deployment.start_server()
     code, printed, said = ended(alice, "inbox", "--json")
     assert code == 0 and "boo" not in printed
-    reason = "there is no user ghost@acme.example here: the ledger proves it"
+    reason = "there is no user ghost@acme.example here, which the ledger proves"
     assert f'not sent to ghost@acme.example: {reason}: "boo from off line"' in said
     assert f"not made: the group ghosts: {reason}" in said and len(said.splitlines()) == 2
     assert ended(alice, "inbox")[2] == ""

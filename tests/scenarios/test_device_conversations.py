@@ -158,7 +158,7 @@ def test_nobody_sends_to_himself_or_to_a_stranger():
     bob.address = "nobody@acme.example"
     number = alice.write(bob, "hello?")
     world.settle()
-    reason = "there is no user nobody@acme.example here: the ledger proves it"
+    reason = "there is no user nobody@acme.example here, which the ledger proves"
     assert alice.outcomes[number].error == reason
     assert alice.history()[0].standing == "failed"
     assert alice.waiting() == 0

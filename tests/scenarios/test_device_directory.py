@@ -80,7 +80,7 @@ def test_absence_is_proved_before_it_is_said_that_there_is_no_such_user():
     number = alice.write(bob, "hello?")
     assert not alice.outcomes
     world.settle()
-    reason = "there is no user nobody@acme.example here: the ledger proves it"
+    reason = "there is no user nobody@acme.example here, which the ledger proves"
     assert alice.outcomes[number].error == reason
 
 

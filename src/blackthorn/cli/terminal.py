@@ -48,7 +48,10 @@ def confirm(question: str, *, yes: bool, to_err: bool = False) -> bool:
     """Ask unless `yes`; whether the user agrees. Raises UserError without a terminal."""
     if not yes and not sys.stdin.isatty():
         raise UserError("nothing was changed: no terminal for confirmation; use --yes")
-    return yes or typer.confirm(question, err=to_err)
+    try:
+        return yes or typer.confirm(question, err=to_err)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
 
 
 def fail(failures: list[str]) -> None:

@@ -81,7 +81,11 @@ def compare_digits(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> Ver
     """Their chain if the typed digits match. Raises DecodeError, I45 for sixty other digits."""
     typed = parse_digits(text)
     if typed != sixty_digits(mine, theirs).replace(" ", ""):
-        raise VerificationError("I45", f"the digits of {theirs.label} are not the same")
+        raise VerificationError(
+            "I45",
+            f"the digits of {theirs.label} are not the same: if they were read out for you two and "
+            "typed rightly, one of you may be shown a false identity; do not confirm",
+        )
     return theirs
 
 
@@ -119,7 +123,11 @@ def compare_payload(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> Ve
     payload = parse_payload(text)
     for shown, seen in ((payload.shows, theirs), (payload.to, mine)):
         if shown != half(seen):
-            raise VerificationError("I45", f"the other device sees another chain of {seen.label}")
+            raise VerificationError(
+                "I45",
+                f"the other device sees other keys of {seen.label} than this one: do not confirm; "
+                "one of you may be shown a false identity",
+            )
     return theirs
 
 

@@ -47,6 +47,7 @@ def verify(
     mine, theirs, unreached = _chains(device, whose)
     same: bool | None = None
     if scan is not None:
+        _check_people(fingerprint.parse_payload(scan), mine.label, theirs.label)
         fingerprint.compare_payload(scan, mine, theirs)
         same = True
     if digits is not None:
@@ -76,6 +77,16 @@ def _check_typed(scan: str | None, digits: str | None) -> None:
     except VerificationError as error:
         what = "scan the one that `blackthorn verify` shows on the other person's device"
         raise UserError(f"--scan: {error.text}: {what} [{error.rule}]") from None
+
+
+def _check_people(shown: fingerprint.Payload, mine: str, theirs: str) -> None:
+    """Raises UserError for a code of other people: that is no alarm either."""
+    if (shown.shows.label, shown.to.label) != (theirs, mine):
+        raise UserError(
+            f"--scan: this code compares {safe_line(shown.shows.label)} with "
+            f"{safe_line(shown.to.label)}: scan the one that `blackthorn verify {mine}` shows on a "
+            f"device of {theirs}"
+        )
 
 
 def _chains(

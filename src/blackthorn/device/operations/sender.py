@@ -255,7 +255,7 @@ class Sender:
         known = {a: self._directory.fresh(unit, a, since_ms) for a in addresses}
         absent = sorted(a for a, found in known.items() if found is not None and not found.present)
         if absent:
-            reason = f"there is no user {', '.join(absent)} here: the ledger proves it"
+            reason = f"there is no user {', '.join(absent)} here, which the ledger proves"
             outbox.fail(unit, row, reason)
             return False
         if all(found is not None for found in known.values()):
