@@ -107,8 +107,8 @@ class DeviceProgram:
         except LinkClosedError as error:
             if error.code in (codes.Code.HELLO_REFUSED, codes.Code.REMOVED):
                 raise UserError(
-                    "the server does not know this device (any more): if it was revoked, use "
-                    "another one of yours, or ask the administrator"
+                    "the server does not know this device (any more): if it was revoked, or its "
+                    "reset was cancelled, use another one of yours, or ask the administrator"
                 ) from None
             raise
 
