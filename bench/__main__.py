@@ -21,9 +21,10 @@ PARTS = {
     "exit": "a market is closed",
     "export": "a person takes everything along",
     "stalls": "what holds the event loop and the writer, 1,000,000 parcels and 100,000 devices",
+    "groups": "groups of 1,000 to 5,000 devices",
     "mls": "MLS beside other people's, CPU time of one core",
 }
-SIZED = {"mls", "ledger"}
+SIZED = {"mls", "ledger", "groups"}
 
 
 def _print(console: Console, part: str, figures: Figures) -> None:

@@ -27,10 +27,10 @@ from blackthorn.mls.suites import CipherSuite, suite
 T = TypeVar("T")
 
 CONTENT = bytes(1024)
-_now = int(time.time())
+now = int(time.time())
 
 
-def _believe(*_: object) -> None:
+def believe(*_: object) -> None:
     """The benchmark knows all of them."""
 
 
@@ -54,39 +54,39 @@ class Device:
         """One of many."""
         signer, public = chosen.generate_signature_key(os.urandom)
         credential = BasicCredential(b"user%d@acme.example" % number + bytes(16))
-        made = create_key_package(chosen, credential, signer, public, random=os.urandom, now=_now)
+        made = create_key_package(chosen, credential, signer, public, random=os.urandom, now=now)
         return cls(signer, *made)
 
     def join(self, welcome: bytes) -> Group:
         """The group of a Welcome."""
-        return Group.join(welcome, self.package, self.signer, validate=_believe)
+        return Group.join(welcome, self.package, self.signer, validate=believe)
 
 
 def found(chosen: CipherSuite) -> Group:
     """A group of one."""
     signer, public = chosen.generate_signature_key(os.urandom)
     founder = BasicCredential(b"founder@acme.example" + bytes(16))
-    return Group.create(chosen, b"bench", founder, signer, public, random=os.urandom, now=_now)
+    return Group.create(chosen, b"bench", founder, signer, public, random=os.urandom, now=now)
 
 
 def add(group: Group, devices: list[Device]) -> tuple[bytes, bytes]:
     """Add devices by one Commit: it and its Welcome."""
-    packages = [parse_key_package(each.message, now=_now, validate=_believe) for each in devices]
-    made = group.commit(add=packages, random=os.urandom, now=_now, validate=_believe)
+    packages = [parse_key_package(each.message, now=now, validate=believe) for each in devices]
+    made = group.commit(add=packages, random=os.urandom, now=now, validate=believe)
     group.merge_pending()
     return made.commit, made.welcome or b""
 
 
 def update(group: Group) -> bytes:
     """A Commit of nothing but a path."""
-    made = group.commit(random=os.urandom, now=_now, validate=_believe)
+    made = group.commit(random=os.urandom, now=now, validate=believe)
     group.merge_pending()
     return made.commit
 
 
 def follow(group: Group, commit: bytes) -> None:
     """Merge another's Commit."""
-    staged = group.process(commit, validate=_believe)
+    staged = group.process(commit, validate=believe)
     if not isinstance(staged, StagedCommit):
         raise TypeError("a Commit was expected")
     group.merge(staged)
@@ -103,9 +103,7 @@ def measure(chosen: CipherSuite, size: int, messages: int) -> dict[str, float]:
     sealed, encrypt_seconds = timed(
         lambda: [member.encrypt(CONTENT, random=os.urandom) for _ in range(messages)]
     )
-    _, decrypt_seconds = timed(
-        lambda: [founder.process(each, validate=_believe) for each in sealed]
-    )
+    _, decrypt_seconds = timed(lambda: [founder.process(each, validate=believe) for each in sealed])
     return {
         "add": add_seconds,
         "join": join_seconds,

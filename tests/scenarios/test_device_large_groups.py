@@ -1,5 +1,7 @@
 """Large groups: many additions by Commits without a path. The limits are lowered, no check."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from blackthorn.device.core.unit_of_work import Conversation
@@ -37,7 +39,7 @@ def own_key(person: Person) -> bytes:
     return place(person).group._state.epoch.own_leaf().encryption_key
 
 
-def all_read_all(world: World) -> None:
+def all_read_all(world: World, before: Sequence[str] = ()) -> None:
     """Everybody is in one epoch, and reads what alice and the last one write."""
     places = [place(person) for person in world.people]
     assert len({one.group.epoch_authenticator for one in places}) == 1
@@ -46,7 +48,7 @@ def all_read_all(world: World) -> None:
     last.write_group("team", "from the last")
     world.settle()
     for person in world.people[1:-1]:
-        world.check_received(person, ["from the first", "from the last"])
+        world.check_received(person, [*before, "from the first", "from the last"])
     assert all(person.waiting() == 0 for person in world.people)
 
 

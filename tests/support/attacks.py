@@ -370,4 +370,16 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_branches.py::"
                "test_a_device_that_is_added_again_by_a_copys_key_package_raises_an_alarm",
            )),
+    Attack(66, _OI, "The tree of a large group comes altered, from another, never, or without end",
+           "The signed Welcome names each part by its hash, the group's context the whole; "
+           "at most 16 parts are kept",
+           elsewhere=(
+               "tests/scenarios/test_device_trees.py::"
+               "test_altered_and_foreign_parts_are_refused_and_displace_none",
+               "tests/scenarios/test_device_trees.py::"
+               "test_a_welcome_that_names_a_wrong_tree_or_none_opens_nothing",
+               "tests/scenarios/test_device_trees.py::"
+               "test_welcomes_without_trees_fill_no_disk",
+           ),
+           told="A part that is withheld keeps its device out until it is added again"),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from blackthorn.wire.units import KIB, MIB
 
 MAX_PARCEL_BYTES = 4 * MIB
-"""One sealed parcel. A Welcome for 1,000 devices under X-Wing is about 2.6 MB and must fit."""
+"""One sealed parcel: a Commit that adds 1,400 devices under X-Wing has 3.9 MB and must fit."""
 
 MAX_FRAME_BYTES = 8 * MIB
 """One link frame: two of the largest parcels, so that a Commit travels with its Welcome."""

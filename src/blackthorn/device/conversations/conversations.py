@@ -22,7 +22,7 @@ from blackthorn.device.conversations import (
     renewal,
     void,
 )
-from blackthorn.device.core import group_metadata, history
+from blackthorn.device.core import group_metadata, history, trees
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.members import (
     GatheringValidator,
@@ -57,10 +57,12 @@ def create(
     metadata: group_metadata.GroupMetadata,
     name: str,
     packages: Sequence[VerifiedKeyPackage],
+    tree: trees.DetachedTree | None = None,
 ) -> tuple[Conversation, bytes]:
     """A new conversation with the owners of `packages`, and the Welcome for them.
 
-    Its first Commit is merged at once: nobody else can commit yet.
+    `tree` takes the ratchet tree out of the Welcome. The conversation's first Commit
+    is merged at once: nobody else can commit yet.
     """
     now = clock_ms(unit) // 1000
     group = Group.create(
@@ -73,7 +75,9 @@ def create(
         now=now,
         extensions=[metadata.extension()],
     )
-    made = group.commit(add=packages, random=unit.random, now=now, validate=unit.validate)
+    made = group.commit(
+        add=packages, tree_apart=tree, random=unit.random, now=now, validate=unit.validate
+    )
     group.merge_pending()
     conversation = Conversation(_record(group, metadata, name), group)
     unit.adopt(conversation)
@@ -97,8 +101,8 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
     Raises InputError when it must not be joined.
     """
     private, last_resort = _own_private(unit, welcome)
-    validate = unit.gathering()
-    group = Group.join(welcome, private, unit.keys.identity, validate=validate)
+    validate, tree = unit.gathering(), trees.Finder(unit)
+    group = Group.join(welcome, private, unit.keys.identity, validate=validate, ratchet_tree=tree)
     if group.epoch > limits.MAX_EPOCH:
         raise InvalidWelcome("the Welcome is of an epoch that no conversation reaches")
     void.check_extensions(group)
@@ -112,6 +116,7 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
     if known is not None:
         rejoining.check(unit, known, group)
     inviter = _vouched(unit, group, validate, first)
+    tree.joined()
     if rejoining.is_bound(private.package):
         rejoining.used(unit, private.reference)
     elif not last_resort:
@@ -132,7 +137,10 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
     elif metadata.kind == GROUP:
         who = former.words(unit, inviter) if is_former else inviter.address
         others = [user for user in addresses(group.members) if user != unit.me.address]
-        text = f"{who} added you; in the group: {', '.join(others)}"
+        more = len(others) - limits.MAX_NAMED_MEMBERS
+        names = ", ".join(others[: limits.MAX_NAMED_MEMBERS])
+        text = f"{who} added you; in the group: {names}"
+        text += f" and {more:,} others" if more > 0 else ""
         tell(unit, conversation, inviter.address, text)
     return conversation
 

@@ -20,12 +20,11 @@ from blackthorn.device.conversations import (
     limits,
     noted,
     other_commits,
-    parts,
     rejoining,
     self_group,
     void,
 )
-from blackthorn.device.core import envelope, group_metadata, moments
+from blackthorn.device.core import envelope, group_metadata, moments, parts, trees
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify, same_device
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
@@ -75,6 +74,8 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             text = "a second Welcome came for a key package of this device"
             fact, address = digest.hex(), unit.me.address
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
+        elif isinstance(error, trees.MissingTreeError) and first.reason != str(error):
+            trees.expect(unit, error.tree)
         elif isinstance(error, commits.DoubtfulRemovalError) and first.reason != str(error):
             commits.doubt_removal(unit, error)  # once: afterwards the members have the word
         parcels.set_aside(replace(first, seq=seq, reason=str(error)))

@@ -80,6 +80,9 @@ MAX_VOID_COMMITS = 1_024
 MAX_EPOCH = 2**62
 """Of a Welcome: the vault counts epochs to 2**63 - 1, and RFC 9420 to 2**64 - 1."""
 
+MAX_NAMED_MEMBERS = 100
+"""Members whom the line names by which a person learns of a group."""
+
 MAX_CONVERSATIONS = 2_000
 """Conversations of one device; an unknown parcel costs one hash per stored epoch."""
 

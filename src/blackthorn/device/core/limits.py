@@ -30,6 +30,14 @@ MAX_PARTED_BYTES = 7_500_000
 MAX_WAITING_PARTS = 8
 """Parts of messages whose other part has not come, of 4 MiB at most; the oldest go first."""
 
+MAX_TREE_PARTS = 4
+MAX_TREE_PART_BYTES = 3_670_016
+"""Parts of one tree and bytes of one, 3.5 MiB: a filled tree of 5,000 devices has 13.6 MB."""
+
+MAX_EXPECTED_TREES = 256
+MAX_WAITING_TREE_PARTS = 16
+"""Welcomes whose tree is still to come, and parts kept for them; the oldest go first."""
+
 FAILURE_SECONDS = 30 * 24 * 3600
 """Retention of an unseen failure."""
 

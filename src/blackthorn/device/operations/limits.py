@@ -31,6 +31,9 @@ MAX_ADDED_WITH_PATH = 128
 MAX_ADDED_WITHOUT_PATH = 1_400
 """Devices added by one Commit without a path: about 4 MB; more come by further ones."""
 
+MAX_MEMBERS_WITH_TREE = 500
+"""Devices of a group whose ratchet tree is in the Welcome: up to 1.4 MB; else it follows."""
+
 MAX_CLAIM_TRIES = 3
 """Times that a device's key package is claimed when none could be used; then it is left out."""
 

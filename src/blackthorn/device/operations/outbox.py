@@ -70,12 +70,17 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
     if prepared.sort in forms.COMMITS:
         sealed = [parcel.sealed for parcel in prepared.posting.parcels]
         commits.merge_own(unit, unit.open(prepared.conversation), commit_digest(sealed))
-    if prepared.sort in forms.STEPS:
+    if following := prepared.next():
+        stored, posting = forms.encode(following), following.posting.id
+        unit.records.outbox.update(replace(row, posting=posting, prepared=stored))
+        return
+    sort = prepared.after or prepared.sort
+    if sort in forms.STEPS:
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
         return
     finish(unit, row.number, operation.history_line)
     operation.accepted(unit)
-    if prepared.sort == "creation":
+    if sort == "creation":
         for other in unit.records.outbox.all():
             if other.target == row.target:
                 made = prepared.conversation
@@ -89,6 +94,9 @@ def refused(unit: UnitOfWork, row: OutboxRecord, code: str, text: str) -> Outbox
     if code in RETRIED:
         return _retried(unit, replace(row, problem=text))
     operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
+    if prepared.sort == "tree":  # all that it follows was accepted: who misses it asks
+        accepted(unit, prepared.posting.id)
+        return None
     _undo(unit, prepared, code)
     if code == Code.RECIPIENT_UNKNOWN and not operation.has_another_way(unit, prepared):
         if not _ledger_may_show(unit, row.number):

@@ -13,12 +13,14 @@ from typing import Final
 import msgspec
 
 from blackthorn.device.conversations import commits, conversations, former, noted, renewal, void
-from blackthorn.device.core import envelope, group_metadata
+from blackthorn.device.core import envelope, group_metadata, trees
+from blackthorn.device.core import limits as core_limits
 from blackthorn.device.core.members import Identity, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes, states
 from blackthorn.device.healing.decisions import held
 from blackthorn.device.healing.states import State
+from blackthorn.device.operations import limits as operation_limits
 from blackthorn.device.operations.claims import HopelessError
 from blackthorn.device.operations.operation import Operation, Waiting
 from blackthorn.device.operations.prepared import PreparedPosting, encode
@@ -28,6 +30,7 @@ from blackthorn.ids import DeviceId
 from blackthorn.link import fanout, limits
 from blackthorn.link.frames import Order, Parcel, Posting
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage
+from blackthorn.mls.group.joining import divided_welcome
 from blackthorn.ports.device_store import OutboxRecord
 
 UNCONFIRMED: Final = "members were changed and are being looked up"
@@ -72,11 +75,54 @@ def creation(
     packages: Sequence[VerifiedKeyPackage],
 ) -> PreparedPosting:
     """Create and store a new conversation with the Welcome for its members."""
-    conversation, welcome = conversations.create(unit, metadata, name, packages)
+    tree = _detached(unit, 1 + len(packages))
+    conversation, welcome = conversations.create(unit, metadata, name, packages, tree)
     check_size(conversation, 0)
-    recipients = conversations.other_devices(unit, conversation.group)
-    parcels = [(recipients, envelope.seal_welcome(welcome))]
-    return save(unit, row, operation, _posting(unit, conversation, "creation", parcels))
+    parcels = _welcomes(welcome, packages)
+    posting = _posting(unit, conversation, "creation", parcels)
+    return save(unit, row, operation, _followed_by(unit, posting, tree, packages))
+
+
+def _detached(unit: UnitOfWork, members: int) -> trees.DetachedTree | None:
+    """What takes the ratchet tree out of the Welcome of a large group."""
+    large = members > operation_limits.MAX_MEMBERS_WITH_TREE
+    return trees.DetachedTree(unit.random) if large else None
+
+
+def _welcomes(
+    welcome: bytes, packages: Sequence[VerifiedKeyPackage]
+) -> list[tuple[list[DeviceId], bytes]]:
+    """Welcome parcels for these devices, several if one would be too large."""
+    count = -(-len(welcome) // core_limits.MAX_WHOLE_BYTES)
+    if count == 1:
+        return [(_owners(packages), envelope.seal_welcome(welcome))]
+    owner = {package.reference: identify(package.credential).device for package in packages}
+    divided = divided_welcome(welcome, -(-len(packages) // count))
+    return [
+        ([owner[reference] for reference in references], envelope.seal_welcome(part))
+        for references, part in divided
+    ]
+
+
+def _owners(packages: Sequence[VerifiedKeyPackage]) -> list[DeviceId]:
+    return [identify(package.credential).device for package in packages]
+
+
+def _followed_by(
+    unit: UnitOfWork,
+    prepared: PreparedPosting,
+    tree: trees.DetachedTree | None,
+    packages: Sequence[VerifiedKeyPackage],
+) -> PreparedPosting:
+    """The posting with those of the tree, if that is not in its Welcome. Raises HopelessError."""
+    if tree is None or not tree.parcels:
+        return prepared
+    if len(tree.parcels) > core_limits.MAX_TREE_PARTS:
+        raise HopelessError("the group is too large: its members' keys fit no Welcome")
+    joining = _owners(packages)
+    name = fanout.fanout_id(joining)
+    parts = [Posting(unit.random(ID_BYTES), [Parcel(name, sealed)]) for sealed in tree.parcels]
+    return msgspec.structs.replace(prepared, tree=parts, joining=[bytes(each) for each in joining])
 
 
 def message(
@@ -163,8 +209,15 @@ def commit(
     key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
     now = clock_ms(unit) // 1000
+    tree = _detached(unit, len(group.members) + len(added))
     made = group.commit(
-        add=added, remove=leaving, path=path, random=unit.random, now=now, validate=unit.validate
+        add=added,
+        remove=leaving,
+        path=path,
+        tree_apart=tree,
+        random=unit.random,
+        now=now,
+        validate=unit.validate,
     )
     try:
         sealed = key.seal_all(made.commit, unit.random) if members else []
@@ -172,15 +225,14 @@ def commit(
         raise HopelessError(TOO_LARGE) from error
     parcels = [(members, parcel) for parcel in sealed]
     if made.welcome is not None:
-        joining = [identify(package.credential).device for package in added]
-        parcels.append((joining, envelope.seal_welcome(made.welcome)))
+        parcels += _welcomes(made.welcome, added)
     if not parcels:
         commits.merge_own(unit, conversation, b"")
         return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
     order = Order(handle, 0, unit.random(ID_BYTES))
     posting = _posting(unit, conversation, sort, parcels, order)
-    return save(unit, row, operation, posting, progress)
+    return save(unit, row, operation, _followed_by(unit, posting, tree, added), progress)
 
 
 def save(

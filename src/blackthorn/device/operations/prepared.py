@@ -20,12 +20,14 @@ STEPS: Final = ("clearing", "additions")
 """Of these the sorts after which the operation goes on."""
 
 
-class PreparedPosting(Struct, frozen=True):
+class PreparedPosting(Struct, frozen=True, omit_defaults=True):
     """A posting of an operation, sealed in `epoch`.
 
     `fanouts` are the device ids of its fan-out lists; none for a text, which goes to all members.
     `sort` is "text", "creation" (with the conversation's Welcome), "commit", or a Commit after
     which the operation goes on: "clearing" removes devices first, "additions" adds some of many.
+    The parts of a large group's `tree` follow when it is accepted, each by a posting of sort "tree"
+    to the `joining` devices; `after` is then the sort of the one that they follow.
     """
 
     posting: Posting
@@ -33,6 +35,19 @@ class PreparedPosting(Struct, frozen=True):
     conversation: bytes
     epoch: int
     sort: str
+    tree: list[Posting] = []
+    joining: list[bytes] = []
+    after: str = ""
+
+    def next(self) -> "PreparedPosting | None":
+        """What is sent once this posting is accepted."""
+        if not self.tree:
+            return None
+        posting, *rest = self.tree
+        after = self.after or self.sort
+        return replace(
+            self, posting=posting, fanouts=[self.joining], tree=rest, sort="tree", after=after
+        )
 
     @property
     def lists(self) -> dict[bytes, list[bytes]]:

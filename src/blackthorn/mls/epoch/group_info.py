@@ -1,5 +1,7 @@
 """GroupInfo (RFC 9420, 12.4.3): makes and verifies the description of an epoch for joiners."""
 
+from collections.abc import Callable
+
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import limits
 from blackthorn.mls.codec import decode
@@ -56,10 +58,15 @@ def read_group_info_message(message: bytes) -> GroupInfo:
     return info
 
 
-def tree_of(info: GroupInfo, outside: bytes | None) -> RatchetTree:
+OutsideTree = bytes | Callable[[Extensions], bytes] | None
+"""A ratchet tree, or what finds it by the GroupInfo's extensions, decrypted but not verified."""
+
+
+def tree_of(info: GroupInfo, outside: OutsideTree) -> RatchetTree:
     """The unverified ratchet tree: the GroupInfo's extension, or else `outside`."""
     data = find(info.extensions, RATCHET_TREE)
-    data = outside if data is None else data
+    if data is None:
+        data = outside(info.extensions) if callable(outside) else outside
     if data is None:
         raise InvalidWelcome(
             "the ratchet tree is missing: no extension, no argument", Rule.TREE_GIVEN

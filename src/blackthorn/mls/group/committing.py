@@ -46,6 +46,8 @@ class CommitRequest:
     reinit: ReInit | None = None
     authenticated_data: bytes = b""
     tree_in_welcome: bool = True
+    tree_apart: Callable[[bytes], Extension] | None = None
+    """Takes the new tree, encoded, and gives what stands in the GroupInfo instead of it."""
     path: bool = True
     """False: without a path, if the proposals need none (12.4)."""
 
@@ -201,7 +203,9 @@ def _welcome(
         return None
     suite = new.suite
     extensions: Extensions = ()
-    if request.tree_in_welcome:
+    if request.tree_apart is not None:
+        extensions = (request.tree_apart(applied.tree.encode()),)
+    elif request.tree_in_welcome:
         extensions = (Extension(RATCHET_TREE, applied.tree.encode()),)
     group_info = GroupInfo(derived.context, extensions, new.confirmation_tag, new.own_index)
     signed = group_info.sign(suite, state.signature_private).encode()

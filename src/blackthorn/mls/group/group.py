@@ -11,7 +11,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls import limits
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION, SOURCE_UPDATE
 from blackthorn.mls.credential import Credential, CredentialValidator
-from blackthorn.mls.epoch.group_info import read_group_info_message
+from blackthorn.mls.epoch.group_info import OutsideTree, read_group_info_message
 from blackthorn.mls.epoch.next_epoch import first_epoch
 from blackthorn.mls.epoch.policy import CLOSED, Policy
 from blackthorn.mls.epoch.proposal_list import QueuedProposal
@@ -95,7 +95,7 @@ class Group(StoredGroup):
         signature_private: Secret,
         *,
         validate: CredentialValidator,
-        ratchet_tree: bytes | None = None,
+        ratchet_tree: OutsideTree = None,
         external_psks: Mapping[bytes, Secret] | None = None,
         resumption_psks: Mapping[ResumptionName, Secret] | None = None,
         predecessor: "Group | None" = None,
@@ -103,7 +103,8 @@ class Group(StoredGroup):
     ) -> "Group":
         """The group of a Welcome (an MLSMessage). Raises `MLSError`.
 
-        `validate` sees every member. `ratchet_tree` is needed when the Welcome has none,
+        `validate` sees every member. `ratchet_tree` is needed when the Welcome has none: the tree,
+        or what finds it by the GroupInfo's extensions and may raise; and
         `predecessor` for a group that follows another (11.2, 11.3). The caller refuses a group
         whose id it already has (12.4.3.1).
         """
@@ -236,6 +237,7 @@ class Group(StoredGroup):
         follows: Successor | None = None,
         authenticated_data: bytes = b"",
         tree_in_welcome: bool = True,
+        tree_apart: Callable[[bytes], Extension] | None = None,
         path: bool = True,
         padding: Padding = size_class,
         policy: Policy = CLOSED,
@@ -260,6 +262,7 @@ class Group(StoredGroup):
             reinit,
             authenticated_data,
             tree_in_welcome,
+            tree_apart,
             path,
         )
         made = committing.make_commit(

@@ -2,6 +2,7 @@
 
 import hmac
 import operator
+from dataclasses import replace
 
 from blackthorn.crypto.aead import OpenError
 from blackthorn.crypto.hpke import HpkeError
@@ -11,10 +12,10 @@ from blackthorn.mls.codec import decode
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member
-from blackthorn.mls.epoch.group_info import check_group, tree_of
+from blackthorn.mls.epoch.group_info import OutsideTree, check_group, tree_of
 from blackthorn.mls.errors import InvalidWelcome, TooLarge
 from blackthorn.mls.framing import welcome_types
-from blackthorn.mls.framing.framing import read_message
+from blackthorn.mls.framing.framing import encode_message, read_message
 from blackthorn.mls.framing.key_package import KeyPackagePrivate
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import SameClient, check_succession, link
@@ -42,12 +43,26 @@ def welcome_references(welcome: bytes) -> list[bytes]:
     return [reference for reference, _ in read_welcome_message(welcome).secrets]
 
 
+def divided_welcome(message: bytes, most: int) -> list[tuple[list[bytes], bytes]]:
+    """Welcomes with the secrets of at most so many new members each, beside their KeyPackageRefs.
+
+    They differ from the one Welcome in nothing else (12.4.3.1). Raises as `read_welcome_message`.
+    """
+    whole = read_welcome_message(message)
+    divided = []
+    for start in range(0, len(whole.secrets), most):
+        some = whole.secrets[start : start + most]
+        part = encode_message(replace(whole, secrets=some))
+        divided.append(([reference for reference, _ in some], part))
+    return divided
+
+
 def join(
     message: bytes,
     private: KeyPackagePrivate,
     *,
     validate: CredentialValidator,
-    ratchet_tree: bytes | None,
+    ratchet_tree: OutsideTree,
     known_psks: KnownPsks,
     predecessor: State | None = None,
     same_client: SameClient = operator.eq,

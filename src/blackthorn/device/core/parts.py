@@ -1,5 +1,7 @@
 """Messages in two parts: the first that comes is kept, and acknowledged, until the other is here.
 
+Parts of a tree are kept for their Welcome (`device.core.trees`).
+
 A part is opened before it is kept, so that only members fill this store, and of each place the
 newest is kept. The parts of a message that is refused stay: the second is set aside, and tried
 again with the first.
@@ -7,7 +9,7 @@ again with the first.
 
 import hashlib
 
-from blackthorn.device.core import envelope, limits
+from blackthorn.device.core import envelope, limits, trees
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.link.parcels import is_part
 
@@ -15,7 +17,10 @@ _HALF = "half"
 
 
 def gather(unit: UnitOfWork, parcel: bytes) -> list[bytes]:
-    """The parcels of a message in their order; empty while one is missing. Raises EnvelopeError."""
+    """The parcels of a message in their order; none: it is not whole. Raises EnvelopeError."""
+    if trees.is_tree_part(parcel):
+        trees.take(unit, parcel)
+        return []
     if not is_part(parcel):
         return [parcel]
     owner, part = _read(unit, parcel)
