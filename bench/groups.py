@@ -60,6 +60,7 @@ def _make(group: Group, **change: object) -> tuple[Commit, list[bytes], int]:
     """A merged Commit, the parcels of its tree, and the bytes of its own."""
     tree = trees.DetachedTree(os.urandom)
     key = _key(group)
+    alone = len(group.members) == 1  # whose Commit nobody gets
     made = group.commit(
         tree_apart=tree,
         random=os.urandom,
@@ -68,7 +69,8 @@ def _make(group: Group, **change: object) -> tuple[Commit, list[bytes], int]:
         **change,  # type: ignore[arg-type]
     )
     group.merge_pending()
-    return made, tree.parcels, sum(map(len, key.seal_all(made.commit, os.urandom)))
+    sealed = [] if alone else key.seal_all(made.commit, os.urandom)
+    return made, tree.parcels, sum(map(len, sealed))
 
 
 def _join(device: Device, welcome: bytes, parcels: Sequence[bytes]) -> Group:
