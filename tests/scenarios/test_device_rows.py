@@ -314,7 +314,7 @@ def test_message_keys_go_after_three_days_and_the_rest_of_an_epoch_after_thirty(
     assert carol.received()[-1] == "not too late"
     world.wake(27 * DAY)
     assert _keys(carol, "envelope_key") <= 7
-    assert _keys(carol, "epoch") <= 7
+    assert _keys(carol, "epoch") <= 8  # one of the conversation in which she tells alice
     assert bob.conversations()
 
 

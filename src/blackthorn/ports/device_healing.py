@@ -1,4 +1,4 @@
-"""The port to what a device stores to heal its conversations (`device.healing`)."""
+"""The ports to what a device stores to heal its conversations, and of texts that were lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from typing import Protocol
 class SentText:
     """What is needed, besides its words in the history, to seal an own text again unchanged.
 
-    `count` is its count among this device's messages in the conversation.
+    `count` is its count among this device's messages in the conversation, 0 for a message about
+    healing. It was last sealed in `epoch` (-1: by an older version), in parcels with `digests`, of
+    which each is the first 16 bytes.
     """
 
     message: bytes
@@ -18,6 +20,8 @@ class SentText:
     count: int
     sent_ms: int
     accepted_ms: int
+    epoch: int = -1
+    digests: bytes = b""
 
 
 class Healing(Protocol):
@@ -45,4 +49,61 @@ class Healing(Protocol):
     def take_heard(self) -> list[bytes]: ...
     def put_sent(self, text: SentText) -> None: ...
     def sent_since(self, conversation: bytes, time_ms: int, most: int) -> list[SentText]: ...
+    def sent_in(self, conversation: bytes) -> list[SentText]: ...
+    def accepted_since(self, time_ms: int) -> list[SentText]: ...
     def forget_sent_before(self, time_ms: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LostText:
+    """A text of another `device` that could not be read here: a parcel, or else a missing count.
+
+    `asked`: its author was told.
+    """
+
+    conversation: bytes
+    device: bytes
+    parcel: bytes
+    count: int
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextReport:
+    """How often an own text went again to a device of `user`, and when last.
+
+    Without device and user: to the whole group.
+    """
+
+    conversation: bytes
+    message: bytes
+    device: bytes
+    user: str
+    times: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What was sent to a device on one day, and the earliest time of the next."""
+
+    day: int
+    count: int
+    next_ms: int
+
+
+class LostTexts(Protocol):
+    """Texts that could not be read here, and reports of others about own ones."""
+
+    def add(
+        self, parcel: bytes, conversation: bytes, device: bytes, due_ms: int, most: int
+    ) -> None: ...
+    def due(self, now_ms: int, ahead_ms: int, most: int) -> list[LostText]: ...
+    def move(self, text: LostText, due_ms: int | None) -> None: ...
+    def parcels_of(self, conversation: bytes, device: bytes) -> list[bytes]: ...
+    def close(self, parcel: bytes) -> None: ...
+    def reports(self, conversation: bytes, message: bytes) -> list[TextReport]: ...
+    def put_report(self, report: TextReport) -> None: ...
+    def pace(self, device: bytes, role: int) -> Pace: ...
+    def put_pace(self, device: bytes, role: int, pace: Pace) -> None: ...
+    def forget_before(self, time_ms: int, day: int) -> None: ...

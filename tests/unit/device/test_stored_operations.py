@@ -27,11 +27,12 @@ SALT, GROUP = b"s" * 16, b"g" * 32
 STORED = [
     (
         SendText("direct", "bob@acme.example", SALT, "hi", 5, b"m" * 32),
-        b"\x8a\xa4type\xa4text\xa4kind\xa6direct\xa4name\xb0bob@acme.example\xa4salt\xc4\x10"
+        b"\x8c\xa4type\xa4text\xa4kind\xa6direct\xa4name\xb0bob@acme.example\xa4salt\xc4\x10"
         + SALT
         + b"\xa4text\xa2hi\xa7sent_ms\x05\xa7message\xc4 "
         + b"m" * 32
-        + b"\xacconversation\xc4\x00\xa5count\x00\xa5group\xc4\x00",
+        + b"\xacconversation\xc4\x00\xa5count\x00\xa5group\xc4\x00"
+        + b"\xa5epoch\xff\xa7digests\xc4\x00",
     ),
     (
         CreateGroup("team", ["bob@acme.example"]),

@@ -36,7 +36,7 @@ def _words(unit: UnitOfWork, place: ConversationRecord) -> dict[bytes, str]:
 def _enqueue(unit: UnitOfWork, place: ConversationRecord, text: SentText, words: str) -> int:
     if place.kind != GROUP:
         body = content.encode(content.TextContent(text.salt, words, text.sent_ms, text.count))
-        again = heal_messages.encode_part(heal_messages.Again(place.id, body))
+        again = heal_messages.encode_part(heal_messages.Again(place.id, body, text.digests))
         return SendHeal(place.name, unit.random(content.SALT_BYTES), again).enqueue(unit)
     unit.records.history.set_standing(text.message, "waiting")
     return SendText(
@@ -49,4 +49,5 @@ def _enqueue(unit: UnitOfWork, place: ConversationRecord, text: SentText, words:
         conversation=place.id,
         count=text.count,
         group=place.id,
+        digests=text.digests,
     ).enqueue(unit)

@@ -7,10 +7,16 @@ taken handles while parcels stay unreadable. Safe to stop at any point: all of i
 from collections.abc import Sequence
 from typing import Final
 
-from blackthorn.device.account import heal_answers, heal_questions, heal_signals, heal_texts
+from blackthorn.device.account import (
+    heal_answers,
+    heal_questions,
+    heal_signals,
+    heal_texts,
+    lost_reports,
+    sent_again,
+)
 from blackthorn.device.conversations import (
     content,
-    conversations,
     heal_messages,
     other_commits,
     rejoining,
@@ -25,7 +31,6 @@ from blackthorn.device.operations import add_again, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.device.transparency.lookup_queue import passed, reached
-from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 
@@ -51,6 +56,8 @@ class Healer:
     def disconnected(self) -> None:
         """The link has ended; questions to the server are asked again."""
         self._due_ms = 0
+        self._first = True
+        """Whether nothing was looked at on this link yet."""
         self._orders_due_ms = 0
         self._asked: dict[int, list[tuple[bytes, int]]] = {}
         self._to_ask: list[tuple[bytes, int, bytes]] = []
@@ -75,6 +82,10 @@ class Healer:
         heal_signals.silence(unit)
         for known in unit.records.healing.restless(CALM):
             rows += _lead_on(unit, unit.open(known))
+        rows += lost_reports.report(unit)
+        if self._first:
+            self._first = False
+            rows += sent_again.late(unit)
         return rows, self._ask_orders(unit)
 
     # --- Signal S3 ---
@@ -123,12 +134,14 @@ class Healer:
 
 
 def _work_off(unit: UnitOfWork) -> list[int]:
-    """Answer questions and note answers; the rows of the answers."""
+    """Answer questions and reports, and note answers; the rows of what is sent."""
     rows = []
     for heard in notes.take_heard(unit):
         message = heal_messages.decode(heard.body)
         if isinstance(message, heal_messages.Answers):
             heal_answers.take(unit, heard, message)
+        elif isinstance(message, heal_messages.Lost | heal_messages.Missed):
+            rows += sent_again.answer(unit, heard, message)
         elif isinstance(message, heal_messages.Question):
             items = heal_answers.answer(unit, heard, message)
             if items:
@@ -187,7 +200,7 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     elif answers(state, Answer.ADD_AGAIN):
         rows += _add_again(unit, conversation)
     _tell_waiting(unit, conversation)
-    return rows
+    return rows + lost_reports.missed(unit, conversation)
 
 
 def _own(
@@ -298,9 +311,7 @@ def _replace(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     notes.move(unit, conversation, Event.REPLACED)
     if record.kind == SELF:
         return []
-    if conversations.direct_with(unit, Address(record.name)) is not None:
-        return heal_texts.send_again(unit, record, since_ms)
-    made = _send(unit, record.name, heal_messages.Replaced(record.id))
+    made = _send(unit, record.name, heal_messages.Missed(record.id, record.epoch))
     return [made, *heal_texts.send_again(unit, record, since_ms)]
 
 

@@ -1,7 +1,7 @@
 """Messages about healing: content of a direct or self conversation that is never shown.
 
 content = MIMI content with one part of type application/vnd.blackthorn.heal
-part    = MessagePack: a Question, Answers, Again or Replaced
+part    = MessagePack: a Question, Answers, Lost, Missed or Again
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -69,20 +69,41 @@ class Answers(Struct, frozen=True, tag="answers"):
     items: Annotated[list[AnsweredItem], Meta(min_length=1, max_length=limits.MAX_ITEMS)]
 
 
+class Lost(Struct, frozen=True, tag="lost"):
+    """Texts of `device` in that conversation which its reader could not read.
+
+    `digests` are the first 16 bytes of the SHA-256 of parcels; `counts` are those that are missing.
+    """
+
+    conversation: Bytes32
+    device: Id16
+    digests: Annotated[list[Id16], Meta(max_length=limits.MAX_LOST_ITEMS)]
+    counts: Annotated[list[Uint64], Meta(max_length=limits.MAX_LOST_ITEMS)]
+
+
+class Missed(Struct, frozen=True, tag="missed"):
+    """From that epoch on its reader has read nothing in the conversation until now.
+
+    It goes to the group in which the reader was added again, or into the direct conversation that
+    takes the place of another one.
+    """
+
+    conversation: Bytes32
+    epoch: Uint64
+
+
 class Again(Struct, frozen=True, tag="again"):
-    """A text that the author sent in another conversation before, unchanged: its id stays."""
+    """A text that its author sent in that conversation before, unchanged: its id stays.
+
+    `digests` are those of its parcels, as in `Lost`, one after the other.
+    """
 
     conversation: Bytes32
     content: Annotated[bytes, Meta(max_length=conversations_limits.MAX_CONTENT_BYTES)]
+    digests: Annotated[bytes, Meta(max_length=16 * limits.MAX_SEALINGS)] = b""
 
 
-class Replaced(Struct, frozen=True, tag="replaced"):
-    """This direct conversation takes the place of another one, which the author cannot read."""
-
-    conversation: Bytes32
-
-
-Message = Question | Answers | Again | Replaced
+Message = Question | Answers | Lost | Missed | Again
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: "msgspec.msgpack.Decoder[Message]" = msgspec.msgpack.Decoder(Message)

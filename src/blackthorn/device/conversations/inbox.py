@@ -18,6 +18,7 @@ from blackthorn.device.conversations import (
     heal_messages,
     key_packages,
     limits,
+    lost,
     noted,
     other_commits,
     rejoining,
@@ -33,12 +34,15 @@ from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import GenerationConsumed, InvalidCommit, MLSError
+from blackthorn.mls.errors import DecryptionFailed, GenerationConsumed, InvalidCommit, MLSError
 from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.group import processing
 from blackthorn.mls.group.group import Application
 from blackthorn.mls.group.receiving import Outcome
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
+
+SENT_AGAIN = "sent again"
+"""The mark of a text that its author sent again: it stands later than it was written."""
 
 Retract = Callable[[UnitOfWork, Conversation], None]
 """Undoes this device's own Commit after another member's Commit was accepted first."""
@@ -100,6 +104,8 @@ def _signal(unit: UnitOfWork, error: InputError, digest: bytes) -> None:
     """Note what a refused parcel says of a conversation that this device is in."""
     if isinstance(error, CommitFailedError):
         notes.commit_failed(unit, unit.open(error.conversation), digest[:16])
+    elif isinstance(error, lost.LostTextError):
+        lost.note(unit, error, digest)
     elif isinstance(error, rejoining.KnownConversationError):
         notes.move(unit, unit.open(error.conversation), Event.WELCOMED)
 
@@ -144,10 +150,12 @@ def _process(
         with void.judging(unit, conversation) as (policy, packages):
             outcome = conversation.group.process(message, validate=same_device, policy=policy)
             return outcome, packages
-    except GenerationConsumed:
+    except DecryptionFailed as error:
         author = conversation.group.claimed_author(message)
-        if author is not None:  # a former device's keys were deleted
-            former.check_in_time(unit, identify(author.credential), first.moment)
+        if author is not None:
+            if isinstance(error, GenerationConsumed):  # a former device's keys were deleted
+                former.check_in_time(unit, identify(author.credential), first.moment)
+            lost.check(unit, conversation, author, error)
         raise
 
 
@@ -202,12 +210,14 @@ def _show(
     place = conversation.record
     try:
         message = content.decode(body)
-    except content.ContentError as error:
-        if place.kind == group_metadata.DIRECT:
-            if mark and heal_messages.part_of(body) is not None:
-                return  # a former device's word counts for nothing
+    except content.ContentError:
+        if mark and heal_messages.part_of(body) is not None:
+            return  # a former device's word counts for nothing
+        try:
             if _hear(unit, conversation, sender, body):
                 return
+        except content.ContentError as refused:
+            error = refused
         short = hashlib.sha256(body).hexdigest()[:8]
         text = f"a message of {sender.address} cannot be shown here ({short}): {error}"
         conversations.tell(unit, conversation, sender.address, text)
@@ -252,26 +262,33 @@ def _hear(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
     part = heal_messages.part_of(body)
     if part is None:
         return False
+    place = conversation.record
     match heal_messages.decode(part):
-        case heal_messages.Again(room, again):
-            _show_again(unit, conversation.record, sender, room, again)
-        case heal_messages.Question() | heal_messages.Answers():
-            kind = conversation.record.kind
-            notes.hear(unit, notes.Heard(kind, sender.address, sender.device, part, unit.now_ms))
+        case heal_messages.Again() as again:
+            _show_again(unit, place, sender, again)
+            return True
+        case heal_messages.Missed(room, _) if place.kind == group_metadata.GROUP:
+            known = room == place.id
+        case _:
+            known = place.kind != group_metadata.GROUP
+    if not known:
+        raise content.ContentError("a message about healing is not for a group")
+    notes.hear(unit, notes.Heard(place.kind, sender.address, sender.device, part, unit.now_ms))
     return True
 
 
 def _show_again(
-    unit: UnitOfWork, place: ConversationRecord, sender: Identity, room: bytes, body: bytes
+    unit: UnitOfWork, heard_in: ConversationRecord, sender: Identity, again: heal_messages.Again
 ) -> None:
-    """Show a text of a direct conversation that this one replaces, unless it is known."""
-    before = unit.records.conversations.get(room)
-    same_people = before is None or (before.kind, before.name) == (place.kind, place.name)
-    if place.kind != group_metadata.DIRECT or not same_people:
-        raise content.ContentError("a text that goes again is of another conversation")
-    message = content.decode(body)
-    identifier = content.message_id(body, sender.address, room, message.salt)
-    _store(unit, place, sender, message, identifier)
+    """Show a text that goes again in the conversation to which it belongs, unless it is known."""
+    place = lost.place_of(unit, heard_in, sender, again.conversation)
+    if place is None:
+        return
+    message = content.decode(again.content)
+    room = again.conversation
+    identifier = content.message_id(again.content, sender.address, room, message.salt)
+    _store(unit, place, sender, message, identifier, SENT_AGAIN)
+    lost.came_again(unit, room, sender, message.count, again.digests)
 
 
 def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> None:
@@ -285,5 +302,5 @@ def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> 
         return
     if highest is not None:
         end = min(count, highest + 1 + limits.MAX_COUNTED_GAP)
-        peers.add_gaps(conversation, device, range(highest + 1, end))
+        peers.add_gaps(conversation, device, range(highest + 1, end), lost.gap_due_ms(unit))
     peers.set_tally(conversation, device, count)

@@ -24,6 +24,8 @@ Frames = list[f.AnyFrame]
 ASK_AGAIN_MS: Final = 30_000
 """Least interval between requests for undecryptable parcels on one link."""
 
+_DAY_MS: Final = 24 * 3_600_000
+
 ASIDE_DURABLE_MS: Final = 5_000
 """After this time the server has stored which parcels were undecryptable."""
 
@@ -171,6 +173,7 @@ def forget_old(unit: UnitOfWork) -> None:
     healing.forget_branches_before(unit.now_ms - heal_limits.KEPT_EPOCH_SECONDS * 1000)
     healing.forget_groups_before(unit.now_ms - heal_limits.KEPT_GROUP_SECONDS * 1000)
     healing.forget_sent_before(unit.now_ms - heal_limits.SENT_TEXT_SECONDS * 1000)
+    unit.records.lost.forget_before(oldest_ms, unit.now_ms // _DAY_MS - 1)
     unit.records.peers.forget_unknown_devices_before(oldest_ms)
 
 

@@ -111,7 +111,11 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     asked = {user for user in rejoin.users if user in addresses(group.members)}
     known_to_all = not rejoin.strangers and not asked - {unit.me.address, rejoin.by}
     state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
-    notes.change(unit, known.id, rejoin=None if left else rejoin, parted=0)
+    noted_before = notes.of(unit.records, known.id)
+    missed = noted_before.missed
+    if missed < 0 and before.group.active:  # else it read all until it was removed
+        missed = noted_before.parted or known.epoch + 1
+    notes.change(unit, known.id, rejoin=None if left else rejoin, parted=0, missed=missed)
     standing = state.value
     group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)
@@ -158,7 +162,7 @@ def tell_rejoined(unit: UnitOfWork, conversation: Conversation) -> None:
         return
     present = addresses(conversation.group.members)
     gone = [user for user in rejoin.users if user not in present]
-    text = f"{rejoin.by} added this device again; what was written in between is missing here"
+    text = f"{rejoin.by} added this device again; what was written in between is asked for"
     text += f"; new in the group: {', '.join(rejoin.strangers)}" if rejoin.strangers else ""
     text += f"; no longer there: {', '.join(gone)}" if gone else ""
     tell(unit, conversation, rejoin.by, text)

@@ -12,6 +12,40 @@ MAX_SENT_AGAIN = 1_000
 MAX_HEARD = 1_024
 """Questions and answers of other devices that wait to be worked off."""
 
+MAX_LOST_TEXTS = 1_024
+"""Parcels of one conversation that are noted as lost; an insider can make any number of them."""
+
+MAX_LOST_ITEMS = 64
+"""Parcels, and missing counts, in one report to their author."""
+
+REPORT_SPREAD_SECONDS = 60
+"""A report waits a random part of this time: the text may come, or go to the whole group."""
+
+MISSING_WAIT_SECONDS = 600
+"""Wait, after everything was delivered, for a text whose count was skipped."""
+
+REPORT_PAUSE_SECONDS = 60
+MAX_REPORTS_A_DAY = 200
+"""Reports to one author's device: one in the first time, so many in a day."""
+
+LOST_TOLD_SECONDS = 24 * 3600
+"""A text that was reported and did not come again in this time is told to the person."""
+
+MAX_SEALINGS = 4
+"""Parcels of one own text that a report can name: it is sealed again when its epoch has passed."""
+
+MAX_AGAIN_TO_DEVICE = 3
+AGAIN_PAUSE_SECONDS = 3600
+"""How often an own text goes again directly to one device, and the time between."""
+
+MAX_AGAIN_A_DAY = 1_000
+"""Own texts that go again to one device in a day: as after one rejoin."""
+
+LATE_EPOCHS = 5
+LATE_SECONDS = 3 * 24 * 3600
+"""A text accepted so many epochs, and so long, after its own epoch goes again unasked: members
+keep no keys for it."""
+
 MAX_ITEMS = 32
 """Conversations in one question."""
 

@@ -101,7 +101,8 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     not followed since `away_ms`; `told`: the person was told that texts wait. The own Commit of
     `taken_epoch` came second at `taken_ms`. `removed`: a Commit has removed the device, and members
     are asked whether another one took its place. At `goes_on_ms` it was decided that the own branch
-    of two goes on, or that the other one does, from the epoch `parted` on.
+    of two goes on, or that the other one does, from the epoch `parted` on. What was written from
+    the epoch `missed` on is to be asked for (-1: nothing).
     """
 
     since_ms: int = 0
@@ -122,10 +123,11 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     goes_on_ms: int = 0
     parted: int = 0
     rejoin: Rejoin | None = None
+    missed: int = -1
 
 
 class Heard(Struct, frozen=True):
-    """A message of `kind` (self or direct) that a device of `user` sent about healing."""
+    """A message in a conversation of `kind` that a device of `user` sent about healing."""
 
     kind: str
     user: str
@@ -148,7 +150,8 @@ def of(records: Records, conversation: bytes) -> Healing:
 
 def put(records: Records, conversation: bytes, healing: Healing) -> None:
     """Store it."""
-    busy = healing.wishes or healing.replies or healing.rejoin or healing.taken_epoch >= 0
+    waits = healing.taken_epoch >= 0 or healing.missed >= 0
+    busy = healing.wishes or healing.replies or healing.rejoin or waits
     busy = busy or any(one.to_tell for one in healing.removals)
     records.healing.put(conversation, _encode(healing), busy=bool(busy))
 

@@ -12,11 +12,20 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import commits, conversations, former, noted, renewal, void
+from blackthorn.device.conversations import (
+    commits,
+    conversations,
+    former,
+    lost,
+    noted,
+    renewal,
+    void,
+)
 from blackthorn.device.core import envelope, group_metadata, trees
 from blackthorn.device.core import limits as core_limits
 from blackthorn.device.core.members import Identity, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import limits as heal_limits
 from blackthorn.device.healing import notes, states
 from blackthorn.device.healing.decisions import held
 from blackthorn.device.healing.states import State
@@ -233,6 +242,12 @@ def commit(
     order = Order(handle, 0, unit.random(ID_BYTES))
     posting = _posting(unit, conversation, sort, parcels, order)
     return save(unit, row, operation, _followed_by(unit, posting, tree, added), progress)
+
+
+def digests(prepared: PreparedPosting, before: bytes = b"") -> bytes:
+    """The beginnings of the digests of a message's parcels, the newest first, then those before."""
+    made = envelope.digest(prepared.posting.parcels[-1].sealed)[: lost.DIGEST_BYTES]
+    return (made + before)[: lost.DIGEST_BYTES * heal_limits.MAX_SEALINGS]
 
 
 def save(

@@ -26,6 +26,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
 
     `message` is the id of its history line. `conversation` and `count` are empty before the first
     sealing and fixed afterwards. `group` is the group's id, empty until the group is created.
+    `epoch` and `digests` are of its parcels, by which others may report that they cannot read it.
     """
 
     kind: str
@@ -37,6 +38,8 @@ class SendText(base.Operation, frozen=True, tag="text"):
     conversation: bytes = b""
     count: int = 0
     group: bytes = b""
+    epoch: int = -1
+    digests: bytes = b""
 
     @property
     def target(self) -> bytes:
@@ -108,7 +111,15 @@ class SendText(base.Operation, frozen=True, tag="text"):
             raise claims.HopelessError("nobody else is in this conversation")
         message = content.message_id(body, unit.me.address, record.id, self.salt)
         prepared = postings.message(unit, conversation, body, welcome)
-        sealed = msgspec.structs.replace(self, message=message, conversation=record.id, count=count)
+        before = self.digests if again else b""
+        sealed = msgspec.structs.replace(
+            self,
+            message=message,
+            conversation=record.id,
+            count=count,
+            epoch=prepared.epoch,
+            digests=postings.digests(prepared, before),
+        )
         postings.save(unit, row, sealed, prepared)
         if not again:
             conversation.record = replace(record, sent=count)
@@ -134,6 +145,8 @@ class SendText(base.Operation, frozen=True, tag="text"):
                 self.count,
                 self.sent_ms,
                 unit.now_ms,
+                self.epoch,
+                self.digests,
             )
         )
 

@@ -316,6 +316,13 @@ def recall(epoch: int, read: Read) -> PastEpoch | None:
     return decode(read_it, row, "stored epoch")
 
 
+def all_members(spans: Rows) -> Iterator[Member]:
+    """All who ever were at a leaf, as far as rows of `Table.LEAF_SPAN` are kept."""
+    for encoded in spans.values():
+        if encoded:
+            yield decode(read_member, encoded, "stored member")
+
+
 def members_at(epoch: int, spans: Rows) -> dict[int, Member]:
     """The members of an epoch by leaf index, from all rows of `Table.LEAF_SPAN`."""
     newest: dict[int, bytes] = {}

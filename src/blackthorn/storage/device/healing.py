@@ -7,6 +7,10 @@ import msgspec
 from blackthorn.ports.device_healing import SentText
 from blackthorn.storage.device.records import Table
 
+_SENT = (
+    "SELECT message, conversation, salt, count, sent_ms, accepted_ms, epoch, digests FROM sent_text"
+)
+
 
 class Healing(Table):
     """`ports.device_healing.Healing`."""
@@ -130,18 +134,28 @@ class Healing(Table):
             text.count,
             text.sent_ms,
             text.accepted_ms,
+            text.epoch,
+            text.digests,
         )
-        self._run("INSERT OR REPLACE INTO sent_text VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._run("INSERT OR REPLACE INTO sent_text VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def sent_since(self, conversation: bytes, time_ms: int, most: int) -> list[SentText]:
         """The newest own texts accepted at that time or later, oldest first."""
         rows = self._run(
-            "SELECT message, conversation, salt, count, sent_ms, accepted_ms FROM sent_text"
-            " WHERE conversation = ? AND accepted_ms >= ? ORDER BY accepted_ms DESC, count DESC"
-            " LIMIT ?",
+            _SENT + " WHERE conversation = ? AND accepted_ms >= ? AND count > 0"
+            " ORDER BY accepted_ms DESC, count DESC LIMIT ?",
             (conversation, time_ms, most),
         )
         return [SentText(*row) for row in reversed(rows)]
+
+    def sent_in(self, conversation: bytes) -> list[SentText]:
+        """Own texts and messages about healing there, in the order of their counts."""
+        sql = _SENT + " WHERE conversation = ? ORDER BY count, accepted_ms"
+        return [SentText(*row) for row in self._run(sql, (conversation,))]
+
+    def accepted_since(self, time_ms: int) -> list[SentText]:
+        sql = _SENT + " WHERE accepted_ms >= ? AND count > 0 ORDER BY accepted_ms, count"
+        return [SentText(*row) for row in self._run(sql, (time_ms,))]
 
     def forget_sent_before(self, time_ms: int) -> None:
         self._run("DELETE FROM sent_text WHERE accepted_ms < ?", (time_ms,))

@@ -201,11 +201,13 @@ class Peers(Table):
             (conversation, device, highest),
         )
 
-    def add_gaps(self, conversation: bytes, device: bytes, counters: Iterable[int]) -> None:
-        """Record skipped counts."""
+    def add_gaps(
+        self, conversation: bytes, device: bytes, counters: Iterable[int], due_ms: int
+    ) -> None:
+        """Record skipped counts, whose author is told then."""
         self._connection.executemany(
-            "INSERT OR IGNORE INTO gap (conversation, device, counter) VALUES (?, ?, ?)",
-            [(conversation, device, counter) for counter in counters],
+            "INSERT OR IGNORE INTO gap (conversation, device, counter, due_ms) VALUES (?, ?, ?, ?)",
+            [(conversation, device, counter, due_ms) for counter in counters],
         )
 
     def close_gap(self, conversation: bytes, device: bytes, counter: int) -> None:

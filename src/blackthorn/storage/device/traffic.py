@@ -48,6 +48,10 @@ class History(Table):
     def known(self, message: bytes) -> bool:
         return self._one("SELECT 1 FROM history WHERE message = ?", (message,)) is not None
 
+    def get(self, message: bytes) -> device_store.HistoryRecord | None:
+        row = self._one(_HISTORY + " WHERE message = ?", (message,))
+        return _line(row) if row else None
+
     def set_standing(self, message: bytes, standing: str) -> None:
         """Standing of a message of this device."""
         self._run("UPDATE history SET standing = ? WHERE message = ?", (standing, message))

@@ -15,6 +15,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_groups, device_healing
 from blackthorn.ports import device_store as ports
+from blackthorn.ports.device_healing import LostTexts
 from blackthorn.ports.device_leaves import Leaves
 from blackthorn.ports.device_leaves import NotedChanges as NotedChangesPort
 from blackthorn.storage.device import (
@@ -22,6 +23,7 @@ from blackthorn.storage.device import (
     groups,
     healing,
     leaves,
+    lost,
     noted,
     orders,
     records,
@@ -64,6 +66,7 @@ class VaultRecords:
         self.parcels: ports.Parcels = traffic.Parcels(connection)
         self.directory: ports.Directory = directory.Directory(connection)
         self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
+        self.lost: LostTexts = lost.LostTexts(connection)
         self.leaves: Leaves = leaves.Leaves(connection)
         self.hellos: ports.Hellos = directory.Hellos(connection)
 
