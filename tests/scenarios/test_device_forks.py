@@ -2,7 +2,9 @@
 
 import pytest
 
-from blackthorn.device.healing import branches
+from blackthorn.device.account import heal_answers
+from blackthorn.device.conversations.heal_messages import AnsweredItem, Answers
+from blackthorn.device.healing import branches, notes
 from blackthorn.device.healing.notes import Reply
 from blackthorn.device.operations.renew import Renew
 from blackthorn.simulation.device import Person
@@ -75,15 +77,27 @@ def test_H12_a_group_that_was_split_while_nobody_could_be_asked_heals_later() ->
     assert bob.received().count("of the smaller branch") == 1
 
 
-def test_H12_a_false_branch_moves_nobody() -> None:
-    """An insider answers with a mark of no branch, to each of the others."""
-    world = team(746, "alice", "bob", "carol", "dave")
-    alice, bob, _, _ = world.people
-    before = marks(alice)
-    own = branches.Own(before[0], "bob", frozenset(), 3, over=True)
-    liar = Reply("dave", False, "other", 9, False, b"\xff" * 16, 1, "alice")
-    assert branches.goes_on(own, [liar], {"carol"}) is True
-    assert standing(bob) == ["active"] and not healing(bob).replies
+def test_H12_a_branch_that_one_member_makes_up_moves_nobody() -> None:
+    """After another Commit Dave says, alone, that he is elsewhere, by a mark of no branch."""
+    world = team(746, "alice", "bob", "carol", "dave", "mallory")
+    alice, bob, carol, dave, mallory = world.people
+    junk = other_commit(mallory)()
+    alice.change_group("team", [], [mallory])
+    world.settle()
+    hide(world, alice, carol, dave)
+    world.put_parcel(bob, junk)
+    live(world, 1300)
+    (asked, *_) = [one for one in healing(bob).questions if one.user == dave.address]
+    before = marks(bob)
+    with bob.unit() as unit:
+        (record,) = unit.records.conversations.named("group", "team")
+        said = AnsweredItem(record.id, "other", 9, b"\xff" * 16, by="alice@acme.example", parted=1)
+        heard = notes.Heard("direct", dave.address, dave.keys.device, b"", unit.now_ms)
+        heal_answers.take(unit, heard, Answers(asked.nonce, [said]))
+    show(world, alice, carol)
+    live(world, 1300)
+    assert standing(bob) == ["active"] and marks(bob) == before
+    assert bob.alarms() == ["forked"] and not alice.alarms() + carol.alarms()
 
 
 # --- The count ----------------------------------------------------------------------------------

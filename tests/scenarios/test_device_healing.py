@@ -239,7 +239,7 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     go_off_line(dan)
     connection = dan.vault._connection
     later = ("hello", "noted", "former_device", "removed_leaf", "parcel_part", "kept_group")
-    later += ("lost_text", "text_report", "report_pace")
+    later += ("lost_text", "text_report", "report_pace", "kept_commit")
     connection.execute("DROP INDEX gap_due")
     for table in ("healing", "branch", "heard", "sent_text", *later):
         connection.execute(f"DROP TABLE {table}")
@@ -351,3 +351,14 @@ def test_a_question_to_the_server_keeps_a_command_waiting() -> None:
     world.settle()
     assert world.waited
     assert not dan.device.busy(dan.now_ms)
+
+
+def test_a_commit_that_was_lost_is_given_by_a_member_and_nobody_is_added_again() -> None:
+    world = four()
+    alice, bob, carol, dan = world.people
+    strand(world, dan, lambda: alice.change_group("team", [], [carol]), kept=True)
+    dan.change_group("team", [], [bob])  # the server names the Commit that came first
+    live(world, 600)
+    assert standing(dan) == ["active"] and len(epochs(world, "team")) == 1
+    assert not any("was added again" in line for line in alice.events())
+    assert members_of(dan, "team") == {"alice@acme.example", "dan@acme.example"}

@@ -281,12 +281,13 @@ def test_a_commit_that_nobody_can_follow_is_given_up_after_three_days(shown):
     else:
         insider.post(sealed, handle, mallory)
     number = alice.change_group("team", [], [mallory])
+    world.settle()
     for _ in range(4):
-        world.later(12 * 3600)
+        world.wake(12 * 3600)
         live(world, 300)
     assert not alice.outcomes[number].final and alice.conversations()[0].epoch == 1
-    for _ in range(5):
-        world.later(12 * 3600)
+    for _ in range(3):
+        world.wake(12 * 3600)
         live(world, 300)
     assert not alice.outcomes[number].error
     all_agree(world, "alice", "bob", "carol")

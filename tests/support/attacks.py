@@ -382,4 +382,13 @@ ATTACKS: Final = (
                "test_welcomes_without_trees_fill_no_disk",
            ),
            told="A part that is withheld keeps its device out until it is added again"),
+    Attack(67, _OI, "A Commit in order is kept from a member",
+           "The server names its digest to whom it refuses another; members who have it send "
+           "the same bytes, or add the device again",
+           elsewhere=(
+               "tests/scenarios/test_device_healing.py::"
+               "test_a_commit_that_was_lost_is_given_by_a_member_and_nobody_is_added_again",
+               "tests/scenarios/test_device_healing.py::"
+               "test_a_member_who_missed_a_commit_is_added_again",
+           )),
 )  # fmt: skip

@@ -43,13 +43,24 @@ def come_back(person: Person) -> None:
     person.world.settle()
 
 
-def strand(world: World, person: Person, change) -> None:
-    """`change` makes a Commit while the person is off line, and its parcel is lost for them."""
+def strand(world: World, person: Person, change, *, kept: bool = False) -> None:
+    """`change` makes a Commit while the person is off line, and its parcel is lost for them.
+
+    Unless it is `kept`, nobody can give it to them.
+    """
     go_off_line(person)
     change()
     world.settle()
     lose_oldest(world, person)
+    if not kept:
+        keep_no_commit(world)
     come_back(person)
+
+
+def keep_no_commit(world: World) -> None:
+    """Devices keep Commits for others no longer: as if they were too large."""
+    for person in world.people:
+        person.vault._connection.execute("DELETE FROM kept_commit")
 
 
 def live(world: World, seconds: float, step: float = 15) -> None:

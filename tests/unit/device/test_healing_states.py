@@ -71,8 +71,10 @@ def test_only_a_welcome_or_another_branch_leads_back_in() -> None:
 
 
 def test_who_is_unsure_only_compares_and_adds_nobody_again() -> None:
-    unsure = {State.UNCONFIRMED, State.SUSPECT, State.BEHIND, State.ASKING}
-    assert {state for state in State if TABLE[state].answers == {Answer.SAME}} == unsure
+    assert TABLE[State.UNCONFIRMED].answers == {Answer.SAME}
+    unsure = {State.SUSPECT, State.BEHIND, State.ASKING}
+    where = {Answer.SAME, Answer.PARTED}
+    assert {state for state in State if TABLE[state].answers == where} == unsure
     assert answers(State.FOLLOWING, Answer.ADD_AGAIN)
     assert not any(answers(State.LEFT, answer) for answer in Answer)
 

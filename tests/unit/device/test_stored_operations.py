@@ -13,7 +13,7 @@ from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.prepared import KeyPackageClaim, PreparedPosting
 from blackthorn.device.operations.renew import Renew
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.send_heal import SendCommit, SendHeal
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.settle_members import SettleMembers
 from blackthorn.device.operations.share_state import ShareState
@@ -69,6 +69,15 @@ STORED = [
         + b"\xc4\x10"
         + SALT
         + b"\xc4\x02kp\x05",
+    ),
+    (
+        SendCommit(GROUP, b"g" * 32, b"d" * 16),
+        b"\x84\xa4type\xa4give\xacconversation\xc4 "
+        + GROUP
+        + b"\xa6digest\xc4 "
+        + b"g" * 32
+        + b"\xa6device\xc4\x10"
+        + b"d" * 16,
     ),
     (
         SendHeal("bob@acme.example", SALT, b"part"),

@@ -6,6 +6,7 @@ removed. Who is unsure itself only says `same`.
 
 import hmac
 from collections.abc import Collection
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,8 @@ from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 
+_HOUR_MS: Final = 3_600_000
+
 
 def answer(
     unit: UnitOfWork, heard: notes.Heard, question: heal_messages.Question
@@ -24,6 +27,26 @@ def answer(
     """The answers to a question; wishes to be added again are noted."""
     found = [_answer_item(unit, heard, question.nonce, item) for item in question.items]
     return [item for item in found if item is not None]
+
+
+def to_give(
+    unit: UnitOfWork, heard: notes.Heard, question: heal_messages.Question
+) -> list[tuple[bytes, bytes]]:
+    """The Commits that a member misses and that are kept here: (conversation, digest)."""
+    missed = [(item.conversation, item.missing) for item in question.items if item.missing]
+    return [(known, digest) for known, digest in missed if _gives(unit, heard, known, digest)]
+
+
+def _gives(unit: UnitOfWork, heard: notes.Heard, known: bytes, digest: bytes) -> bool:
+    if unit.records.healing.kept_commit(known, digest) is None:
+        return False
+    given = notes.of(unit.records, known).given
+    recent = [at_ms for at_ms in given if 0 <= unit.now_ms - at_ms < _HOUR_MS]
+    member = _is_member(heard, identities(unit.open(known).group.members))
+    if not member or len(recent) >= limits.MAX_GIVEN_AN_HOUR:
+        return False
+    notes.change(unit, known, given=[*recent, unit.now_ms])
+    return True
 
 
 def _answer_item(

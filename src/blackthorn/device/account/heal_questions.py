@@ -145,7 +145,10 @@ def _ask(unit: UnitOfWork, conversation: Conversation, user: str, *, with_packag
         for epoch, secret in unit.records.healing.trail(known, group.epoch, limits.MAX_TRAIL)
     ]
     healing = notes.of(unit.records, known)
-    item = heal_messages.AskedItem(known, group.epoch, branch, healing.signal[:16], package, trail)
+    missing = unit.records.commit_orders.missing(known, group.epoch)
+    item = heal_messages.AskedItem(
+        known, group.epoch, branch, healing.signal[:16], package, trail, missing
+    )
     question = notes.Question(nonce, user, reference, group.epoch, unit.now_ms)
     notes.change(unit, known, questions=[*healing.questions, question][-MAX_QUESTIONS:])
     part = heal_messages.encode_part(heal_messages.Question(nonce, [item]))

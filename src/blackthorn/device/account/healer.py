@@ -144,6 +144,10 @@ def _work_off(unit: UnitOfWork) -> list[int]:
             rows += sent_again.answer(unit, heard, message)
         elif isinstance(message, heal_messages.Question):
             items = heal_answers.answer(unit, heard, message)
+            rows += [
+                send_heal.SendCommit(known, digest, heard.device).enqueue(unit)
+                for known, digest in heal_answers.to_give(unit, heard, message)
+            ]
             if items:
                 answered = heal_messages.Answers(message.nonce, items)
                 name = "" if heard.kind == SELF else heard.user

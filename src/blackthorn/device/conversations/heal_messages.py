@@ -26,7 +26,8 @@ class AskedItem(Struct, frozen=True, array_like=True):
     """One conversation in a question: the asker's epoch and branch, and why it asks.
 
     With a key package the asker wants to be added again. `trail` has the branches of the last
-    epochs before, newest first, by which the answerer finds where two branches part.
+    epochs before, newest first, by which the answerer finds where two branches part; `missing` is
+    the digest of the Commit that the server named and that did not come.
     """
 
     conversation: Bytes32
@@ -35,6 +36,7 @@ class AskedItem(Struct, frozen=True, array_like=True):
     why: Annotated[str, Meta(max_length=16)]
     package: Package = b""
     trail: Annotated[list[tuple[Uint64, Id16]], Meta(max_length=limits.MAX_TRAIL)] = []
+    missing: Annotated[bytes, Meta(max_length=32)] = b""
 
 
 class Question(Struct, frozen=True, tag="ask"):

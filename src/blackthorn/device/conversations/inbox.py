@@ -65,6 +65,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
                 _open(unit, gathered, first, retract)
     except void.VoidCommitError as error:
         void.note(unit, error, whole)
+        other_commits.keep_commit(unit, error.conversation, whole, gathered)
     except other_commits.OtherCommitError as error:
         other_commits.note(unit, error, whole)
     except former.LateTextError as error:
@@ -126,6 +127,8 @@ def _open(
     try:
         received, packages = _process(unit, conversation, message, first)
         _take(unit, conversation, received, first, retract, digest)
+        if isinstance(received, StagedCommit):
+            other_commits.keep_commit(unit, owner, digest, gathered)
         if isinstance(received, StagedCommit) and commits.adds_me_again(unit, received):
             rejoining.check_own(unit, packages)
     except UnknownDeviceError:

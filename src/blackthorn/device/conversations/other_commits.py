@@ -5,8 +5,12 @@ shows in its own epoch only. So it leads to a question to members, once a Commit
 else. A device that was removed keeps the epoch whole for a week: another Commit may have ended it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
+from blackthorn.device.core import stored
 from blackthorn.device.core.members import Identity
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits, notes
@@ -23,6 +27,25 @@ class OtherCommitError(InvalidCommit):
     def __init__(self, conversation: bytes) -> None:
         super().__init__("another change of that time was merged here")
         self.conversation = conversation
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_parcels = msgspec.msgpack.Decoder(list[bytes])
+
+
+def keep_commit(
+    unit: UnitOfWork, conversation: bytes, digest: bytes, parcels: Sequence[bytes]
+) -> None:
+    """Keep a Commit as it came, for members who miss it (H7)."""
+    if sum(map(len, parcels)) <= limits.MAX_KEPT_COMMIT_BYTES:
+        data, most = _encode(list(parcels)), limits.MAX_KEPT_COMMITS
+        unit.records.healing.keep_commit(conversation, digest, data, unit.now_ms, most)
+
+
+def kept_commit(unit: UnitOfWork, conversation: bytes, digest: bytes) -> list[bytes]:
+    """The parcels of a Commit, empty if it is not kept. Raises DamageError."""
+    data = unit.records.healing.kept_commit(conversation, digest)
+    return [] if data is None else stored.decode(_parcels, data, "a kept Commit is damaged")
 
 
 def ended(

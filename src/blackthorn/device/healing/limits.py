@@ -1,5 +1,7 @@
 """Bounds of `device/healing`: each with its name, its unit and its reason."""
 
+from blackthorn.wire.units import KIB
+
 KEPT_EPOCH_SECONDS = 30 * 24 * 3600
 """How long a past epoch can be compared with other members': the server's retention of parcels."""
 
@@ -66,6 +68,14 @@ COMMIT_WAIT_SECONDS = 60
 
 UNREADABLE_WAIT_SECONDS = 600
 """Wait for what opens a parcel before the server is asked for taken handles (S3)."""
+
+MAX_KEPT_COMMITS = 2
+MAX_KEPT_COMMIT_BYTES = 64 * KIB
+"""Commits of a conversation that are kept as they came: one of up to 2,000 devices, and a void one.
+A device that misses a larger one is added again."""
+
+MAX_GIVEN_AN_HOUR = 16
+"""Commits of one conversation that a device gives to members who miss one."""
 
 KEPT_GROUP_SECONDS = 7 * 24 * 3600
 """How long a group is kept as it was before this device was removed or added again."""

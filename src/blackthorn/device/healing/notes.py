@@ -99,10 +99,11 @@ class Healing(Struct, frozen=True, omit_defaults=True):
 
     `turn` counts the questions of this state, the next of which is due at `next_ms`. The device has
     not followed since `away_ms`; `told`: the person was told that texts wait. The own Commit of
-    `taken_epoch` came second at `taken_ms`. `removed`: a Commit has removed the device, and members
-    are asked whether another one took its place. At `goes_on_ms` it was decided that the own branch
-    of two goes on, or that the other one does, from the epoch `parted` on. What was written from
-    the epoch `missed` on is to be asked for (-1: nothing).
+    `taken_epoch` came second at `taken_ms`. Commits were `given` at these times. `removed`: a
+    Commit has removed the device, and members are asked whether another one took its place. At
+    `goes_on_ms` it was decided that the own branch of two goes on, or that the other one does, from
+    the epoch `parted` on. What was written from the epoch `missed` on is to be asked for (-1:
+    nothing).
     """
 
     since_ms: int = 0
@@ -121,6 +122,7 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     taken_epoch: int = -1
     removed: bool = False
     goes_on_ms: int = 0
+    given: list[int] = []
     parted: int = 0
     rejoin: Rejoin | None = None
     missed: int = -1

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import commits, conversations, void
+from blackthorn.device.conversations import commits, conversations, other_commits, void
 from blackthorn.device.core import failures
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
@@ -21,7 +21,7 @@ from blackthorn.device.operations.table import operation_of
 from blackthorn.ids import Address
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import KeyPackages, StatementStored
-from blackthorn.link.parcels import commit_digest
+from blackthorn.link.parcels import commit_digest, is_part
 from blackthorn.ports.device_store import OutboxRecord
 
 RETRIED: Final = (Code.MAILBOX_FULL, Code.STORAGE, Code.EPOCH_AHEAD)
@@ -69,7 +69,10 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
     operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
     if prepared.sort in forms.COMMITS:
         sealed = [parcel.sealed for parcel in prepared.posting.parcels]
-        commits.merge_own(unit, unit.open(prepared.conversation), commit_digest(sealed))
+        digest = commit_digest(sealed)
+        commits.merge_own(unit, unit.open(prepared.conversation), digest)
+        own = sealed[: 1 + is_part(sealed[0])]
+        other_commits.keep_commit(unit, prepared.conversation, digest, own)
     if following := prepared.next():
         stored, posting = forms.encode(following), following.posting.id
         unit.records.outbox.update(replace(row, posting=posting, prepared=stored))

@@ -148,6 +148,13 @@ def message(
     return msgspec.structs.replace(_posting(unit, conversation, "text", parcels), fanouts=[])
 
 
+def forwarded(
+    unit: UnitOfWork, conversation: Conversation, device: DeviceId, parcels: Sequence[bytes]
+) -> PreparedPosting:
+    """Parcels that were sealed before, for one device."""
+    return _posting(unit, conversation, "given", [([device], sealed) for sealed in parcels])
+
+
 def fanouts(unit: UnitOfWork, prepared: PreparedPosting) -> dict[bytes, list[bytes]]:
     """The fan-out lists of a posting, by id; a text's is all of its epoch, which is the present."""
     if prepared.fanouts:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from blackthorn.device.conversations import conversations, heal_messages, self_group
+from blackthorn.device.conversations import conversations, heal_messages, other_commits, self_group
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import Identity, addresses, identify, identities
@@ -10,7 +10,7 @@ from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import claims, postings
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.prepared import PreparedPosting
-from blackthorn.ids import Address
+from blackthorn.ids import Address, DeviceId
 from blackthorn.mls.group import state_rows
 from blackthorn.ports.device_healing import SentText
 from blackthorn.ports.device_store import OutboxRecord
@@ -30,6 +30,36 @@ def joined_since(unit: UnitOfWork, conversation: bytes, epoch: int) -> bool:
     """Whether a user is in the conversation who was not in that epoch."""
     then = {member.address for member in members_at(unit, conversation, epoch)}
     return bool(set(addresses(unit.open(conversation).group.members)) - then)
+
+
+class SendCommit(base.Operation, frozen=True, tag="give"):
+    """A Commit for a device that misses it: the same parcels that all members were sent."""
+
+    conversation: bytes
+    digest: bytes
+    device: bytes
+
+    @property
+    def target(self) -> bytes:
+        return base.name_of(_TARGET, self.device.hex())
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> base.Step:
+        parcels = other_commits.kept_commit(unit, self.conversation, self.digest)
+        if not parcels or unit.records.conversations.get(self.conversation) is None:
+            return base.NothingToDo()
+        conversation = unit.open(self.conversation)
+        prepared = postings.forwarded(unit, conversation, DeviceId(self.device), parcels)
+        return postings.save(unit, row, self, prepared)
+
+    @property
+    def is_asked_for(self) -> bool:
+        return False
+
+    def failure_text(self) -> base.FailureText:
+        return base.FailureText("a change was not given to a device that missed it:", "a member")
+
+    def covers(self, other: base.Operation) -> bool:
+        return self == other
 
 
 class SendHeal(base.Operation, frozen=True, tag="heal", omit_defaults=True):

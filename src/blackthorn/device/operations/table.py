@@ -12,7 +12,7 @@ from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import UNREADABLE
 from blackthorn.device.operations.renew import Renew
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.send_heal import SendCommit, SendHeal
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.settle_members import SettleMembers
 from blackthorn.device.operations.share_state import ShareState
@@ -25,6 +25,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     KeepMembers,
     AddAgain,
     SendHeal,
+    SendCommit,
     SettleMembers,
     create_self_group.CreateSelfGroup,
     ShareState,

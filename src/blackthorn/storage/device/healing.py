@@ -82,6 +82,24 @@ class Healing(Table):
         )
         return int(row[0] or 0) if row else 0
 
+    def keep_commit(
+        self, conversation: bytes, digest: bytes, parcels: bytes, now_ms: int, most: int
+    ) -> None:
+        """Keep a Commit; beyond `most` of its conversation the oldest go."""
+        values = (conversation, digest, parcels, now_ms)
+        self._run("INSERT OR REPLACE INTO kept_commit VALUES (?, ?, ?, ?)", values)
+        self._run(
+            "DELETE FROM kept_commit WHERE conversation = ?1 AND digest IN"
+            " (SELECT digest FROM kept_commit WHERE conversation = ?1"
+            " ORDER BY digest = ?2 DESC, kept_ms DESC LIMIT -1 OFFSET ?3)",
+            (conversation, digest, most),
+        )
+
+    def kept_commit(self, conversation: bytes, digest: bytes) -> bytes | None:
+        query = "SELECT parcels FROM kept_commit WHERE conversation = ? AND digest = ?"
+        row = self._one(query, (conversation, digest))
+        return bytes(row[0]) if row else None
+
     def keep_group(self, conversation: bytes, state: bytes, now_ms: int) -> None:
         values = (conversation, state, now_ms)
         self._run("INSERT OR REPLACE INTO kept_group VALUES (?, ?, ?)", values)
@@ -95,7 +113,9 @@ class Healing(Table):
         self._run("DELETE FROM kept_group WHERE conversation = ?", (conversation,))
 
     def forget_groups_before(self, time_ms: int) -> None:
+        """Forget groups, and Commits, that were kept before."""
         self._run("DELETE FROM kept_group WHERE kept_ms < ?", (time_ms,))
+        self._run("DELETE FROM kept_commit WHERE kept_ms < ?", (time_ms,))
 
     def forget_branches_before(self, time_ms: int) -> None:
         """Forget past epochs; the newest of each conversation stays."""

@@ -56,6 +56,14 @@ class CommitOrders(Table):
         )
         return bytes(row[0]) if row else b""
 
+    def missing(self, conversation: bytes, epoch: int) -> bytes:
+        row = self._one(
+            "SELECT digest FROM commit_order WHERE conversation = ? AND epoch = ?"
+            " AND NOT void AND NOT lost AND place ORDER BY place DESC LIMIT 1",
+            (conversation, epoch),
+        )
+        return bytes(row[0]) if row else b""
+
     def forget_before(self, conversation: bytes, epoch: int) -> None:
         values = (conversation, epoch)
         self._run("DELETE FROM commit_order WHERE conversation = ? AND epoch < ?", values)
