@@ -24,6 +24,7 @@ _KEY_ID_SIZE: Final = 4
 _ED25519_KEY_SIZE: Final = 32
 _DASH: Final = "\u2014 "
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NOT_IN_NAMES: Final = re.compile(r"[\s+\x00-\x1f]")
 _VKEY: Final = re.compile(r"([^+]*)\+([0-9a-f]{8})\+([0-9A-Za-z+/=]+)")
 
 
@@ -78,7 +79,7 @@ class VerifierKey:
 
 def check_name(name: str) -> None:
     """Raises N7 for an invalid key name."""
-    if not name or any(char.isspace() or char == "+" or char < " " for char in name):
+    if not name or _NOT_IN_NAMES.search(name):
         raise VerificationError("N7", "the name of a key is empty or has a space, plus or control")
     try:
         size = len(name.encode())
