@@ -56,7 +56,7 @@ def test_a_schedule_shrinks_to_the_events_that_matter() -> None:
 def test_a_reduction_stops_with_what_it_has() -> None:
     events = tuple(Event(at, "alice.1", "restart") for at in range(64))
     found = shrink(
-        Schedule(1, ("alice",), events), lambda shorter: len(shorter.events) > 10, tries=2
+        Schedule(1, ("alice",), events), lambda shorter: len(shorter.events) > 10, work=1
     )
     assert 10 < len(found.events) < 64
 

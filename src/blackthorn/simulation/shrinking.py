@@ -9,24 +9,23 @@ from typing import Final
 
 from blackthorn.simulation.schedule import Schedule
 
-MAX_TRIES: Final = 200
-"""Schedules tried before the reduction stops with what it has."""
+MAX_WORK: Final = 20
+"""Events tried, in schedules of the length of the whole, before the reduction stops with what it
+has: a schedule of three years takes many minutes."""
 
 
-def shrink(
-    schedule: Schedule, fails: Callable[[Schedule], bool], tries: int = MAX_TRIES
-) -> Schedule:
-    """The smallest schedule found within that many tries for which `fails` still holds."""
-    best, parts = schedule, 2
-    while len(best.events) > 1 and tries > 0:
+def shrink(schedule: Schedule, fails: Callable[[Schedule], bool], work: int = MAX_WORK) -> Schedule:
+    """The smallest schedule found within that work for which `fails` still holds."""
+    best, parts, left = schedule, 2, work * len(schedule.events)
+    while len(best.events) > 1 and left > 0:
         size = -(-len(best.events) // parts)
         for start in range(0, len(best.events), size):
-            tries -= 1
             shorter = best.with_events(best.events[:start] + best.events[start + size :])
+            left -= len(shorter.events)
             if fails(shorter):
                 best, parts = shorter, max(parts - 1, 2)
                 break
-            if tries <= 0:
+            if left <= 0:
                 break
         else:
             if size == 1:
