@@ -20,7 +20,7 @@ from blackthorn.governance import statements
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import named
 from blackthorn.link import frames as f
-from blackthorn.programs.device import chain_lookup, home, officer, requests
+from blackthorn.programs.device import chain_lookup, home, requests
 from blackthorn.programs.device.home import Home, wall_ms
 from tests.support.chain_ledger import ChainLedger, Teller, look
 
@@ -104,6 +104,7 @@ class OfficeWorld:
         self.monkeypatch = monkeypatch
         monkeypatch.setattr(requests, "connect", self._session)
         monkeypatch.setattr(chain_lookup, "look_up", self._look_up)
+        monkeypatch.setattr(chain_lookup, "ledger_ms", self._ledger_ms)
         monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
         monkeypatch.setattr(terminal, "err", Console(highlight=False, stderr=True, width=200))
         self.ledger = ChainLedger()
@@ -131,6 +132,9 @@ class OfficeWorld:
         """The chain in the device's vault is the newest, unless the ledger does not answer."""
         return "" if self.ledger_answers else f"{whose} is not in the ledger yet"
 
+    async def _ledger_ms(self, device) -> int:
+        return self.office.now_ms
+
     @asynccontextmanager
     async def _session(self, device):
         del device
@@ -145,8 +149,7 @@ class OfficeWorld:
     def later(self, days: float) -> None:
         """Every clock goes on."""
         self.office.ahead_ms += round(days * 86_400_000)
-        for module in (home, officer):
-            self.monkeypatch.setattr(module, "wall_ms", lambda: self.office.now_ms)
+        self.monkeypatch.setattr(home, "wall_ms", lambda: self.office.now_ms)
 
     # --- Commands ---------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import pytest
 
 from blackthorn.cli.officer import fields, show
 from blackthorn.errors import SecurityError, UserError
-from blackthorn.governance import directives, inputs, limits
+from blackthorn.governance import directives, inputs, limits, statements
+from blackthorn.programs.device import home
 from tests.support.office_world import OfficeWorld, address
 
 ANN, BOB = address("ann"), address("bob")
@@ -39,6 +40,16 @@ CALLED = ("--contact", "+92 51 1", "--source", "the court's printed directory")
 def received(world, demand, *more):
     world.run("lea", *demand, *NAMED, *more, "--yes")
     return "D-000001"
+
+
+def test_an_approval_is_dated_by_the_ledger_not_by_the_devices_clock(world, demand, monkeypatch):
+    fast = world.office.now_ms + 40 * 86_400_000
+    monkeypatch.setattr(home, "wall_ms", lambda: fast)
+    before_ms = world.office.now_ms
+    case = received(world, demand)
+    (approval,) = statements.decode(world.office.decisions[-1].signed).approvals
+    assert before_ms <= approval.at_ms <= world.office.now_ms
+    world.both("lea", "ann", "directive", "verify", case, *CALLED)
 
 
 def verified(world, demand, *more):

@@ -75,7 +75,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An officer's signature; `at_ms` is their device's clock, Unix milliseconds."""
+    """An officer's signature; `at_ms` is the ledger's time on their device, Unix milliseconds."""
 
     officer: str
     at_ms: int
@@ -99,7 +99,7 @@ class Signed:
 
     @property
     def at_ms(self) -> int:
-        """The approvers' latest clock."""
+        """The latest time of an approval."""
         return max((approval.at_ms for approval in self.approvals), default=0)
 
 

@@ -35,7 +35,7 @@ KEEP: Final = "="
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A taken decision: the approvers' latest clock, and the ledger's time if known."""
+    """A taken decision: the latest time of an approval, and the ledger's time if known."""
 
     seq: int
     action: str

@@ -10,7 +10,7 @@ from blackthorn.cli.officer.options import OutputOptions
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.errors import UserError
 from blackthorn.governance import exit_requests, officers, requests, statements, transitions
-from blackthorn.programs.device import home, officer, program
+from blackthorn.programs.device import officer, program
 from blackthorn.programs.event_loop import run
 
 _EXIT: Final = re.compile("X-([A-Z]{2})-[0-9]+")
@@ -26,7 +26,7 @@ def context(
     """The context of a request, with the command line's names of the inputs."""
     return requests.Context(
         case,
-        home.wall_ms(),
+        decisions.now_ms,
         str(device.opened.keys.address).rpartition("@")[2],
         decisions.private.get((case.id, 1), {}),
         measured or {},

@@ -16,7 +16,7 @@ from blackthorn.cli.officer.options import DirectiveArgument, open_decisions
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.governance.directive_requests import CANARY, FORMS, letter
 from blackthorn.governance.warrant_canary import CASE
-from blackthorn.programs.device import home, officer
+from blackthorn.programs.device import officer
 from blackthorn.programs.device.package import write_letter
 
 directive = typer.Typer(
@@ -101,7 +101,7 @@ def list_directives(at: DeviceOptions, json: JsonOption = False) -> None:
     if json:
         terminal.print_json([show.case_document(decisions, case) for case in cases])
         return
-    rows = [show.directive_row(decisions, case, home.wall_ms()) for case in cases]
+    rows = [show.directive_row(decisions, case, decisions.now_ms) for case in cases]
     show.table(show.DIRECTIVE_TITLES, rows, "There are no directives.")
     for name in (decisions.cases.next_directive(), "canary"):
         show.say_waiting(decisions, name)

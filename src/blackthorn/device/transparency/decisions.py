@@ -54,7 +54,8 @@ class VerifiedDecisions:
     """All decisions and pending ones, verified.
 
     `private`: opened private parts by (case, step number). `log_ms`: the ledger's time as the
-    server reports it, Unix milliseconds, 0 without one.
+    server reports it, Unix milliseconds, 0 without one. `now_ms`: the same as this device has
+    verified it; what it signs is dated so, whatever its clock says.
     """
 
     cases: Cases = field(default_factory=Cases)
@@ -62,6 +63,7 @@ class VerifiedDecisions:
     waiting: dict[str, PendingDecision] = field(default_factory=dict)
     founders: tuple[str, ...] = ()
     log_ms: int = 0
+    now_ms: int = 0
     seen: DecisionDigest = field(default_factory=DecisionDigest)
 
     def officer_with(self, keys: VerifyKeys) -> Officer | None:
@@ -87,13 +89,14 @@ def replay(
     *,
     founders: Iterable[str] = (),
     log_ms: int = 0,
+    now_ms: int = 0,
 ) -> VerifiedDecisions:
     """Replay all decisions; the digest of those seen is stored in `settings`.
 
     Raises SecurityError when known decisions were changed or withheld, VerificationError when one
     breaks a rule.
     """
-    verified = VerifiedDecisions(founders=tuple(founders), log_ms=log_ms)
+    verified = VerifiedDecisions(founders=tuple(founders), log_ms=log_ms, now_ms=now_ms)
     known, last = _seen(settings), 0
     for decision in decisions:
         if decision.number <= last:

@@ -1,7 +1,8 @@
-"""Look up a user's identity chain in the ledger."""
+"""Look up in the ledger: a user's identity chain, and the time."""
 
 from typing import Final
 
+from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.ids import Address
@@ -38,6 +39,13 @@ async def look_up(device: program.DeviceProgram, address: Address) -> str:
 
     unanswered = await activation.until(device, LOOKUP_SECONDS, checked)
     return unanswered and (refusal or unanswered)
+
+
+async def ledger_ms(device: program.DeviceProgram) -> int:
+    """The ledger's time, Unix milliseconds, after a lookup; the last one known if none succeeds."""
+    await look_up(device, device.opened.keys.address)
+    with device.device.unit(home.wall_ms()) as unit:
+        return clock_ms(unit)
 
 
 def known(device: program.DeviceProgram, address: Address) -> VerifiedChain:

@@ -14,8 +14,8 @@ from blackthorn.governance.requests import DecisionRequest
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.link import frames as f
-from blackthorn.programs.device import limits, requests
-from blackthorn.programs.device.home import random, wall_ms
+from blackthorn.programs.device import chain_lookup, limits, requests
+from blackthorn.programs.device.home import random
 from blackthorn.programs.device.program import DeviceProgram
 
 _TAMPERED: Final = ("G1", "G5", "G16")
@@ -25,9 +25,15 @@ _TAMPERED: Final = ("G1", "G5", "G16")
 async def load_decisions(device: DeviceProgram) -> VerifiedDecisions:
     """All decisions, verified. Raises SecurityError, UserError (no officer), UnavailableError."""
     decisions, last = await _fetch(device)
+    now_ms = await chain_lookup.ledger_ms(device)
     with device.opened.vault.transaction() as records:
         return replay(
-            decisions, last.pending, records.settings, founders=last.founders, log_ms=last.log_ms
+            decisions,
+            last.pending,
+            records.settings,
+            founders=last.founders,
+            log_ms=last.log_ms,
+            now_ms=now_ms,
         )
 
 
@@ -85,7 +91,7 @@ def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> PendingDe
         {**ordered, **fields},
         statements.private_hash(kept) if move.private else None,
     )
-    return PendingDecision(Signed(statement, ()), kept, request.private, wall_ms())
+    return PendingDecision(Signed(statement, ()), kept, request.private, decisions.now_ms)
 
 
 def _agrees(waiting: PendingDecision, request: DecisionRequest) -> bool:
@@ -137,7 +143,8 @@ def sign(
     VerificationError when the pending decision was tampered with.
     """
     try:
-        signed = statements.approve(waiting.signed, officer, wall_ms(), device.opened.keys.signing)
+        at_ms, keys = decisions.now_ms, device.opened.keys.signing
+        signed = statements.approve(waiting.signed, officer, at_ms, keys)
         checked = decisions.cases.check(signed, decisions.log_ms or None)
     except VerificationError as error:
         if error.rule in _TAMPERED:
