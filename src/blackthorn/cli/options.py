@@ -4,13 +4,15 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
+from blackthorn.cli import terminal
+from blackthorn.cli.times import duration
 from blackthorn.errors import DecodeError, UnavailableError, UserError
 
 if TYPE_CHECKING:
@@ -79,10 +81,11 @@ DEFAULT_PORT = 3101
 
 @dataclass(frozen=True, slots=True)
 class DeviceOptions:
-    """The values of --home and --key-file."""
+    """The values of --home and --key-file, and the devices opened by them."""
 
     home: Path
     key_file: Path | None
+    opened: "list[DeviceProgram]" = field(default_factory=list)
 
 
 def on_device(command: Callable[..., None]) -> Callable[..., None]:
@@ -90,7 +93,11 @@ def on_device(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*, home: Path, key_file: Path | None, **values: Any) -> None:
-        command(at=DeviceOptions(home, key_file), **values)
+        at = DeviceOptions(home, key_file)
+        try:
+            command(at=at, **values)
+        finally:
+            _tell_clock(at.opened)
 
     parameters: list[inspect.Parameter] = []
     for name, known in inspect.signature(command).parameters.items():
@@ -113,7 +120,22 @@ def program(at: DeviceOptions) -> "DeviceProgram":
     from blackthorn.programs.device.program import DeviceProgram
 
     home = home_of(at.home, at.key_file)
-    return DeviceProgram(home, home.open())
+    at.opened.append(DeviceProgram(home, home.open()))
+    return at.opened[-1]
+
+
+def _tell_clock(devices: "list[DeviceProgram]") -> None:
+    """Tell once that a device's clock and the ledger's time are apart."""
+    for device in devices:
+        from blackthorn.programs.device.clock import apart_ms
+
+        if found_ms := apart_ms(device):
+            side = "ahead of" if found_ms > 0 else "behind"
+            terminal.note(
+                f"Note: this device's clock is at least {duration(abs(found_ms))} {side} the "
+                "ledger's time. Set the clock: your messages carry its time. If it is right, tell "
+                "the administrator."
+            )
 
 
 def home_of(home: Path, key_file: Path | None) -> "Home":

@@ -1,4 +1,4 @@
-"""Times in output: RFC 3339 for programs, local time for users."""
+"""Times in output: RFC 3339 for programs, local time and durations for users."""
 
 from datetime import UTC, datetime
 
@@ -16,6 +16,15 @@ def local_time(time_ms: int) -> str:
     except OverflowError:
         moment = _time(0)
     return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def duration(time_ms: int) -> str:
+    """A duration for users, in whole minutes, hours or days."""
+    minutes = time_ms // 60_000
+    for unit, size in (("days", 1440), ("hours", 60)):
+        if minutes >= 2 * size:
+            return f"{minutes // size} {unit}"
+    return f"{minutes} minutes"
 
 
 def _time(time_ms: int) -> datetime:

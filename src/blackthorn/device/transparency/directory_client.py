@@ -68,6 +68,8 @@ class DirectoryClient:
     def __init__(self) -> None:
         self.stale = False
         """Whether the newest checkpoint is too old for a first contact."""
+        self.has_looked = False
+        """Whether a lookup of this process has shown what time it is by the ledger."""
         self.pending: dict[str, int] = {}
         """Users waiting for their first epoch → time of the server's answer."""
         self.pushes = EpochPushes()
@@ -197,9 +199,11 @@ class DirectoryClient:
             self._latest = accept_epoch(unit, frame, self.queue.moment)
         except VerificationError as error:
             self.stale = self.stale or isinstance(error, StaleError)
+            self.has_looked = self.has_looked or isinstance(error, StaleError)
             frames: Frames = self._tell_newer(unit) if error.rule == "D10" else []
             self.refused |= dict.fromkeys(asked.addresses, str(error))
             return frames + self._end(unit)
+        self.has_looked = True
         was_stale, self.stale = self.stale, too_old(unit)
         if was_stale and not self.stale:  # by a wrong clock nobody was found
             unit.records.peers.ask_again()
