@@ -4,6 +4,7 @@ The clocks of the processes are faked by libfaketime, each by itself; what `test
 memory holds for sockets, files, certificates and the libraries' own clocks too.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +49,84 @@ def test_a_fast_device_activates_revokes_and_stays_usable(world: FakedTime, minu
     bob.run("send", alice.address, "good")
     assert read(bob) == ["still here", "and the clock is right"] and read(alice) == ["good"]
     no_alarms(bob)
+
+
+class Years:
+    """Alice, Bob with a clock that is three minutes fast, Carol with half an hour, and Dan."""
+
+    def __init__(self, world: FakedTime) -> None:
+        self.world = world
+        self.alice, self.dan = world.newcomer("alice"), world.newcomer("dan")
+        self.bob = world.newcomer("bob", ahead=3 * MINUTE)
+        self.carol = world.newcomer("carol", ahead=30 * MINUTE)
+        self.written: list[str] = []
+
+    def write(self, author: Person, *command: str) -> None:
+        """A command that sends; its last argument is the text."""
+        self.written.append(command[-1])
+        author.run(*command)
+
+    def first_contacts(self, day: int, *known: Person) -> Person:
+        """On that day somebody new writes to all, and all to the group."""
+        self.world.day(day)
+        new = self.world.newcomer(f"new{day}")
+        to = [person.address for person in (self.alice, self.bob, self.carol, self.dan)]
+        self.write(new, "send", *to, f"I am new on day {day}")
+        for author in known:
+            self.write(author, "group", "send", "team", f"{author.address} on day {day}")
+        self.write(known[0], "send", new.address, f"welcome on day {day}")
+        assert read(new) == [f"welcome on day {day}"]
+        return new
+
+    def all_have(self, *people: Person) -> None:
+        """Each has read what others wrote, as long as it was not for one alone."""
+        for person in people:
+            others = {text for text in self.written if not text.startswith(person.address)}
+            got = read(person)
+            assert len(got) == len(set(got)), person.address
+            assert {text for text in others if not text.startswith("welcome")} <= set(got)
+
+
+def test_all_read_all_for_years_also_who_was_off_for_a_hundred_days(world: FakedTime) -> None:
+    years = Years(world)
+    alice, bob, carol, dan = years.alice, years.bob, years.carol, years.dan
+    alice.run("group", "create", "team", bob.address, carol.address, dan.address)
+    years.write(alice, "group", "send", "team", f"{alice.address} on day 0")
+    years.all_have(bob, carol, dan)
+    for day in (30, 60, 92):
+        years.first_contacts(day, alice, carol)
+        years.all_have(alice, bob, carol)
+    years.first_contacts(100, dan, bob)
+    years.all_have(alice, bob, carol, dan)
+    years.first_contacts(400, carol, dan, alice)
+    years.all_have(alice, bob, carol, dan)
+    no_alarms(alice, bob, carol, dan)
+
+
+def test_a_restored_folder_is_told_and_comes_back_to_its_group(world: FakedTime) -> None:
+    """Each command connects for a moment only: none sees the minutes pass."""
+    alice, bob, carol = (world.newcomer(name) for name in ("alice", "bob", "carol"))
+    alice.run("group", "create", "team", bob.address, carol.address)
+    carol.run("send", bob.address, "before")
+    assert read(carol) == [] and read(bob) == ["before"]
+    backup = world.root / "backup"
+    shutil.copytree(carol.home, backup)
+    world.day(30)
+    carol.run("group", "send", "team", "by the copy")
+    bob.run("group", "send", "team", "to the copy")
+    assert read(carol) == ["to the copy"] and read(alice) == ["by the copy", "to the copy"]
+    world.day(31)
+    shutil.rmtree(carol.home)
+    backup.rename(carol.home)
+    carol.run("inbox")
+    assert [alarm["code"] for alarm in carol.run_json("alarms")] == ["copy"]
+    for _ in range(5):
+        for person in (carol, alice, bob, carol):
+            person.run("inbox")
+        world.later(11 * MINUTE)
+    carol.run("group", "send", "team", "back")
+    bob.run("group", "send", "team", "welcome back")
+    carol.run("send", bob.address, "to one")
+    assert read(alice)[-2:] == ["back", "welcome back"]
+    assert read(bob)[-2:] == ["back", "to one"] and read(carol)[-1] == "welcome back"
+    no_alarms(alice, bob)
