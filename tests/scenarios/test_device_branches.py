@@ -405,6 +405,16 @@ def test_F5_who_still_writes_after_a_removal_that_was_lost_is_told_and_asks() ->
     assert not any(person.alarms() for person in world.people)
 
 
+def test_F5_three_users_tell_it_and_not_the_whole_group() -> None:
+    world = team(736, "alice", "bob", "carol", "erin", "frank", "dave")
+    alice, *others, dave = world.people
+    strand(world, dave, lambda: alice.change_group("team", [], [dave]))
+    dave.write_group("team", "nobody told me")
+    world.settle()
+    told = [one for one in (alice, *others) if any(gone.told for gone in healing(one).removals)]
+    assert len(told) == 3
+
+
 def test_F5_what_is_said_unasked_is_a_reason_to_ask_and_no_more() -> None:
     world = team(735, "alice", "bob", "carol", "dave")
     alice, bob, _, _ = world.people

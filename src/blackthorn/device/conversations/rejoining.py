@@ -14,7 +14,7 @@ from blackthorn.device.conversations import key_packages, other_commits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import limits, notes
+from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Event, State
 from blackthorn.device.transparency import copies
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -206,11 +206,17 @@ def note(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit, by:
 
 
 def still_writes(unit: UnitOfWork, conversation: Conversation, sender: Identity) -> None:
-    """A device wrote in an epoch that is past: if it was removed since, it is to be told, once."""
-    known = conversation.record.id
+    """A device wrote in an epoch that is past: if it was removed since, it is to be told, once.
+
+    By few users of the group, others each hour.
+    """
+    known, members = conversation.record.id, conversation.group.members
+    tellers = decisions.in_order(known, addresses(members), unit.now_ms)[: limits.MAX_TELLERS]
+    if unit.me.address not in tellers:
+        return
     removals = notes.of(unit.records, known).removals
     live = unit.chains.live(sender.address) or ()
-    if sender.device not in live or sender in identities(conversation.group.members):
+    if sender.device not in live or sender in identities(members):
         return
     for place, one in enumerate(removals):
         if one.device == sender.device and not one.told:

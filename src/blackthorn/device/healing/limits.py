@@ -60,6 +60,9 @@ MAX_REMOVALS = 256
 REMOVAL_SECONDS = 180 * 24 * 3600
 """How long a removed device learns who removed it."""
 
+MAX_TELLERS = 3
+"""Users of a group who tell a removed device so that still writes: a thousand would flood it."""
+
 MAX_EPOCHS_AHEAD = 2**16
 """Largest lead of a Welcome to a known conversation: no fork jumps beyond members' reach."""
 
