@@ -18,7 +18,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import trees
 from blackthorn.device.core.envelope import EXPORT_LABEL, KEY_BYTES, EnvelopeKey, seal_welcome
 from blackthorn.device.operations import limits
-from blackthorn.mls.extension import Extensions
+from blackthorn.mls.epoch.group_info import UnverifiedGroup
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage, parse_key_package
 from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.group.joining import divided_welcome
@@ -58,7 +58,7 @@ def _packages(devices: Sequence[Device]) -> list[VerifiedKeyPackage]:
 
 def _make(group: Group, **change: object) -> tuple[Commit, list[bytes], int]:
     """A merged Commit, the parcels of its tree, and the bytes of its own."""
-    tree = trees.DetachedTree(os.urandom)
+    tree = trees.DetachedTree(os.urandom, [])
     key = _key(group)
     alone = len(group.members) == 1  # whose Commit nobody gets
     made = group.commit(
@@ -74,8 +74,8 @@ def _make(group: Group, **change: object) -> tuple[Commit, list[bytes], int]:
 
 
 def _join(device: Device, welcome: bytes, parcels: Sequence[bytes]) -> Group:
-    def find(extensions: Extensions) -> bytes:
-        told = trees.read(extensions)
+    def find(group: UnverifiedGroup) -> bytes:
+        told = trees.read(group.info.extensions)
         return b"".join(told.open(parcel)[1] for parcel in parcels)
 
     return Group.join(welcome, device.package, device.signer, validate=believe, ratchet_tree=find)

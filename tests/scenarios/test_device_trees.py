@@ -13,6 +13,7 @@ from blackthorn.simulation.device import Person
 from tests.scenarios.test_device_large_groups import NEW, all_read_all, place, step
 from tests.support import runs
 from tests.support.device_world import World
+from tests.support.stranding import go_off_line, live
 
 PART_BYTES = 4_000
 
@@ -32,7 +33,7 @@ def kept(person: Person) -> int:
 
 def expected(person: Person) -> int:
     with person.unit() as unit:
-        return len(trees._expected(unit))
+        return len(trees.expected(unit))
 
 
 def deliver(world: World, person: Person, *parcels: bytes) -> None:
@@ -104,7 +105,7 @@ def test_altered_and_foreign_parts_are_refused_and_displace_none() -> None:
     world, bob, parcels = invited(4)
     deliver(world, bob, parcels[0], *parcels[1:3])
     with bob.unit() as unit:
-        (tree,) = trees._expected(unit)
+        (tree,) = (one.parts for one in trees.expected(unit))
         junk = [b"", b"\x00", b"\x00junk", b"\x02junk", b"\x09" + b"junk", b"\xff"]
         forged = [tree.envelope.seal(content, unit.random, trees.TREE) for content in junk]
     before = kept(bob)
@@ -138,16 +139,28 @@ class Mute(trees.DetachedTree):
 class Endless(Mute):
     """Names more parts than a tree has."""
 
-    data = b"\x01" + bytes(64) + bytes(32) * 5
+    data = b"\x01" + bytes(64) + b"\x05" + bytes(32) * 5
 
 
 class Ragged(Mute):
     """Names a part of a hash."""
 
-    data = b"\x01" + bytes(64) + bytes(33)
+    data = b"\x01" + bytes(64) + b"\x02" + bytes(33)
 
 
-@pytest.mark.parametrize("lie", [Liar, Mute, Endless, Ragged])
+class Crowd(Mute):
+    """Names more members than may be named."""
+
+    data = b"\x01" + bytes(64) + b"\x01" + bytes(32) + b"\x10carol@acme.example"[:19] * 9
+
+
+class Nobody(Mute):
+    """Names somebody with no address."""
+
+    data = b"\x01" + bytes(64) + b"\x01" + bytes(32) + b"\x03\xff\xff\xff"
+
+
+@pytest.mark.parametrize("lie", [Liar, Mute, Endless, Ragged, Crowd, Nobody])
 def test_a_welcome_that_names_a_wrong_tree_or_none_opens_nothing(
     lie: type[trees.DetachedTree], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,3 +258,57 @@ def test_a_group_whose_tree_has_too_many_parts_is_not_made(
     number = alice.create_group("team", bob, *others)
     world.settle()
     assert "too large" in alice.outcomes[number].error and not alice.conversations()
+
+
+class Lossy(trees.DetachedTree):
+    """Its last part is never sent."""
+
+    def __call__(self, tree: bytes) -> Extension:
+        made = super().__call__(tree)
+        del self.parcels[-1]
+        return made
+
+
+def forsaken(seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple[World, Person]:
+    """Bob has a group with carol and others; alice, who added dave, never sent a part to him."""
+    world = World(seed, "alice", "bob", *NEW[:2])
+    alice, bob, carol, dave = world.people
+    alice.create_group("team", bob, carol)
+    world.settle()
+    with monkeypatch.context() as patched:
+        patched.setattr(trees, "DetachedTree", Lossy)
+        alice.change_group("team", [dave], [])
+        world.settle()
+    assert len(place(bob).group.members) == 4 and not dave.conversations()
+    assert expected(dave) == 1
+    return world, dave
+
+
+def test_who_never_gets_a_part_of_the_tree_asks_any_member_and_is_added_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, dave = forsaken(10, monkeypatch)
+    alice, bob, *_ = world.people
+    world.introduce(dave)
+    go_off_line(alice)  # who would have to send it, and is gone
+    live(world, 540, 30)
+    assert not dave.conversations()
+    live(world, 1800, 30)
+    assert len(place(dave).group.members) == 4
+    assert expected(dave) == 0 and kept(dave) == 0
+    bob.write_group("team", "you are in")
+    world.settle()
+    assert dave.received() == ["you are in"]
+
+
+def test_nobody_is_asked_whom_a_welcome_names_and_this_device_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, dave = forsaken(11, monkeypatch)
+    live(world, 1200, 30)
+    assert not dave.conversations() and expected(dave) == 1
+    with dave.unit() as unit:
+        assert not unit.records.outbox.all()
+    world.later(7 * 24 * 3600)
+    world.reconnect_all()
+    assert expected(dave) == kept(dave) == 0

@@ -66,6 +66,9 @@ def _answer_item(
     secret = notes.branch_secret(unit, conversation)
     equal = _equal(conversation, secret, nonce, item.branch)
     if item.epoch == group.epoch and equal:
+        if item.why == heal_messages.NO_TREE and item.package and adds_again:
+            _note_wish(unit, known, heard, nonce, item.package)
+            return None
         if not answers(standing, Answer.SAME):
             return None
         sure = standing == State.FOLLOWING

@@ -14,6 +14,7 @@ from blackthorn.device.conversations import (
     rejoining,
     self_group,
 )
+from blackthorn.device.core import trees
 from blackthorn.device.core.group_metadata import DIRECT, SELF
 from blackthorn.device.core.members import addresses, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
@@ -21,6 +22,7 @@ from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Event, State
 from blackthorn.device.operations import send_heal
 from blackthorn.device.transparency.lookup_queue import passed, reached
+from blackthorn.mls import suites
 
 OWN: Final = ""
 _HOUR_MS: Final = 3_600_000
@@ -133,6 +135,26 @@ def _spend(unit: UnitOfWork, pace: _Pace) -> bool:
     return True
 
 
+def ask_for_tree(unit: UnitOfWork, tree: trees.ExpectedTree, user: str) -> int | None:
+    """Ask to be added again where the tree of a Welcome did not come.
+
+    None: enough was asked this hour.
+    """
+    if not _spend(unit, _ASK):
+        return None
+    nonce, known = unit.random(rejoining.NONCE_BYTES), tree.conversation
+    package, _ = key_packages.make_bound(unit, rejoining.bound_to(known, nonce))
+    branch = decisions.branch(suites.suite(suites.DEFAULT_SUITE), tree.branch, nonce)
+    why = heal_messages.NO_TREE
+    item = heal_messages.AskedItem(known, tree.epoch, branch, why, package)
+    return _send(unit, user, nonce, item)
+
+
+def _send(unit: UnitOfWork, user: str, nonce: bytes, item: heal_messages.AskedItem) -> int:
+    part = heal_messages.encode_part(heal_messages.Question(nonce, [item]))
+    return send_heal.SendHeal(user, unit.random(content.SALT_BYTES), part).enqueue(unit)
+
+
 def _ask(unit: UnitOfWork, conversation: Conversation, user: str, *, with_package: bool) -> int:
     group, known = conversation.group, conversation.record.id
     nonce, package, reference = unit.random(rejoining.NONCE_BYTES), b"", b""
@@ -151,5 +173,4 @@ def _ask(unit: UnitOfWork, conversation: Conversation, user: str, *, with_packag
     )
     question = notes.Question(nonce, user, reference, group.epoch, unit.now_ms)
     notes.change(unit, known, questions=[*healing.questions, question][-MAX_QUESTIONS:])
-    part = heal_messages.encode_part(heal_messages.Question(nonce, [item]))
-    return send_heal.SendHeal(user, unit.random(content.SALT_BYTES), part).enqueue(unit)
+    return _send(unit, user, nonce, item)

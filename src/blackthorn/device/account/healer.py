@@ -12,6 +12,7 @@ from blackthorn.device.account import (
     heal_questions,
     heal_signals,
     heal_texts,
+    heal_trees,
     lost_reports,
     sent_again,
 )
@@ -78,7 +79,7 @@ class Healer:
         if not due and now == self._generation:
             return [], []
         self._due_ms, self._generation = unit.now_ms + LOOK_MS, now
-        rows = _work_off(unit)
+        rows = _work_off(unit) + heal_trees.ask_due(unit)
         heal_signals.silence(unit)
         for known in unit.records.healing.restless(CALM):
             rows += _lead_on(unit, unit.open(known))

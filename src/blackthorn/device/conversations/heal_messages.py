@@ -18,6 +18,9 @@ from blackthorn.wire import limits as wire_limits
 
 KIND: Final = "application/vnd.blackthorn.heal"
 
+NO_TREE: Final = "NO_TREE"
+"""The reason of a device to which the tree of its Welcome did not come: no `same` helps it."""
+
 Package = Annotated[bytes, Meta(max_length=wire_limits.MAX_KEY_PACKAGE_BYTES)]
 Branch = Annotated[bytes, Meta(max_length=16)]
 

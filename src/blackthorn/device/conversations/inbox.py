@@ -80,7 +80,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             fact, address = digest.hex(), unit.me.address
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
         elif isinstance(error, trees.MissingTreeError) and first.reason != str(error):
-            trees.expect(unit, error.tree)
+            trees.expect(unit, error)
         elif isinstance(error, commits.DoubtfulRemovalError) and first.reason != str(error):
             commits.doubt_removal(unit, error)  # once: afterwards the members have the word
         parcels.set_aside(replace(first, seq=seq, reason=str(error)))

@@ -34,6 +34,9 @@ MAX_TREE_PARTS = 4
 MAX_TREE_PART_BYTES = 3_670_016
 """Parts of one tree and bytes of one, 3.5 MiB: a filled tree of 5,000 devices has 13.6 MB."""
 
+MAX_TREE_USERS = 8
+"""Members whom a Welcome names to be asked if a part of its tree never comes."""
+
 MAX_EXPECTED_TREES = 256
 MAX_WAITING_TREE_PARTS = 16
 """Welcomes whose tree is still to come, and parts kept for them; the oldest go first."""

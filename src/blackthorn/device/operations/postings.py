@@ -6,7 +6,7 @@ devices: a separate Commit ("clearing") removes them before a message, and every
 removes them too.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,7 +23,7 @@ from blackthorn.device.conversations import (
 )
 from blackthorn.device.core import envelope, group_metadata, trees
 from blackthorn.device.core import limits as core_limits
-from blackthorn.device.core.members import Identity, identify
+from blackthorn.device.core.members import Identity, addresses, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits as heal_limits
 from blackthorn.device.healing import notes, states
@@ -84,7 +84,8 @@ def creation(
     packages: Sequence[VerifiedKeyPackage],
 ) -> PreparedPosting:
     """Create and store a new conversation with the Welcome for its members."""
-    tree = _detached(unit, 1 + len(packages))
+    users = {unit.me.address, *(identify(package.credential).address for package in packages)}
+    tree = _detached(unit, 1 + len(packages), users)
     conversation, welcome = conversations.create(unit, metadata, name, packages, tree)
     check_size(conversation, 0)
     parcels = _welcomes(welcome, packages)
@@ -92,10 +93,10 @@ def creation(
     return save(unit, row, operation, _followed_by(unit, posting, tree, packages))
 
 
-def _detached(unit: UnitOfWork, members: int) -> trees.DetachedTree | None:
-    """What takes the ratchet tree out of the Welcome of a large group."""
+def _detached(unit: UnitOfWork, members: int, users: Collection[str]) -> trees.DetachedTree | None:
+    """What takes the ratchet tree out of the Welcome of a large group, of which it names users."""
     large = members > operation_limits.MAX_MEMBERS_WITH_TREE
-    return trees.DetachedTree(unit.random) if large else None
+    return trees.DetachedTree(unit.random, users) if large else None
 
 
 def _welcomes(
@@ -225,7 +226,8 @@ def commit(
     key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
     now = clock_ms(unit) // 1000
-    tree = _detached(unit, len(group.members) + len(added))
+    users = set(addresses(group.members))
+    tree = _detached(unit, len(group.members) + len(added), users)
     made = group.commit(
         add=added,
         remove=leaving,

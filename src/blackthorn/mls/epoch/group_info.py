@@ -1,6 +1,7 @@
 """GroupInfo (RFC 9420, 12.4.3): makes and verifies the description of an epoch for joiners."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import limits
@@ -13,7 +14,11 @@ from blackthorn.mls.extension import Extension, Extensions, external_senders, fi
 from blackthorn.mls.framing.framing import encode_message, read_message
 from blackthorn.mls.framing.welcome_types import GroupInfo
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.schedule.key_schedule import external_public_key
+from blackthorn.mls.schedule.key_schedule import (
+    EpochSecrets,
+    external_public_key,
+    label_secret,
+)
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree.ratchet_tree import RatchetTree, read_ratchet_tree
 from blackthorn.mls.tree.tree_hash import root_hash
@@ -58,15 +63,27 @@ def read_group_info_message(message: bytes) -> GroupInfo:
     return info
 
 
-OutsideTree = bytes | Callable[[Extensions], bytes] | None
-"""A ratchet tree, or what finds it by the GroupInfo's extensions, decrypted but not verified."""
+@dataclass(frozen=True)
+class UnverifiedGroup:
+    """What a new member knows of a group before it has the tree; only the tree verifies it."""
+
+    suite: CipherSuite
+    info: GroupInfo
+    secrets: EpochSecrets
+
+    def label_secret(self, label: str) -> Secret:
+        """As that of a group."""
+        return Secret(label_secret(self.suite, self.secrets, label.encode()))
 
 
-def tree_of(info: GroupInfo, outside: OutsideTree) -> RatchetTree:
+OutsideTree = bytes | Callable[[UnverifiedGroup], bytes] | None
+"""A ratchet tree, or what finds it."""
+
+
+def tree_of(info: GroupInfo, outside: bytes | None) -> RatchetTree:
     """The unverified ratchet tree: the GroupInfo's extension, or else `outside`."""
     data = find(info.extensions, RATCHET_TREE)
-    if data is None:
-        data = outside(info.extensions) if callable(outside) else outside
+    data = outside if data is None else data
     if data is None:
         raise InvalidWelcome(
             "the ratchet tree is missing: no extension, no argument", Rule.TREE_GIVEN

@@ -104,7 +104,7 @@ class Group(StoredGroup):
         """The group of a Welcome (an MLSMessage). Raises `MLSError`.
 
         `validate` sees every member. `ratchet_tree` is needed when the Welcome has none: the tree,
-        or what finds it by the GroupInfo's extensions and may raise; and
+        or what finds it and may raise; and
         `predecessor` for a group that follows another (11.2, 11.3). The caller refuses a group
         whose id it already has (12.4.3.1).
         """

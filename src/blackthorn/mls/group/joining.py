@@ -9,11 +9,18 @@ from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import limits
 from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import RATCHET_TREE
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member
-from blackthorn.mls.epoch.group_info import OutsideTree, check_group, tree_of
+from blackthorn.mls.epoch.group_info import (
+    OutsideTree,
+    UnverifiedGroup,
+    check_group,
+    tree_of,
+)
 from blackthorn.mls.errors import InvalidWelcome, TooLarge
+from blackthorn.mls.extension import find
 from blackthorn.mls.framing import welcome_types
 from blackthorn.mls.framing.framing import encode_message, read_message
 from blackthorn.mls.framing.key_package import KeyPackagePrivate
@@ -82,14 +89,17 @@ def join(
     follows = link(secrets.psks)
     psk = key_schedule.psk_secret(chosen, psks)
     info = _open_group_info(chosen, welcome, secrets.joiner_secret, psk)
+    joiner = secrets.joiner_secret
+    derived = key_schedule.epoch_secrets(chosen, joiner, psk, info.context.encoded)
+    if callable(ratchet_tree):
+        inside = find(info.extensions, RATCHET_TREE)
+        ratchet_tree = inside or ratchet_tree(UnverifiedGroup(chosen, info, derived))
     tree = tree_of(info, ratchet_tree)
     inviter = check_group(chosen, info, tree, validate)
     own_index = _own_index(tree, private)
     keys = {2 * own_index: private.leaf_private}
     if secrets.path_secret is not None:
         keys |= _path_keys(chosen, tree, info.signer, own_index, secrets.path_secret)
-    joiner = secrets.joiner_secret
-    derived = key_schedule.epoch_secrets(chosen, joiner, psk, info.context.encoded)
     epoch = next_epoch.begin(chosen, info.context, tree, derived, own_index, keys)
     if not hmac.compare_digest(epoch.confirmation_tag, info.confirmation_tag):
         raise InvalidWelcome("the confirmation tag does not hold", Rule.WELCOME_TAG)

@@ -1,0 +1,55 @@
+"""Ask to be added again to a large group of which a part of the tree never came.
+
+Anybody can name members in a Welcome, which is verified only with its tree: only those are asked
+whom this device knows already, one after the other, and no more often than any other question.
+"""
+
+from blackthorn.device.account import heal_questions
+from blackthorn.device.conversations import limits as conversation_limits
+from blackthorn.device.conversations import self_group
+from blackthorn.device.core import trees
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.healing import limits
+from blackthorn.device.healing.states import is_member
+from blackthorn.device.transparency.lookup_queue import passed, reached
+
+_HOUR_MS = 3_600_000
+
+
+def ask_due(unit: UnitOfWork) -> list[int]:
+    """Ask whom it is time to ask; the rows of the questions."""
+    rows = []
+    for one in trees.expected(unit):
+        standing = unit.records.conversations.standing(one.conversation)
+        old = passed(one.since_ms, unit.now_ms, conversation_limits.WELCOME_WAIT_SECONDS * 1000)
+        if old or (standing is not None and is_member(standing)):
+            trees.forget(unit, one)
+            continue
+        wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
+        if passed(one.since_ms, unit.now_ms, wait_ms) and reached(
+            one.next_ms, unit.now_ms, _HOUR_MS
+        ):
+            rows += _ask(unit, one)
+    return rows
+
+
+def _ask(unit: UnitOfWork, one: trees.ExpectedTree) -> list[int]:
+    found = [_reached(unit, user) for user in one.parts.users]
+    users = [user for user in found if user is not None]
+    if not users:
+        return []
+    user = users[one.turn % len(users)]
+    row = heal_questions.ask_for_tree(unit, one, user)
+    if row is None:
+        return []
+    last = (one.turn + 1) % len(users) == 0
+    pause_ms = _HOUR_MS if last else limits.ANSWER_SECONDS * 1000
+    trees.asked(unit, one, unit.now_ms + pause_ms)
+    return [row]
+
+
+def _reached(unit: UnitOfWork, user: str) -> str | None:
+    """How a question reaches the user: "" through the self-group; None: not at all."""
+    if user == unit.me.address:
+        return None if self_group.present(unit) is None else heal_questions.OWN
+    return None if unit.chains.of(user) is None else user
