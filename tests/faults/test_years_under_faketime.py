@@ -12,7 +12,7 @@ import pytest
 
 from blackthorn.demo.deployment import Person, StepFailedError
 from tests.faults.test_device_life_processes import names, pair
-from tests.support.faked_time import MINUTE, FakedTime
+from tests.support.faked_time import DAY, MINUTE, FakedTime
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_a_fast_device_activates_revokes_and_stays_usable(world: FakedTime, minu
     bob.run("send", alice.address, "good")
     assert read(bob) == ["still here", "and the clock is right"] and read(alice) == ["good"]
     no_alarms(bob)
+
+
+def test_a_clock_that_is_days_fast_keeps_no_activation_waiting(world: FakedTime) -> None:
+    """It takes no state of the ledger for new; the same folder is good once the clock is."""
+    alice, bob = world.newcomer("alice", ahead=3 * DAY), world.newcomer("bob")
+    assert read(alice) == []
+    world.set_right(alice)
+    alice.run("send", bob.address, "the clock is right")
+    assert read(bob) == ["the clock is right"]
+    no_alarms(alice, bob)
 
 
 class Years:
