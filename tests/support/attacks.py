@@ -383,8 +383,7 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_trees.py::"
                "test_nobody_is_asked_whom_a_welcome_names_and_this_device_does_not_know",
            ),
-<<<<<<< HEAD
-           told="A part that is withheld keeps its device out until it is added again"),
+           told="While parts are withheld, their device is not in the group"),
     Attack(67, _OI, "A Commit in order is kept from a member",
            "The server names its digest to whom it refuses another; members who have it send "
            "the same bytes, or add the device again",
@@ -394,7 +393,4 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_healing.py::"
                "test_a_member_who_missed_a_commit_is_added_again",
            )),
-=======
-           told="While parts are withheld, their device is not in the group"),
->>>>>>> 63c3a3c (Let a device to which a part of a group's tree never came ask members to add it again, since who invited it may be gone.)
 )  # fmt: skip
