@@ -115,6 +115,22 @@ def test_a_failing_seed_is_shortened_and_ends_the_command_with_1(
     assert [len(each["violations"]) for each in lived] == [0, 0, 1]
     (left,) = lived[2]["schedule"]
     assert " crash " in left
+    assert "seed 5: 1 violations; shortened, it is" in run.stderr
+    assert "seeds that violate an invariant: 5" in run.stderr
+
+
+def test_what_was_run_before_an_interruption_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def simulated(schedule: Schedule) -> Outcome:
+        if schedule.seed == 3:
+            raise KeyboardInterrupt
+        return Outcome(schedule, [], 1, 1, 1, 1.0, 0.1)
+
+    monkeypatch.setattr("blackthorn.simulation.simulate.simulate", simulated)
+    run = CliRunner().invoke(
+        app, ["simulate", "--seeds", "3", "--days", "1", "--jobs", "1", "--json"]
+    )
+    assert run.exit_code != 0
+    assert [each["seed"] for each in json.loads(run.stdout)] == [1, 2]
 
 
 def test_a_quiet_run_prints_a_table_and_ends_with_0(monkeypatch: pytest.MonkeyPatch) -> None:

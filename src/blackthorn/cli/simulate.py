@@ -32,16 +32,24 @@ def simulate(
     Runs the real server and devices on a virtual clock; the same seed does the same. Exits with 0
     only if no invariant was violated; a violation prints its seed and a shortened schedule.
     """
-    outcomes = list(_run(range(seed, seed + seeds), days, jobs or os.cpu_count() or 1))
-    if as_json:
-        terminal.print_json([as_document(outcome) for outcome in outcomes])
-    else:
-        print_outcomes(outcomes, days)
-    terminal.fail([failure_of(outcome) for outcome in outcomes if outcome.violations])
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in _run(range(seed, seed + seeds), days, jobs or os.cpu_count() or 1):
+            outcomes.append(outcome)
+            if outcome.violations:
+                terminal.note(failure_of(outcome))
+    finally:  # also when it is interrupted
+        outcomes.sort(key=lambda outcome: outcome.schedule.seed)
+        if as_json:
+            terminal.print_json([as_document(outcome) for outcome in outcomes])
+        elif outcomes:
+            print_outcomes(outcomes, days)
+    broken = [str(outcome.schedule.seed) for outcome in outcomes if outcome.violations]
+    terminal.fail([f"seeds that violate an invariant: {', '.join(broken)}"] if broken else [])
 
 
 def _run(seeds: range, days: int, jobs: int) -> "Iterator[Outcome]":
-    """The outcomes in the order of the seeds, whatever process had them."""
+    """The outcomes as they come from the processes."""
     from contextlib import ExitStack
     from functools import partial
     from multiprocessing import get_context
@@ -54,7 +62,7 @@ def _run(seeds: range, days: int, jobs: int) -> "Iterator[Outcome]":
         pool = stack.enter_context(get_context("spawn").Pool(many)) if many > 1 else None
         bar = stack.enter_context(ProgressBar())
         bar.show("seeds", 0, len(seeds))
-        outcomes = map(one, seeds) if pool is None else pool.imap(one, seeds)
+        outcomes = map(one, seeds) if pool is None else pool.imap_unordered(one, seeds)
         for done, outcome in enumerate(outcomes, 1):
             yield outcome
             bar.show("seeds", done, len(seeds))
