@@ -8,7 +8,7 @@ from tests.scenarios.test_device_copies import copy_of, restore
 from tests.scenarios.test_device_healing import AWHILE, four, miss_a_commit
 from tests.support.device_world import World
 from tests.support.losing import again, lose, told
-from tests.support.stranding import come_back, go_off_line, live, lose_oldest, standing
+from tests.support.stranding import go_off_line, live, standing
 
 MINUTE = 60
 DAY = 86_400
@@ -29,25 +29,19 @@ def test_what_was_written_while_a_member_was_stranded_goes_again() -> None:
     assert not [told(person, "asks for") for person in world.people if told(person, "asks for")]
 
 
-def test_a_stranded_device_gets_texts_of_its_own_users_tablet() -> None:
+def test_a_text_of_the_own_users_tablet_goes_again_among_own_devices() -> None:
     world = four()
     alice, _, _, dan = world.people
     tablet = add_device(dan, "tablet")
     live(world, 10 * MINUTE)
-    go_off_line(dan)
-    alice.write_group("team", "readable")
+    tablet.write_group("team", "hello from here")
     world.settle()
-    alice.change_group("team", [], [world.people[2]])
-    world.settle()
-    lose_oldest(world, dan)
-    lose_oldest(world, dan)
-    tablet.write_group("team", "of the tablet")
-    world.settle()
-    come_back(dan)
-    live(world, AWHILE)
-    assert standing(dan) == ["active"]
+    lose(world, tablet, "team", "of the tablet", dan)
+    tablet.write_group("team", "the next one")
+    live(world, 15 * MINUTE)
     assert again(dan, "of the tablet") == ["sent again"]
     assert again(alice, "of the tablet") == [""]
+    assert all(record.kind != "direct" for record in dan.conversations())
 
 
 def test_a_text_that_never_comes_goes_again_once_it_is_missed() -> None:

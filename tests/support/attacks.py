@@ -393,4 +393,47 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_healing.py::"
                "test_a_member_who_missed_a_commit_is_added_again",
            )),
+    Attack(68, INSIDER, "Receipts for texts that were never sent, or for everything",
+           "Only own parcels and counts are answered; an unknown one is told; one person's reports "
+           "bring nothing into the group; bounds for each device and day",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_again_hostile.py::{test}"
+               for test in (
+                   "test_a_receipt_for_what_was_never_sent_is_told_and_answered_by_nothing",
+                   "test_one_liar_who_reports_everything_brings_nothing_into_the_group",
+                   "test_what_goes_again_to_a_device_in_a_day_is_bounded",
+                   "test_garbage_of_an_insider_is_noted_within_bounds_and_reported_once",
+               )
+           )),
+    Attack(69, INSIDER, "A newcomer, a reset account or a former member asks for texts of before",
+           "Only a device that was in the tree of a text's epoch, is in the present one and live "
+           "gets it; its author is told",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_again_hostile.py::{test}"
+               for test in (
+                   "test_a_newcomer_gets_no_text_of_before_by_counting_or_by_parcels",
+                   "test_an_account_that_was_reset_gets_nothing",
+                   "test_who_was_removed_gets_nothing_and_both_are_told",
+                   "test_nothing_goes_again_where_the_device_that_asked_is_not",
+               )
+           )),
+    Attack(70, INSIDER, "Somebody joins while a text is about to go to the group again",
+           "It is checked when the text is sealed; then it goes to whoever asked, directly",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_again_hostile.py::{test}"
+               for test in (
+                   "test_what_was_for_the_group_goes_to_the_person_if_somebody_has_joined",
+               )
+           )),
+    Attack(71, INSIDER, "A text is sent again into somebody else's group, or to hide another one",
+           "Its sender must be in the present tree; it names only their own texts, and closes no "
+           "parcel of another author",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_again_hostile.py::{test}"
+               for test in (
+                   "test_nobody_but_a_member_sends_a_text_again_into_a_group",
+                   "test_in_a_group_nothing_is_heard_of_other_conversations",
+                   "test_a_text_that_goes_again_closes_no_parcel_of_another_author",
+               )
+           )),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from apsw import Connection
 
+from blackthorn.device.conversations.inbox import SENT_AGAIN
 from blackthorn.device.healing.states import State
 from blackthorn.simulation.device import UNSETTLED, Person
 from blackthorn.simulation.life import Life
@@ -68,9 +69,9 @@ def check(life: Life) -> list[Violation]:
 
 
 def _texts(person: Person) -> list[tuple[str, str]]:
-    """The texts that the device shows as sent, in its order: (text, sender)."""
+    """The texts that the device shows as sent, in its order: (text, mark)."""
     return [
-        (line.text, line.sender)
+        (line.text, line.mark)
         for line in person.history()
         if line.sort == "text" and line.standing in ("received", "accepted")
     ]
@@ -110,22 +111,22 @@ def _must_read(history: History, text: Text) -> bool:
     span = history.span
     if span.until != NEVER or span.surely_until != NEVER:
         return False  # it is nobody's now
-    if span.surely_since + JOINING_SECONDS > text.written and span.since > 0:
-        return False
-    return not any(kept <= text.accepted <= back for kept, back in history.restored)
+    return span.surely_since + JOINING_SECONDS <= text.written or span.since <= 0
 
 
 def repeated(life: Life, shown: Shown) -> list[Violation]:
-    """Texts shown twice, or not in the order of their sender."""
+    """Texts shown twice, or not in the order of their sender; those sent again are marked so."""
     numbers = {text.body: number for number, text in enumerate(life.records.texts)}
     found = []
     for name, texts in shown.items():
         twice = [text for text, count in Counter(text for text, _ in texts).items() if count > 1]
         found += [Violation("order", f"{name} shows twice: {text!r}") for text in twice]
         last: dict[tuple[str, str], int] = defaultdict(lambda: -1)
-        for body, _ in texts:
+        for body, mark in texts:
             if body not in numbers:
                 found.append(Violation("order", f"{name} shows what nobody wrote: {body!r}"))
+                continue
+            if mark == SENT_AGAIN:
                 continue
             text = life.records.texts[numbers[body]]
             key = (text.device, text.group or f"{text.user} {text.to}")

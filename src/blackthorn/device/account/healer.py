@@ -316,7 +316,8 @@ def _replace(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     notes.move(unit, conversation, Event.REPLACED)
     if record.kind == SELF:
         return []
-    made = _send(unit, record.name, heal_messages.Missed(record.id, record.epoch))
+    heard = unit.records.peers.tallies(record.id, limits.MAX_TALLIES)
+    made = _send(unit, record.name, heal_messages.Missed(record.id, record.epoch, heard))
     return [made, *heal_texts.send_again(unit, record, since_ms)]
 
 

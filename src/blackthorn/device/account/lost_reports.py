@@ -118,13 +118,13 @@ def _name(unit: UnitOfWork, known: bytes, device: bytes) -> str:
 def missed(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     """Once this device follows the group again, ask all authors for what it has missed."""
     record = conversation.record
-    epoch = notes.of(unit.records, record.id).missed
-    if epoch < 0 or record.standing != State.FOLLOWING:
+    noted = notes.of(unit.records, record.id)
+    if noted.missed < 0 or record.standing != State.FOLLOWING:
         return []
-    notes.change(unit, record.id, missed=-1)
+    notes.change(unit, record.id, missed=-1, tallies=[])
     if record.kind == SELF:
         return []
-    part = heal_messages.encode_part(heal_messages.Missed(record.id, epoch))
+    part = heal_messages.encode_part(heal_messages.Missed(record.id, noted.missed, noted.tallies))
     group = record.id if record.kind == GROUP else b""
     salt = unit.random(content.SALT_BYTES)
     return [SendHeal(record.name, salt, part, group=group).enqueue(unit)]

@@ -84,7 +84,8 @@ def _asked_for(
     """The own texts that a message names. What this device never sent is told."""
     known = unit.records.healing.sent_in(place.id)
     if isinstance(asked, Missed):
-        found = [text for text in known if text.count and text.epoch >= asked.epoch]
+        heard = dict(asked.heard).get(unit.me.device, 0)
+        found = [text for text in known if text.count > heard and text.epoch >= asked.epoch]
         return found[-limits.MAX_SENT_AGAIN :]
     counts = set(asked.counts)
     texts = [text for text in known if text.count in counts or _named(text, asked.digests)]

@@ -121,7 +121,8 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
         rejoining.used(unit, private.reference)
     elif not last_resort:
         key_packages.used(unit, private.reference, welcome)
-    unit.records.peers.forget_counts(group.group_id)
+    if known is None or not is_member(known.standing):
+        unit.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, metadata, name), group)
     if known is not None:
         conversation = rejoining.replace_by(unit, known, group)

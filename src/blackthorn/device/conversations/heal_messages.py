@@ -87,14 +87,15 @@ class Lost(Struct, frozen=True, tag="lost"):
 
 
 class Missed(Struct, frozen=True, tag="missed"):
-    """From that epoch on its reader has read nothing in the conversation until now.
+    """From that epoch on its reader may have read nothing in the conversation until now.
 
-    It goes to the group in which the reader was added again, or into the direct conversation that
-    takes the place of another one.
+    `heard` are devices with the highest count that was read of them. It goes to the group in which
+    the reader was added again, or into the direct conversation that replaces another one.
     """
 
     conversation: Bytes32
     epoch: Uint64
+    heard: Annotated[list[tuple[Id16, Uint64]], Meta(max_length=limits.MAX_TALLIES)] = []
 
 
 class Again(Struct, frozen=True, tag="again"):

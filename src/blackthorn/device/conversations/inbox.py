@@ -291,7 +291,8 @@ def _show_again(
     room = again.conversation
     identifier = content.message_id(again.content, sender.address, room, message.salt)
     _store(unit, place, sender, message, identifier, SENT_AGAIN)
-    lost.came_again(unit, room, sender, message.count, again.digests)
+    _count(unit, room, sender.device, message.count)
+    lost.came_again(unit, room, sender, again.digests)
 
 
 def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> None:

@@ -81,9 +81,8 @@ def place_of(
     raise content.ContentError("a text that goes again is of another conversation")
 
 
-def came_again(unit: UnitOfWork, room: bytes, sender: Identity, count: int, digests: bytes) -> None:
-    """The text is here: the gap in its author's counts, and its parcels, are no loss any more."""
-    unit.records.peers.close_gap(room, sender.device, count)
+def came_again(unit: UnitOfWork, room: bytes, sender: Identity, digests: bytes) -> None:
+    """A text with these parcels is here: they are no loss any more."""
     steps = range(0, len(digests), DIGEST_BYTES)
     parts = {digests[at : at + DIGEST_BYTES] for at in steps}
     for parcel in unit.records.lost.parcels_of(room, sender.device):

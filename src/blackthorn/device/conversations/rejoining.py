@@ -113,9 +113,18 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
     noted_before = notes.of(unit.records, known.id)
     missed = noted_before.missed
+    tallies = noted_before.tallies
     if missed < 0 and before.group.active:  # else it read all until it was removed
-        missed = noted_before.parted or known.epoch + 1
-    notes.change(unit, known.id, rejoin=None if left else rejoin, parted=0, missed=missed)
+        missed = noted_before.parted or known.epoch
+        tallies = unit.records.peers.tallies(known.id, limits.MAX_TALLIES)
+    notes.change(
+        unit,
+        known.id,
+        rejoin=None if left else rejoin,
+        parted=0,
+        missed=missed,
+        tallies=tallies,
+    )
     standing = state.value
     group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)

@@ -20,6 +20,10 @@ MAX_LOST_TEXTS = 1_024
 MAX_LOST_ITEMS = 64
 """Parcels, and missing counts, in one report to their author."""
 
+MAX_TALLIES = 256
+"""Devices in one question for what was missed, with the counts that were read of them; of others
+all texts of the last epoch that was read go again, and are shown once."""
+
 REPORT_SPREAD_SECONDS = 60
 """A report waits a random part of this time: the text may come, or go to the whole group."""
 

@@ -103,7 +103,7 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     Commit has removed the device, and members are asked whether another one took its place. At
     `goes_on_ms` it was decided that the own branch of two goes on, or that the other one does, from
     the epoch `parted` on. What was written from the epoch `missed` on is to be asked for (-1:
-    nothing).
+    nothing); `tallies` are the counts of devices that were read until then.
     """
 
     since_ms: int = 0
@@ -126,6 +126,7 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     parted: int = 0
     rejoin: Rejoin | None = None
     missed: int = -1
+    tallies: list[tuple[bytes, int]] = []
 
 
 class Heard(Struct, frozen=True):

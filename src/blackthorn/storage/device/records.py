@@ -195,6 +195,12 @@ class Peers(Table):
         )
         return int(row[0]) if row else None
 
+    def tallies(self, conversation: bytes, most: int) -> list[tuple[bytes, int]]:
+        """Devices with their highest message counts."""
+        return self._run(
+            "SELECT device, highest FROM tally WHERE conversation = ? LIMIT ?", (conversation, most)
+        )
+
     def set_tally(self, conversation: bytes, device: bytes, highest: int) -> None:
         self._run(
             "INSERT OR REPLACE INTO tally (conversation, device, highest) VALUES (?, ?, ?)",
