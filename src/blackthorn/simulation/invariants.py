@@ -111,7 +111,9 @@ def _must_read(history: History, text: Text) -> bool:
     span = history.span
     if span.until != NEVER or span.surely_until != NEVER:
         return False  # it is nobody's now
-    return span.surely_since + JOINING_SECONDS <= text.written or span.since <= 0
+    if span.surely_since + JOINING_SECONDS > text.written and span.since > 0:
+        return False
+    return not any(kept <= text.accepted <= back for kept, back in history.restored)
 
 
 def repeated(life: Life, shown: Shown) -> list[Violation]:
