@@ -324,7 +324,7 @@ def test_a_fork_of_a_ledger_seen_before_is_refused():
     assert alice.waiting() == 1 and not bob.received()
 
 
-def test_a_stale_ledger_meets_nobody_and_lets_conversations_go_on():
+def test_a_stale_ledger_meets_nobody_and_lets_conversations_go_on_for_a_day():
     world = World(715, "alice", "bob", "carol")
     alice, bob, carol = world.people
     alice.write(bob, "hello")
@@ -337,12 +337,14 @@ def test_a_stale_ledger_meets_nobody_and_lets_conversations_go_on():
     assert alice.device.directory.stale and "too old" in alice.outcomes[number].error
     world.check_received(bob, ["hello", "we know each other"])
     world.wake(30 * HOUR)
-    alice.write(bob, "still")
+    number = alice.write(bob, "after a day")
     world.settle()
-    assert bob.received()[-1] == "still" and not carol.received()
+    assert "nothing new for a day" in alice.outcomes[number].error
+    assert "after a day" not in bob.received() and not carol.received()
     world.cosigning = True
     world.reconnect_all()
     world.check_received(carol, ["may I?"])
+    assert bob.received()[-1] == "after a day"
     assert not any(person.alarms() for person in world.people)
 
 

@@ -243,9 +243,17 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     connection.execute("DROP INDEX gap_due")
     for table in ("healing", "branch", "heard", "sent_text", *later):
         connection.execute(f"DROP TABLE {table}")
+    handed = [("history", name) for name in ("device", "count", "handed", "before")]
+    handed.append(("gap", "own_asked"))
+    connection.execute("DROP INDEX history_before")
     for column in ("told_ms", "lost"):
         connection.execute(f"ALTER TABLE commit_order DROP COLUMN {column}")
-    for table, column in (("chain", "asked"), ("set_aside_parcel", "moment"), ("history", "mark")):
+    for table, column in (
+        ("chain", "asked"),
+        ("set_aside_parcel", "moment"),
+        ("history", "mark"),
+        *handed,
+    ):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     for table, column in (("gap", "asked"), ("gap", "due_ms")):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

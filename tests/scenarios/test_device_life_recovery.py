@@ -285,7 +285,8 @@ def test_who_adds_to_a_group_looks_its_members_up_and_takes_out_what_is_gone() -
     bob.write_group("team", "hello")
     bring_up(world)
     assert dave.received() == ["hello"], [each.reason for each in dave.set_aside()]
-    assert members(dave, "group") == [{p.keys.device for p in (alice, bob, dave)}]
+    phone = world.people[-1]
+    assert members(dave, "group") == [{p.keys.device for p in (alice, bob, dave, phone)}]
 
 
 def test_a_device_joins_a_group_with_one_that_is_gone_and_seals_nothing_for_it() -> None:
@@ -299,4 +300,5 @@ def test_a_device_joins_a_group_with_one_that_is_gone_and_seals_nothing_for_it()
     dave.write_group("team", "hello")
     bring_up(world)
     assert bob.received() == alice.received() == ["hello"]
-    assert members(bob, "group") == [{p.keys.device for p in (alice, bob, dave)}]
+    phone = world.people[-1]
+    assert members(bob, "group") == [{p.keys.device for p in (alice, bob, dave, phone)}]

@@ -436,4 +436,43 @@ ATTACKS: Final = (
                    "test_a_text_that_goes_again_closes_no_parcel_of_another_author",
                )
            )),
+    Attack(72, _OI, "Lines that nobody wrote, handed on by another's device, or history asked for "
+           "with the words of a stolen paper",
+           "Only live devices of the own user are heard, and a mark names them; one that came by "
+           "the words gets the last hour",
+           elsewhere=(
+               "tests/scenarios/test_device_handing_on.py::test_nobody_else_hands_lines_on",
+               "tests/scenarios/test_device_handing_on.py::"
+               "test_the_words_of_a_paper_open_no_history",
+               "tests/scenarios/test_device_handing_on.py::"
+               "test_many_lines_go_in_bounded_messages_one_after_the_other",
+           ),
+           told="A stolen device can do so until it is revoked"),
+    Attack(73, _OG, "A reset, or a stolen phone's revocation, brings a device into groups",
+           "Members add a user's new device unasked only if the chain went on without a reset, and "
+           "nobody whom a person has removed",
+           elsewhere=(
+               "tests/scenarios/test_device_recovered.py::"
+               "test_nobody_adds_the_device_of_a_reset_unasked",
+               "tests/scenarios/test_device_recovered.py::"
+               "test_whom_a_person_removes_is_not_added_again",
+               "tests/scenarios/test_device_recovered.py::"
+               "test_whom_a_person_removes_after_a_loss_is_not_added_again",
+           ),
+           told="Who has the words of a paper is its user to all, as a thief of it is"),
+    Attack(74, _OI, "A device is told in vain of groups that it lacks, or gets empty Welcomes",
+           "Answers count only for a week after it asked; it asks once a day, and few people",
+           elsewhere=(
+               "tests/scenarios/test_device_lost_groups.py::"
+               "test_nobody_makes_a_device_ask_that_has_not_asked",
+               "tests/scenarios/test_device_lost_groups.py::"
+               "test_a_welcome_that_opens_nothing_is_asked_about_once_a_day",
+           )),
+    Attack(75, OPERATOR, "The ledger is frozen so that a revocation is not seen",
+           "After a day without a newer verified epoch no text goes",
+           elsewhere=(
+               "tests/scenarios/test_device_silent_ledger.py::"
+               "test_no_text_goes_after_a_day_without_a_verified_epoch",
+           ),
+           told="Within that day texts go to a device that was revoked"),
 )  # fmt: skip

@@ -138,6 +138,9 @@ def older(vault: MemoryVault) -> MemoryVault:
         rows = vault.connection.execute(f"SELECT {columns} FROM {table}").fetchall()
         marks = ", ".join("?" for _ in shape)
         before.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+    used = vault.connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+    before.execute("DELETE FROM sqlite_sequence")
+    before.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", used)
     before.pragma("user_version", RELEASE)
     return MemoryVault(before)
 

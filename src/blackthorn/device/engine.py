@@ -11,6 +11,7 @@ from blackthorn.device.account import exit_notices, healer, reconciler
 from blackthorn.device.conversations import key_packages, limits, noted, receiver, renewal
 from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
+from blackthorn.device.healing import lacking, wanted
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
 from blackthorn.device.transparency import copies, directory_client, replay
@@ -264,6 +265,8 @@ class Device:
             if copies.renews(unit):
                 key_packages.renew_all(unit)
                 renewal.copied(unit)
+                lacking.note(unit, restored=True)
+                wanted.note(unit, wanted.ALL, copies.before_ms(unit))
             if self._stock is not None or (inbound.active and inbound.drained):
                 frames += self._replenish(unit)
             if inbound.active and inbound.drained:

@@ -4,14 +4,18 @@ The store keeps opaque bytes; only `device/` knows MLS states and operations. A 
 durable when its block ends and rolled back when it raises; processes on one home take turns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from blackthorn.ports.device_groups import CommitOrders, Groups
+from blackthorn.ports.device_groups import CommitOrders, Groups, Leaves, NotedChanges
 from blackthorn.ports.device_healing import Healing, LostTexts
-from blackthorn.ports.device_leaves import Leaves, NotedChanges
+from blackthorn.ports.device_history import ALL_LINES as ALL_LINES
+from blackthorn.ports.device_history import History as History
+from blackthorn.ports.device_history import HistoryQuery as HistoryQuery
+from blackthorn.ports.device_history import HistoryRecord as HistoryRecord
+from blackthorn.ports.device_history import Place as Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,49 +34,6 @@ class ConversationRecord:
     epoch: int
     sent: int
     state: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRecord:
-    """One line of a conversation.
-
-    `message` is the 32-byte message id. `sort` is "text", or "event" (a member was added).
-    `standing` is "received", or for own messages "waiting", "accepted" or "failed". `conversation`
-    is empty while a first message waits. The store sets `number`; `mark` tells of a former device.
-    """
-
-    message: bytes
-    conversation: bytes
-    kind: str
-    name: str
-    sender: str
-    sort: str
-    text: str = field(repr=False)
-    sent_ms: int
-    received_ms: int
-    standing: str
-    shown: bool = False
-    number: int = 0
-    mark: str = ""
-
-
-class Place(NamedTuple):
-    """A conversation as lines of the history name it; its id is empty while it is not made."""
-
-    conversation: bytes
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryQuery:
-    """Lines of these places, or of all; `received`: of others only."""
-
-    received: bool = False
-    places: Sequence[Place] | None = None
-
-
-ALL_LINES = HistoryQuery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,23 +225,8 @@ class Peers(Protocol):
     ) -> None: ...
     def close_gap(self, conversation: bytes, device: bytes, counter: int) -> None: ...
     def count_gaps(self) -> int: ...
+    def gaps_to_ask(self, most: int) -> list[tuple[bytes, bytes, int]]: ...
     def forget_counts(self, conversation: bytes) -> None: ...
-
-
-class History(Protocol):
-    """The messages and events that a person sees."""
-
-    def add(self, record: HistoryRecord) -> int: ...
-    def known(self, message: bytes) -> bool: ...
-    def get(self, message: bytes) -> HistoryRecord | None: ...
-    def set_standing(self, message: bytes, standing: str) -> None: ...
-    def rename(self, message: bytes, renamed: bytes, conversation: bytes) -> None: ...
-    def standing(self, message: bytes) -> str | None: ...
-    def set_shown(self, numbers: Sequence[int]) -> None: ...
-    def unshown(self, limit: int) -> list[HistoryRecord]: ...
-    def latest(self, limit: int, query: HistoryQuery = ALL_LINES) -> list[HistoryRecord]: ...
-    def count(self, query: HistoryQuery) -> int: ...
-    def places(self) -> list[Place]: ...
 
 
 class Outbox(Protocol):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from blackthorn.device.conversations import renewal
-from blackthorn.ports.device_leaves import LeafRecord
+from blackthorn.ports.device_groups import LeafRecord
 
 SECOND, DAY = 1_000, 24 * 3600 * 1_000
 START = 1_800_000_000_000

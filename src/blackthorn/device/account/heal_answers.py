@@ -10,12 +10,12 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import heal_messages, noted
+from blackthorn.device.conversations import heal_messages, noted, rejoining
 from blackthorn.device.conversations.heal_messages import AnsweredItem, AskedItem
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import Identity, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, limits, notes
+from blackthorn.device.healing import decisions, lacking, limits, notes
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 
 _HOUR_MS: Final = 3_600_000
@@ -80,6 +80,9 @@ def _answer_item(
         _note_reply(unit, known, _reply(unit, heard, decisions.AHEAD, item.epoch))
         return None
     if item.package and adds_again:
+        if item.why == lacking.REFUSED and conversation.record.kind == GROUP:
+            text = f"{heard.user} was not reached: the Welcome was refused, and another one follows"
+            rejoining.tell(unit, conversation, heard.user, text)
         _note_wish(unit, known, heard, nonce, item.package)
         return None
     if not answers(standing, Answer.OTHER):

@@ -135,6 +135,11 @@ def _spend(unit: UnitOfWork, pace: _Pace) -> bool:
     return True
 
 
+def may_ask(unit: UnitOfWork) -> bool:
+    """Count a question with a key package; False: there were enough in this hour."""
+    return _spend(unit, _ASK)
+
+
 def ask_for_tree(unit: UnitOfWork, tree: trees.ExpectedTree, user: str) -> int | None:
     """Ask to be added again where the tree of a Welcome did not come.
 

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from blackthorn.device.account import (
+    handing_on,
     heal_answers,
     heal_questions,
     heal_signals,
     heal_texts,
     heal_trees,
+    lost_groups,
     lost_reports,
     sent_again,
 )
@@ -26,7 +28,7 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
-from blackthorn.device.healing import branches, decisions, limits, notes
+from blackthorn.device.healing import branches, decisions, lacking, limits, notes, wanted
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations import add_again, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
@@ -52,6 +54,7 @@ class Healer:
     def __init__(self) -> None:
         self._generation = -1
         self._request = 0
+        self._handing_on = handing_on.HandingOn()
         self.disconnected()
 
     def disconnected(self) -> None:
@@ -80,6 +83,7 @@ class Healer:
             return [], []
         self._due_ms, self._generation = unit.now_ms + LOOK_MS, now
         rows = _work_off(unit) + heal_trees.ask_due(unit)
+        rows += [*self._handing_on.look(unit), *lost_groups.look(unit)]
         heal_signals.silence(unit)
         for known in unit.records.healing.restless(CALM):
             rows += _lead_on(unit, unit.open(known))
@@ -95,7 +99,7 @@ class Healer:
         if self._asked or not reached(self._orders_due_ms, unit.now_ms, ORDERS_LOOK_MS):
             return []
         self._orders_due_ms = unit.now_ms + ORDERS_LOOK_MS
-        if not self._to_ask and heal_signals.unreadable(unit):
+        if not self._to_ask and (lacking.take_orders(unit) or heal_signals.unreadable(unit)):
             self._to_ask = list(heal_signals.handles(unit))
             if not self._to_ask:
                 heal_signals.orders_asked(unit)
@@ -153,6 +157,12 @@ def _work_off(unit: UnitOfWork) -> list[int]:
                 answered = heal_messages.Answers(message.nonce, items)
                 name = "" if heard.kind == SELF else heard.user
                 rows.append(_send(unit, name, answered))
+        elif isinstance(message, heal_messages.Wanted) and heard.kind == SELF:
+            handing_on.asked(unit, heard, message)
+        elif isinstance(message, heal_messages.Known):
+            rows += lost_groups.answer(unit, heard, message)
+        elif isinstance(message, heal_messages.Unknown):
+            lost_groups.told(unit, heard, message)
     return rows
 
 
@@ -316,6 +326,7 @@ def _replace(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     notes.move(unit, conversation, Event.REPLACED)
     if record.kind == SELF:
         return []
+    wanted.note(unit, record.id, since_ms)
     heard = unit.records.peers.tallies(record.id, limits.MAX_TALLIES)
     made = _send(unit, record.name, heal_messages.Missed(record.id, record.epoch, heard))
     return [made, *heal_texts.send_again(unit, record, since_ms)]

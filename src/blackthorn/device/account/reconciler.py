@@ -5,7 +5,7 @@
    in the chain afterwards (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
 3. Create the self-group for a second device, and add each new device to it.
 4. Add devices of the self-group to every conversation, and remove revoked ones from them all.
-5. Add whoever was left out of a conversation, and renew this device's leaves that are due.
+5. Add devices of others that are left out, and renew this device's leaves that are due.
 
 The device that signed the newest statement acts at once, the others after a delay.
 """
@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.account import limits
+from blackthorn.device.account import arrivals, limits
 from blackthorn.device.account.removals import Removals
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
@@ -101,6 +101,7 @@ def enqueue_due(unit: UnitOfWork) -> list[int]:
     mine = _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
     waiting = _waiting(unit)
+    arrivals.note(unit)
     numbers = _enqueue(unit, [*wanted, *add_later.due(unit)])
     return numbers + _renewal(unit, chain, waiting, mine)
 

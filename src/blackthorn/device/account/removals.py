@@ -31,14 +31,14 @@ class Removals:
 
     def due(self, unit: UnitOfWork) -> list[KeepMembers]:
         """Removals to enqueue now."""
-        noted = departures.users(unit)
+        noted = departures.users(unit, departures.GONE)
         wanted: list[KeepMembers] = []
         for address in sorted(noted):
             if address not in self._due:
                 self._due[address] = dict(self._drawn(unit, address))
             wanted += self._of(unit, address)
             if not self._due[address]:
-                departures.forget(unit, address)
+                departures.forget(unit, departures.GONE, address)
         self._due = {address: due for address, due in self._due.items() if due}
         return wanted
 
@@ -48,7 +48,7 @@ class Removals:
             found = _untidy(unit, conversation, address)
             if found is None:
                 del due[conversation]
-            elif not 0 < at_ms - unit.now_ms <= _longest_ms(found):
+            elif not 0 < at_ms - unit.now_ms <= longest_ms(found):
                 yield KeepMembers(found.record.kind, found.record.name, found.record.id)
 
     def _drawn(self, unit: UnitOfWork, address: str) -> Iterator[tuple[bytes, int]]:
@@ -59,12 +59,12 @@ class Removals:
                 continue
             first_ms, most_ms = 0, OWN_MS
             if address != unit.me.address:
-                first_ms, most_ms = OWN_MS, _longest_ms(found) - OWN_MS
+                first_ms, most_ms = OWN_MS, longest_ms(found) - OWN_MS
             wait_ms = first_ms + int.from_bytes(unit.random(8), "big") % most_ms
             yield record.id, unit.now_ms + wait_ms
 
 
-def _longest_ms(found: Conversation) -> int:
+def longest_ms(found: Conversation) -> int:
     return OWN_MS + OTHERS_MS + MEMBER_MS * len(found.group.members)
 
 

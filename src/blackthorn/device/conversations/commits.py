@@ -130,7 +130,8 @@ def _tell_change(
     if conversation.record.kind != GROUP:
         return
     after = set(addresses(conversation.group.members))
-    left_out.forget(unit, conversation.record.id, before - after)
+    by_me = committer == unit.me.address
+    left_out.removed(unit, conversation.record.id, before - after, by_me=by_me)
     for address in sorted(after - before):
         conversations.tell(unit, conversation, committer, f"{committer} added {address}")
     for address in sorted({device.address for device in gone} - after):

@@ -23,7 +23,7 @@ from blackthorn.device.conversations import (
     void,
 )
 from blackthorn.device.core import group_metadata, history, trees
-from blackthorn.device.core.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import (
     GatheringValidator,
     Identity,
@@ -33,6 +33,7 @@ from blackthorn.device.core.members import (
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import wanted
 from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.transparency import local_chain
 from blackthorn.device.transparency.ledger_state import clock_ms, too_old
@@ -49,7 +50,18 @@ from blackthorn.mls.group.joining import welcome_references
 from blackthorn.ports.device_store import ConversationRecord, UndecryptableRecord
 
 GROUP_ID_BYTES: Final = 32
+FIRST_EPOCH: Final = 1
+"""The epoch of those who were there from the beginning."""
 MAX_CREATED_MS: Final = 2**53 - 1
+
+
+class RefusedWelcomeError(InvalidWelcome):
+    """A member has stayed unknown to the ledger for WELCOME_WAIT_SECONDS."""
+
+    def __init__(self, conversation: bytes, inviter: Identity) -> None:
+        super().__init__("a member is of no device that the ledger has listed")
+        self.conversation = conversation
+        self.inviter = inviter.address
 
 
 def create(
@@ -121,8 +133,6 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
         rejoining.used(unit, private.reference)
     elif not last_resort:
         key_packages.used(unit, private.reference, welcome)
-    if known is None or not is_member(known.standing):
-        unit.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, metadata, name), group)
     if known is not None:
         conversation = rejoining.replace_by(unit, known, group)
@@ -130,6 +140,9 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
     renewal.joined(unit, conversation, private.package)
     noted.forget(unit, group.group_id)
     rejoins = known is not None and is_member(known.standing)
+    if not rejoins:
+        unit.records.peers.forget_counts(group.group_id)
+        _want_earlier(unit, conversation)
     is_former = former.entry(unit, inviter) is not None
     if is_former and not rejoins:
         noted.invited(unit, conversation, inviter)
@@ -144,6 +157,14 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
         text += f" and {more:,} others" if more > 0 else ""
         tell(unit, conversation, inviter.address, text)
     return conversation
+
+
+def _want_earlier(unit: UnitOfWork, conversation: Conversation) -> None:
+    """Another device of this user may have texts from before this one was added."""
+    group, kind = conversation.group, conversation.record.kind
+    others = [one for one in identities(group.members) if one.address == unit.me.address]
+    if kind != SELF and group.epoch > FIRST_EPOCH and len(others) > 1:
+        wanted.note(unit, group.group_id, 0)
 
 
 def _created_ms(unit: UnitOfWork, metadata: group_metadata.GroupMetadata, name: str) -> int:
@@ -177,7 +198,7 @@ def _vouched(
         validate.require_known()
     except UnknownDeviceError:
         if unit.now_ms - first.since_ms > limits.WELCOME_WAIT_SECONDS * 1000:
-            raise InvalidWelcome("a member is of no device that the ledger has listed") from None
+            raise RefusedWelcomeError(group.group_id, inviter) from None
         raise
     # By a clock that is hours ahead each lookup is too old to count: then the known chain decides.
     if noted.seen_live(unit, inviter, first.moment) is None and not too_old(unit):
@@ -192,7 +213,9 @@ def _own_private(unit: UnitOfWork, welcome: bytes) -> tuple[KeyPackagePrivate, b
         if found is not None:
             return KeyPackagePrivate.deserialise(found[0]), found[1]
     key_packages.check_used(unit, references, welcome)
-    raise InvalidWelcome("the Welcome is for a key package that this device does not have")
+    raise key_packages.NoPackageError(
+        "the Welcome is for a key package that this device does not have"
+    )
 
 
 def _name(unit: UnitOfWork, metadata: group_metadata.GroupMetadata, group: Group) -> str:
@@ -310,6 +333,13 @@ def missing_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     chain = unit.chains.of(unit.me.address)
     present = {member.device for member in identities(group.members)}
     return [device.id for device in chain.devices if device.id not in present] if chain else []
+
+
+def missing_of(unit: UnitOfWork, group: Group, address: str) -> list[DeviceId]:
+    """Live devices of another user that are not in the group."""
+    present = {member.device for member in identities(group.members)}
+    live = unit.chains.live(address) or frozenset()
+    return [DeviceId(device) for device in sorted(live - present)]
 
 
 def mark_stale(conversation: Conversation) -> None:

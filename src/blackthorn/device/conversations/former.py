@@ -17,7 +17,7 @@ from blackthorn.errors import SecurityError
 from blackthorn.identity import statements
 from blackthorn.identity.state import FormerDevice
 from blackthorn.mls.epoch.epoch import Member
-from blackthorn.ports.device_leaves import RemovedLeaf
+from blackthorn.ports.device_groups import RemovedLeaf
 
 NEW: Final = 0
 """Cut of a former device of which the server was not asked for all parcels yet."""

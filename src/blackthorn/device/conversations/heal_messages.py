@@ -1,7 +1,7 @@
 """Messages about healing: content of a direct or self conversation that is never shown.
 
 content = MIMI content with one part of type application/vnd.blackthorn.heal
-part    = MessagePack: a Question, Answers, Lost, Missed or Again
+part    = MessagePack: one of the classes in `Message`
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -10,10 +10,11 @@ import cbor2
 import msgspec
 from msgspec import Meta, Struct
 
+from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.healing import limits
-from blackthorn.link.frames.types import Bytes32, Id16, Uint64
+from blackthorn.link.frames.types import AddressText, Bytes32, Id16, Uint64
 from blackthorn.wire import limits as wire_limits
 
 KIND: Final = "application/vnd.blackthorn.heal"
@@ -109,7 +110,72 @@ class Again(Struct, frozen=True, tag="again"):
     digests: Annotated[bytes, Meta(max_length=16 * limits.MAX_SEALINGS)] = b""
 
 
-Message = Question | Answers | Lost | Missed | Again
+class WantedItem(Struct, frozen=True, array_like=True):
+    """The texts of a conversation, or (b"") of all, since `since_ms` by the asker's clock."""
+
+    conversation: Annotated[bytes, Meta(max_length=32)]
+    since_ms: Uint64
+
+
+class MissedCounts(Struct, frozen=True, array_like=True):
+    """Texts of one device in a conversation, by its count of them."""
+
+    conversation: Bytes32
+    device: Id16
+    counts: Annotated[list[Uint64], Meta(max_length=limits.MAX_MISSED_COUNTS)]
+
+
+class Wanted(Struct, frozen=True, tag="wanted"):
+    """To the own devices: hand on the lines that this device missed.
+
+    `have` has the first HAVE_BYTES of the ids of those that it has.
+    """
+
+    nonce: Id16
+    items: Annotated[list[WantedItem], Meta(max_length=limits.MAX_ITEMS)]
+    missed: Annotated[list[MissedCounts], Meta(max_length=limits.MAX_ITEMS)] = []
+    have: Annotated[bytes, Meta(max_length=limits.MAX_HANDED_LINES * limits.HAVE_BYTES)] = b""
+
+
+class HandedLine(Struct, frozen=True, array_like=True):
+    """One text of the history, as `ports.device_store.HistoryRecord` has it."""
+
+    message: Bytes32
+    conversation: Bytes32
+    kind: Literal["direct", "group"]
+    name: Annotated[str, Meta(max_length=device_limits.MAX_GROUP_NAME_BYTES)]
+    sender: AddressText
+    text: Annotated[str, Meta(max_length=device_limits.MAX_MESSAGE_BYTES)]
+    sent_ms: Uint64
+    received_ms: Uint64
+    mark: Annotated[str, Meta(max_length=limits.MAX_MARK_CHARS)] = ""
+    device: Annotated[bytes, Meta(max_length=16)] = b""
+    count: Uint64 = 0
+
+
+class Lines(Struct, frozen=True, tag="lines"):
+    """Lines handed on to the own device that asked with that nonce, in their order."""
+
+    nonce: Id16
+    lines: Annotated[list[HandedLine], Meta(max_length=limits.MAX_HANDED_LINES)]
+
+
+class Known(Struct, frozen=True, tag="known"):
+    """The device's folder was restored, or it cannot open a Welcome: what is it in besides these?
+
+    `have` has the first HAVE_BYTES of the ids of the conversations that it is in.
+    """
+
+    have: Annotated[bytes, Meta(max_length=conversations_limits.MAX_CONVERSATIONS * 8)]
+
+
+class Unknown(Struct, frozen=True, tag="unknown"):
+    """The answer: it is in these too."""
+
+    conversations: Annotated[list[Bytes32], Meta(min_length=1, max_length=limits.MAX_ITEMS)]
+
+
+Message = Question | Answers | Lost | Missed | Again | Wanted | Lines | Known | Unknown
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: "msgspec.msgpack.Decoder[Message]" = msgspec.msgpack.Decoder(Message)

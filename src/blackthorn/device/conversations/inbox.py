@@ -15,6 +15,7 @@ from blackthorn.device.conversations import (
     content,
     conversations,
     former,
+    handed_lines,
     heal_messages,
     key_packages,
     limits,
@@ -28,7 +29,7 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core import envelope, group_metadata, moments, parts, trees
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify, same_device
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import notes
+from blackthorn.device.healing import lacking, notes
 from blackthorn.device.healing.states import Event
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -79,10 +80,16 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             text = "a second Welcome came for a key package of this device"
             fact, address = digest.hex(), unit.me.address
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
-        elif isinstance(error, trees.MissingTreeError) and first.reason != str(error):
+        elif first.reason == str(error):
+            pass  # what follows was done at the first attempt
+        elif isinstance(error, trees.MissingTreeError):
             trees.expect(unit, error)
-        elif isinstance(error, commits.DoubtfulRemovalError) and first.reason != str(error):
+        elif isinstance(error, commits.DoubtfulRemovalError):
             commits.doubt_removal(unit, error)  # once: afterwards the members have the word
+        elif isinstance(error, conversations.RefusedWelcomeError):
+            lacking.refused(unit, error.conversation, error.inviter)
+        if isinstance(error, key_packages.NoPackageError) and first.reason != str(error):
+            lacking.note(unit)
         parcels.set_aside(replace(first, seq=seq, reason=str(error)))
         return False
     parts.forget(unit, gathered)
@@ -256,6 +263,8 @@ def _store(
             standing="accepted" if mine else "received",
             shown=mine,
             mark=mark,
+            device=sender.device,
+            count=message.count,
         )
     )
 
@@ -269,6 +278,11 @@ def _hear(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
     match heal_messages.decode(part):
         case heal_messages.Again() as again:
             _show_again(unit, place, sender, again)
+            return True
+        case heal_messages.Lines(nonce, lines):
+            if place.kind == group_metadata.SELF:
+                for line in handed_lines.take(unit, sender, nonce, lines):
+                    _count(unit, line.conversation, line.device, line.count)
             return True
         case heal_messages.Missed(room, _) if place.kind == group_metadata.GROUP:
             known = room == place.id

@@ -128,7 +128,11 @@ def forget_expired(unit: UnitOfWork) -> None:
     store.forget_met_before(clock_ms(unit) - limits.LAST_RESORT_LIFETIME_SECONDS * 1000)
 
 
-class ReusedError(errors.InvalidWelcome):
+class NoPackageError(errors.InvalidWelcome):
+    """A Welcome is for a key package that this device does not have."""
+
+
+class ReusedError(NoPackageError):
     """A second Welcome came for a used key package."""
 
 

@@ -1,6 +1,8 @@
-"""Users of whom a device could not be added to a conversation: they are added later.
+"""Users of whom a device is not in a conversation that they belong to: it is added later.
 
-An entry ends when all their devices are in, when somebody removes them, or after LEFT_OUT_SECONDS.
+It had no key package that could be used, or is new; or their last device there was a former one,
+and this device has removed it. An entry ends when all their devices are in, when somebody removes
+them, or after LEFT_OUT_SECONDS.
 """
 
 from collections.abc import Callable, Collection
@@ -17,6 +19,9 @@ _DAY_MS: Final = 24 * 3600 * 1000
 FIRST_WAIT_MS: Final = 600_000
 """Wait before the first attempt to add them; it doubles up to a day."""
 
+CLEARED_WAIT_MS: Final = 5_000
+"""Wait before a user whose last device in a group was a former one is added with their others."""
+
 
 class LeftOut(Struct, frozen=True):
     """A user who is to be added to a conversation at `next_ms`, Unix milliseconds."""
@@ -26,18 +31,47 @@ class LeftOut(Struct, frozen=True):
     since_ms: int
     next_ms: int
     wait_ms: int = FIRST_WAIT_MS
+    cleared: bool = False
 
 
-def note(unit: UnitOfWork, conversation: bytes, address: str) -> None:
-    """Add this user later; beyond MAX_LEFT_OUT entries the oldest go."""
+def note(
+    unit: UnitOfWork,
+    conversation: bytes,
+    address: str,
+    wait_ms: int = FIRST_WAIT_MS,
+    *,
+    cleared: bool = False,
+) -> None:
+    """Add this user later; beyond MAX_LEFT_OUT entries the oldest go.
+
+    `cleared`: this device's next Commit removes their last device there, a former one.
+    """
     kept = [one for one in _all(unit) if (one.conversation, one.address) != (conversation, address)]
-    made = LeftOut(conversation, address, unit.now_ms, unit.now_ms + FIRST_WAIT_MS)
+    next_ms = unit.now_ms + wait_ms
+    made = LeftOut(conversation, address, unit.now_ms, next_ms, cleared=cleared)
     _put(unit, [*kept, made][-limits.MAX_LEFT_OUT :])
 
 
 def forget(unit: UnitOfWork, conversation: bytes, addresses: Collection[str]) -> None:
     """These users are complete, or were removed: nobody adds them unasked."""
     _keep(unit, lambda one: one.conversation != conversation or one.address not in addresses)
+
+
+def removed(
+    unit: UnitOfWork, conversation: bytes, addresses: Collection[str], *, by_me: bool
+) -> None:
+    """A Commit has removed all devices of these users; who was only cleared out comes back."""
+    here = [one for one in _all(unit) if one.conversation == conversation]
+    back = {one.address for one in here if by_me and one.cleared and one.address in addresses}
+    forget(unit, conversation, set(addresses) - back)
+    if back:
+        entries = [
+            msgspec.structs.replace(one, cleared=False)
+            if one.conversation == conversation and one.address in back
+            else one
+            for one in _all(unit)
+        ]
+        _put(unit, entries)
 
 
 def due(unit: UnitOfWork) -> list[LeftOut]:

@@ -14,7 +14,7 @@ from blackthorn.device.conversations import key_packages, other_commits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, limits, notes
+from blackthorn.device.healing import decisions, limits, notes, wanted
 from blackthorn.device.healing.states import Event, State
 from blackthorn.device.transparency import copies
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -125,6 +125,8 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
         missed=missed,
         tallies=tallies,
     )
+    if not left and known.kind != group_metadata.SELF:
+        wanted.note(unit, known.id, rejoin.opened_ms)
     standing = state.value
     group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)
@@ -159,7 +161,8 @@ def _rejoin(unit: UnitOfWork, before: Conversation, group: Group) -> notes.Rejoi
 def opened_ms(unit: UnitOfWork, place: ConversationRecord) -> int:
     """When the last text or Commit was opened in the conversation, in Unix milliseconds."""
     begun = unit.records.healing.branch(place.id, place.epoch)
-    query = HistoryQuery(received=True, places=[Place(place.id, place.kind, place.name)])
+    places = [Place(place.id, place.kind, place.name)]
+    query = HistoryQuery(received=True, opened=True, places=places)
     lines = unit.records.history.latest(1, query)
     return max(lines[-1].received_ms if lines else 0, begun[1] if begun else 0)
 

@@ -24,7 +24,7 @@ from blackthorn.device.healing.states import State
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.limits import MLS_CLOCK_SKEW_SECONDS
-from blackthorn.ports.device_leaves import LeafRecord, OwnLeaf
+from blackthorn.ports.device_groups import LeafRecord, OwnLeaf
 
 _DAY_MS: Final = 24 * 3600 * 1000
 _USE: Final = "days-of-use"

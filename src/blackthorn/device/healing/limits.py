@@ -136,3 +136,51 @@ MAX_HEALING_COMMITS_AN_HOUR = 12
 ADDED_AGAIN_SECONDS = 3600
 MAX_ADDED_AGAIN_A_DAY = 6
 """How often one device is added again: once in the first, so often in a day."""
+
+MAX_HANDED_LINES = 10_000
+"""Lines that own devices hand on after one question, newest first: months of a busy person."""
+
+HAVE_BYTES = 8
+"""Bytes of a line's id by which a device says that it has the line."""
+
+HANDED_FRAME_BYTES = 64 * KIB
+"""Text and names of lines handed on in one message; one line may be larger."""
+
+HANDED_FRAME_SECONDS = 2
+"""Least time between two such messages: texts go in between."""
+
+HANDING_TURN_SECONDS = 60
+"""Time for one own device to begin or go on, before the next one hands on what is left."""
+
+WANTED_SECONDS = 30 * 24 * 3600
+WANTED_WAIT_SECONDS = 60
+"""How long what was missed is remembered while there is nobody to ask, and how long more of it is
+waited for before the question."""
+
+MAX_WANTED = 256
+"""Conversations in which lines were missed; beyond them all are asked for."""
+
+MAX_HANDING = 8
+"""Questions of own devices for lines that wait to be answered."""
+
+MAX_MISSED_COUNTS = 1_000
+"""Texts of one device that are missing, in one question."""
+
+MAX_MARK_CHARS = 256
+"""A line's mark: the name of a device and a date."""
+
+LINKED_MARGIN_SECONDS = 24 * 3600
+RECOVERED_MARGIN_SECONDS = 3600
+"""A device gets no lines older than its place in the chain and this: by linking it got the others,
+and the words of a paper open no history. Clocks may be wrong by as much."""
+
+MAX_TOLD = 32
+"""People whom a device asks which conversations it lacks, beside its user's other devices."""
+
+LACKING_SECONDS = 7 * 24 * 3600
+LACKING_AGAIN_SECONDS = 24 * 3600
+"""How long their answers are taken, and how often they are asked: anybody can send a Welcome that
+opens nothing."""
+
+MAX_LACKING = 256
+"""Conversations that a device was told it lacks, or whose Welcome it refused."""

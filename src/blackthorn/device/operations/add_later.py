@@ -1,11 +1,10 @@
-"""Add devices that were left out of a conversation because no key package could be used."""
+"""Add devices that are not in a conversation to which their user belongs (`left_out`)."""
 
 from blackthorn.device.conversations import conversations, left_out
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.operations import claims, operation, postings
-from blackthorn.ids import DeviceId
 from blackthorn.ports.device_store import OutboxRecord
 from blackthorn.wire.limits import MAX_DEVICES_PER_USER
 
@@ -40,9 +39,7 @@ class AddLater(operation.Operation, frozen=True, tag="later"):
         if conversation is None:
             return operation.NothingToDo()
         group = conversation.group
-        present = set(conversations.other_devices(unit, group))
-        live = unit.chains.live(self.address) or frozenset()
-        missing = [DeviceId(device) for device in sorted(live - present)][:MAX_DEVICES_PER_USER]
+        missing = conversations.missing_of(unit, group, self.address)[:MAX_DEVICES_PER_USER]
         if not missing:
             left_out.forget(unit, self.conversation, [self.address])
             return operation.NothingToDo()
@@ -73,8 +70,15 @@ def due(unit: UnitOfWork) -> list[operation.Operation]:
     wanted: list[operation.Operation] = []
     for entry in left_out.due(unit):
         record = unit.records.conversations.get(entry.conversation)
-        if record is None or not is_member(record.standing):
+        if record is None or not is_member(record.standing) or _whole(unit, entry):
             left_out.forget(unit, entry.conversation, [entry.address])
         elif record.standing == State.FOLLOWING:
             wanted.append(AddLater(record.kind, record.name, record.id, entry.address))
     return wanted
+
+
+def _whole(unit: UnitOfWork, entry: left_out.LeftOut) -> bool:
+    """Whether all known devices of the user are in the conversation."""
+    group = unit.open(entry.conversation).group
+    live = unit.chains.live(entry.address)
+    return bool(live) and not conversations.missing_of(unit, group, entry.address)

@@ -128,6 +128,11 @@ class Operation(Struct, frozen=True):
         return False
 
     @property
+    def is_text(self) -> bool:
+        """Whether people read it: it waits while the ledger is silent."""
+        return False
+
+    @property
     def gives_way(self) -> bool:
         """Whether texts may go while it waits for another Commit, which came first."""
         return False

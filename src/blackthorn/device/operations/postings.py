@@ -16,6 +16,7 @@ from blackthorn.device.conversations import (
     commits,
     conversations,
     former,
+    left_out,
     lost,
     noted,
     renewal,
@@ -35,7 +36,7 @@ from blackthorn.device.operations.operation import Operation, Waiting
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.ledger_state import clock_ms
-from blackthorn.ids import DeviceId
+from blackthorn.ids import Address, DeviceId
 from blackthorn.link import fanout, limits
 from blackthorn.link.frames import Order, Parcel, Posting
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage
@@ -222,6 +223,8 @@ def commit(
     group, path = conversation.group, sort != "additions"
     check_size(conversation, len(added))
     members = [device for device in conversations.other_devices(unit, group) if device not in gone]
+    coming = {identify(package.credential).address for package in added}
+    _note_cleared(unit, conversation, gone, removed, coming)
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
@@ -257,6 +260,28 @@ def digests(prepared: PreparedPosting, before: bytes = b"") -> bytes:
     """The beginnings of the digests of a message's parcels, the newest first, then those before."""
     made = envelope.digest(prepared.posting.parcels[-1].sealed)[: lost.DIGEST_BYTES]
     return (made + before)[: lost.DIGEST_BYTES * heal_limits.MAX_SEALINGS]
+
+
+def _note_cleared(
+    unit: UnitOfWork,
+    conversation: Conversation,
+    gone: Sequence[DeviceId],
+    removed: Sequence[int],
+    coming: Collection[Address],
+) -> None:
+    """Whose last device goes out because it is a former one comes back with those that they have.
+
+    Not after a reset: then people decide.
+    """
+    if conversation.record.kind != group_metadata.GROUP:
+        return
+    members = [(one.index, identify(one.credential)) for one in conversation.group.members]
+    decided = {one.address for index, one in members if index in removed or one.device not in gone}
+    for _, one in members:
+        entry = former.entry(unit, one) if one.address not in decided | set(coming) else None
+        if entry is not None and entry.reason != "reset" and unit.chains.live(one.address):
+            known, wait_ms = conversation.record.id, left_out.CLEARED_WAIT_MS
+            left_out.note(unit, known, one.address, wait_ms, cleared=True)
 
 
 def save(

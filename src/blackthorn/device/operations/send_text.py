@@ -46,6 +46,10 @@ class SendText(base.Operation, frozen=True, tag="text"):
         return base.name_of(self.kind, self.name)
 
     @property
+    def is_text(self) -> bool:
+        return True
+
+    @property
     def history_line(self) -> bytes:
         return self.message
 
@@ -123,7 +127,7 @@ class SendText(base.Operation, frozen=True, tag="text"):
         postings.save(unit, row, sealed, prepared)
         if not again:
             conversation.record = replace(record, sent=count)
-            unit.records.history.rename(self.message, message, record.id)
+            unit.records.history.rename(self.message, message, record.id, count)
         return prepared
 
     def conversation_created(
@@ -198,6 +202,7 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
             received_ms=unit.now_ms,
             standing="waiting",
             shown=True,
+            device=unit.me.device,
         )
     )
     return number

@@ -24,6 +24,7 @@ from blackthorn.device.operations.operation import (
 )
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.transparency import alarms, copies, directory_client
+from blackthorn.device.transparency.ledger_state import is_silent
 from blackthorn.device.transparency.lookup_queue import reached
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
@@ -46,6 +47,11 @@ SECOND_AGAIN_MS: Final = 6 * 3_600_000
 
 COPIED: Final = (
     "another copy of this device was used: all that waits is read first; see blackthorn alarms"
+)
+
+SILENT: Final = (
+    "the ledger has shown nothing new for a day, so that a lost device may still be listed: check "
+    "this device's clock and connection, and tell the administrator; the text waits"
 )
 
 _OVERHEAD: Final = postings.POSTING_OVERHEAD_BYTES
@@ -157,6 +163,10 @@ class Sender:
         self.blocked.discard(row.number)
         if operation.is_sealed and copies.holds(unit):
             self._wait(unit, row, COPIED, AGAIN_MS)
+            return None
+        if operation.is_text and is_silent(unit):
+            self._directory.time_is_new(unit)  # which looks again
+            self._wait(unit, row, SILENT, AGAIN_MS)
             return None
         if self._directory.pushes.changed and self._hurries(unit, operation):
             return None

@@ -22,6 +22,7 @@ from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import DecodeError
 from blackthorn.link import frames as f
 from blackthorn.link.hello import NONE_BEFORE, KeptHello, decode_kept, kept, sign_hello
+from blackthorn.ports.device_store import HistoryQuery
 
 _NEWEST: Final = "hello-number"
 _ANSWERED: Final = "hello-answered"
@@ -31,11 +32,15 @@ CLONE: Final = "clone"
 
 
 class _Copies(Struct, frozen=True):
-    """When the last copy was noticed, by the ledger's time, and what is still to be done."""
+    """When the last copy was noticed, by the ledger's time, and what is still to be done.
+
+    `before_ms`: when this vault had opened its newest text then, by this device's clock.
+    """
 
     last_ms: int = 0
     draining: bool = False
     renewing: bool = False
+    before_ms: int = 0
 
 
 def sign(unit: UnitOfWork, binding: bytes) -> f.Hello:
@@ -90,7 +95,10 @@ def _copied(unit: UnitOfWork, other: KeptHello) -> None:
     _put(unit, _NEWEST, max(_number(unit, _NEWEST), other.number))
     _put(unit, _ANSWERED, other.number)
     hellos.add(other.number, other.digest, other.number)
-    _put_copies(unit, _Copies(now_ms, draining=True))
+    before_ms = _newest_text_ms(unit)
+    if copies.draining or copies.renewing:
+        before_ms = min(before_ms, copies.before_ms)
+    _put_copies(unit, _Copies(now_ms, draining=True, before_ms=before_ms))
     again = copies.last_ms and now_ms - copies.last_ms < limits.COPY_AGAIN_SECONDS * 1000
     code = CLONE if again else "copy"
     text = (
@@ -101,6 +109,16 @@ def _copied(unit: UnitOfWork, other: KeptHello) -> None:
         text += "; if the other copy is gone, accept this: nothing is sent before"
     fact = f"{other.encode().hex()} {own[1].hex() if own is not None else ''}"
     alarms.raise_alarm(unit.records, code, unit.me.address, text, unit.now_ms, fact=fact)
+
+
+def _newest_text_ms(unit: UnitOfWork) -> int:
+    lines = unit.records.history.latest(1, HistoryQuery(opened=True))
+    return lines[-1].received_ms if lines else 0
+
+
+def before_ms(unit: UnitOfWork) -> int:
+    """Since when the copy may have read texts that this vault has not."""
+    return _copies(unit).before_ms
 
 
 def holds(unit: UnitOfWork) -> bool:

@@ -28,6 +28,8 @@ _AHEAD: Final = "D38"
 _TERMS: Final = "D13"
 _WITNESSED: Final = "ledger-clock"
 """The setting with the ledger's time, Unix milliseconds."""
+_ADVANCED: Final = "ledger-clock-advanced"
+"""The setting with this device's time when the ledger's last went on."""
 _CLAIMED: Final = "ledger-clock-claimed"
 """The setting with the ledger's time as the server gave it before the first checkpoint."""
 
@@ -93,6 +95,7 @@ def accept_time(unit: UnitOfWork, checkpoint: CheckpointRecord) -> None:
     found_ms = checkpoint.quorum_s * 1000 or checkpoint.unix_ms
     if found_ms > _witnessed_ms(unit):
         unit.records.settings.put(_WITNESSED, found_ms.to_bytes(8, "big"))
+        unit.records.settings.put(_ADVANCED, unit.now_ms.to_bytes(8, "big"))
 
 
 def claim_time(settings: Settings, claimed_ms: int) -> None:
@@ -128,6 +131,13 @@ def _witnessed_ms(unit: UnitOfWork) -> int:
 def _wall_ms(unit: UnitOfWork) -> int:
     """This device's clock, never behind the ledger's: by it the age of a checkpoint is judged."""
     return max(unit.now_ms, _witnessed_ms(unit))
+
+
+def is_silent(unit: UnitOfWork) -> bool:
+    """Whether for a day no epoch was verified that takes the ledger's time on."""
+    since = unit.records.settings.get(_ADVANCED)
+    age_ms = unit.now_ms - int.from_bytes(since or b"", "big")
+    return since is not None and age_ms > transparency_limits.SILENT_LEDGER_SECONDS * 1000
 
 
 def too_old(unit: UnitOfWork) -> bool:

@@ -12,6 +12,9 @@ LOOKUP_FRESH_SECONDS = 3600
 DIRECTORY_STALE_SECONDS = 24 * 3600
 """Age of the newest cosignatures when only known people are looked up again."""
 
+SILENT_LEDGER_SECONDS = 24 * 3600
+"""Without a newer verified epoch for so long no text goes: revocations may be withheld."""
+
 OWN_CHECK_SECONDS = 6 * 3600
 """How often a connected device looks at its own user's entry in the ledger."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, replace
 
-from blackthorn.ports.device_leaves import LeafRecord, OwnLeaf
+from blackthorn.ports.device_groups import LeafRecord, OwnLeaf
 from blackthorn.storage.device.records import Row, Table
 
 _LEAF = (

@@ -1,14 +1,14 @@
-"""Noted changes and former devices in SQL (`ports.device_leaves`)."""
+"""Noted changes and former devices in SQL (`ports.device_groups`)."""
 
 from collections.abc import Iterable
 from dataclasses import astuple
 
-from blackthorn.ports.device_leaves import RemovedLeaf
+from blackthorn.ports.device_groups import RemovedLeaf
 from blackthorn.storage.device.records import Table
 
 
 class NotedChanges(Table):
-    """`ports.device_leaves.NotedChanges`."""
+    """`ports.device_groups.NotedChanges`."""
 
     def notes(self, conversation: bytes) -> bytes | None:
         row = self._one("SELECT notes FROM noted WHERE conversation = ?", (conversation,))

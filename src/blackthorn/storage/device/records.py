@@ -227,6 +227,17 @@ class Peers(Table):
         row = self._one("SELECT count(*) FROM gap")
         return int(row[0]) if row else 0
 
+    def gaps_to_ask(self, most: int) -> list[tuple[bytes, bytes, int]]:
+        """(conversation, device, count) of gaps that were here at the call before, each once."""
+        rows = self._run(
+            "UPDATE gap SET own_asked = 2 WHERE (conversation, device, counter) IN"
+            " (SELECT conversation, device, counter FROM gap WHERE own_asked = 1 LIMIT ?)"
+            " RETURNING conversation, device, counter",
+            (most,),
+        )
+        self._run("UPDATE gap SET own_asked = 1 WHERE own_asked = 0")
+        return sorted(rows)
+
     def forget_counts(self, conversation: bytes) -> None:
         """Restart the counts: messages sent while this device was out are no gap."""
         self._run("DELETE FROM tally WHERE conversation = ?", (conversation,))

@@ -6,30 +6,44 @@ from dataclasses import astuple, replace
 import msgspec
 
 from blackthorn.ports import device_store
+from blackthorn.ports.device_history import Authored
 from blackthorn.storage.device.records import Row, Table
 
 _HISTORY = (
-    "SELECT message, conversation, kind, name, sender, sort, text, sent_ms, received_ms,"
-    " standing, shown, number, mark FROM history"
+    "SELECT message, conversation, kind, name, sender, sort, text, sent_ms, received_ms, standing,"
+    " shown, number, mark, device, count, handed, before FROM history"
 )
 
 
 def _line(row: Row) -> device_store.HistoryRecord:
-    return replace(device_store.HistoryRecord(*row), shown=bool(row[10]))
+    line = device_store.HistoryRecord(*row)
+    return replace(line, shown=bool(line.shown), handed=bool(line.handed))
+
+
+def _place(line: device_store.HistoryRecord) -> tuple[int, bool, int]:
+    """Where a line stands: before the line of the number `before`, or by its own number."""
+    return line.before or line.number, not line.before, line.number
 
 
 _COUNT = "SELECT count(*) FROM history"
 _SELECTED = (
     " WHERE (NOT ?1 OR standing = 'received')"
     " AND (?2 IS NULL OR hex(conversation) || name IN (SELECT value FROM json_each(?2)))"
+    " AND NOT (?3 AND handed)"
+)
+_SHOWN = " WHERE sort = 'text' AND standing IN ('received', 'accepted')"
+_AUTHORED = (
+    "SELECT iif(before, before, number) AS at, device, conversation, kind, name, count, sent_ms"
+    " FROM history WHERE sort = 'text' AND standing IN ('received', 'accepted')"
+    " AND hex(device) IN (SELECT value FROM json_each(?)) ORDER BY at"
 )
 
 
-def _bound(query: device_store.HistoryQuery) -> tuple[bool, str | None]:
+def _bound(query: device_store.HistoryQuery) -> tuple[bool, str | None, bool]:
     if query.places is None:
-        return query.received, None
+        return query.received, None, query.opened
     keys = [place.conversation.hex().upper() + place.name for place in query.places]
-    return query.received, msgspec.json.encode(keys).decode()
+    return query.received, msgspec.json.encode(keys).decode(), query.opened
 
 
 class History(Table):
@@ -39,8 +53,9 @@ class History(Table):
         """Returns its number. A given number is kept: below 0 is before all others."""
         row = self._one(
             "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
-            " received_ms, standing, shown, number, mark)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?) RETURNING number",
+            " received_ms, standing, shown, number, mark, device, count, handed, before)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?)"
+            " RETURNING number",
             astuple(record),
         )
         return int(row[0]) if row else 0
@@ -56,11 +71,11 @@ class History(Table):
         """Standing of a message of this device."""
         self._run("UPDATE history SET standing = ? WHERE message = ?", (standing, message))
 
-    def rename(self, message: bytes, renamed: bytes, conversation: bytes) -> None:
-        """Set the final id and conversation of a message of this device."""
+    def rename(self, message: bytes, renamed: bytes, conversation: bytes, count: int) -> None:
+        """Set the final id, conversation and count of a message of this device."""
         self._run(
-            "UPDATE history SET message = ?, conversation = ? WHERE message = ?",
-            (renamed, conversation, message),
+            "UPDATE history SET message = ?, conversation = ?, count = ? WHERE message = ?",
+            (renamed, conversation, count, message),
         )
 
     def standing(self, message: bytes) -> str | None:
@@ -81,8 +96,14 @@ class History(Table):
         self, limit: int, query: device_store.HistoryQuery = device_store.ALL_LINES
     ) -> list[device_store.HistoryRecord]:
         """The newest lines that the query selects, oldest first; all for a `limit` of -1."""
-        sql = _HISTORY + _SELECTED + " ORDER BY number DESC LIMIT ?3"
-        return [_line(row) for row in reversed(self._run(sql, (*_bound(query), limit)))]
+        sql, bound = _HISTORY + _SELECTED, (*_bound(query), limit)
+        lines = self._run(sql + " AND before = 0 ORDER BY number DESC LIMIT ?4", bound)
+        # Lines that stand before others are found by an index of their own.
+        moved = self._run(
+            sql + " AND before != 0 ORDER BY before DESC, number DESC LIMIT ?4", bound
+        )
+        found = sorted(map(_line, lines + moved), key=_place)
+        return found if limit < 0 else found[len(found) - min(limit, len(found)) :]
 
     def count(self, query: device_store.HistoryQuery) -> int:
         row = self._one(_COUNT + _SELECTED, _bound(query))
@@ -95,6 +116,31 @@ class History(Table):
             " SELECT conversation, kind, name FROM history"
         )
         return [device_store.Place(*row) for row in rows]
+
+    def texts_since(
+        self, conversation: bytes, ms: int, most: int
+    ) -> list[device_store.HistoryRecord]:
+        """The newest texts received or written since then, oldest first; b"": of all."""
+        sql = _HISTORY + _SHOWN + " AND received_ms >= ? AND ? IN (x'', conversation)"
+        rows = self._run(sql + " ORDER BY number DESC LIMIT ?", (ms, conversation, most))
+        return [_line(row) for row in reversed(rows)]
+
+    def counted(
+        self, conversation: bytes, device: bytes, counts: Sequence[int]
+    ) -> list[device_store.HistoryRecord]:
+        """The texts of a device in a conversation that have these counts."""
+        sql = _HISTORY + _SHOWN + " AND conversation = ? AND device = ?"
+        sql += " AND count IN (SELECT value FROM json_each(?)) ORDER BY count"
+        values = (conversation, device, msgspec.json.encode(list(counts)).decode())
+        return [_line(row) for row in self._run(sql, values)]
+
+    def authored(self, devices: Sequence[bytes]) -> list[Authored]:
+        """Where the texts of these devices stand, in order."""
+        rows = self._run(
+            _AUTHORED,
+            (msgspec.json.encode([device.hex().upper() for device in devices]).decode(),),
+        )
+        return [Authored(*row) for row in rows]
 
 
 _OUTBOX = (

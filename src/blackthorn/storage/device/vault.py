@@ -15,9 +15,9 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_groups, device_healing
 from blackthorn.ports import device_store as ports
+from blackthorn.ports.device_groups import Leaves
+from blackthorn.ports.device_groups import NotedChanges as NotedChangesPort
 from blackthorn.ports.device_healing import LostTexts
-from blackthorn.ports.device_leaves import Leaves
-from blackthorn.ports.device_leaves import NotedChanges as NotedChangesPort
 from blackthorn.storage.device import (
     directory,
     groups,
