@@ -53,7 +53,7 @@ def test_it_is_told_to_people_too(folder: Path) -> None:
     done = audit(folder)
     assert done.returncode == 0
     assert "deleted: mails 10, parcels 10" in done.stdout
-    assert "give --register" in done.stderr
+    assert "give it by --register" in done.stderr
 
 
 @pytest.mark.parametrize(

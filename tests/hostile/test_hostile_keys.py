@@ -224,7 +224,8 @@ def test_an_old_copy_of_a_vault_reads_nothing_after_the_next_own_commit():
 
 
 def renewed_ms(person):
-    """When the person's device last gave its leaf of its only conversation new keys."""
+    """When the person's device last gave its leaf of its only group new keys."""
     with person.unit() as unit:
-        (own,) = unit.records.leaves.own(person.keys.device, "active")
+        leaves = unit.records.leaves.own(person.keys.device, "active")
+        (own,) = [one for one in leaves if one.kind == "group"]
         return own.leaf.renewed_ms

@@ -538,7 +538,7 @@ def test_a_clock_that_is_a_year_off_stops_first_meetings_and_accuses_nobody(days
     world.settle()
     assert len(bob.received()) == 2 and not carol.received()
     alice.world = world
-    world.wake(120)
+    world.wake(601 + 120)
     alice.write(carol, world.secret("now"))
     world.settle()
     assert carol.received()

@@ -39,7 +39,7 @@ def test_a_text_of_the_own_users_tablet_goes_again_among_own_devices() -> None:
     lose(world, tablet, "team", "of the tablet", dan)
     tablet.write_group("team", "the next one")
     live(world, 15 * MINUTE)
-    assert again(dan, "of the tablet") == ["sent again"]
+    assert again(dan, "of the tablet") == ["handed on by your tablet"]
     assert again(alice, "of the tablet") == [""]
     assert all(record.kind != "direct" for record in dan.conversations())
 

@@ -98,8 +98,9 @@ def test_nobody_makes_a_device_ask_that_has_not_asked():
         assert unit.records.key_packages.count() == before
 
 
-def test_the_inviter_hears_of_a_refused_welcome_and_sends_another():
-    """A member of the first one stays unknown to the ledger for seven days."""
+def test_the_inviter_hears_of_a_refused_welcome_and_sends_another(monkeypatch):
+    """A member of the first one stays unknown to the ledger for seven days; no member answers."""
+    monkeypatch.setattr(lost_groups, "answer", lambda unit, heard, asked: [])
     world = World(75, "alice", "bob", "mallory", "dave")
     alice, bob, mallory, dave = world.people
     mallory.create_group("board", alice, bob)
@@ -163,3 +164,26 @@ def test_a_welcome_that_opens_nothing_is_asked_about_once_a_day():
         assert len(heard) == 2, "Bob and Carol are asked once"
         live(world, 25 * AWHILE, step=600)
     assert alice.received() == [] and not alice.alarms()
+
+
+def test_a_copy_of_one_connection_is_no_copy_to_the_server_and_still_asks_what_it_lacks():
+    """It has the newest connection number: only what it cannot read shows that it was restored."""
+    world = World(77, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    alice.write(bob, "hello")
+    carol.write(alice, "hello, too")
+    world.settle()
+    backup = copy_of(alice)
+    bob.create_group("later", alice, carol)
+    world.settle()
+    restore(alice, backup)
+    alice.connect()
+    world.settle()
+    bob.write_group("later", "not for the copy")
+    live(world, AWHILE)
+    assert standing(alice) == ["active"] and len(epochs(world, "later")) == 1
+    carol.write_group("later", "welcome back")
+    alice.write_group("later", "here I am")
+    live(world, AWHILE)
+    assert "welcome back" in alice.received() and "here I am" in carol.received()
+    assert not alice.alarms() and not bob.alarms() and not carol.alarms()

@@ -83,7 +83,7 @@ def test_what_could_not_be_opened_is_told_with_the_messages(vault: Vault) -> Non
     assert "1 message could not be opened: see `blackthorn status`." in told
     with vault.transaction() as records:
         records.parcels.set_aside(UndecryptableRecord(b"e", 8, "its keys are gone", 5))
-        records.peers.add_gaps(b"c", b"device", [3])
+        records.peers.add_gaps(b"c", b"device", [3], 0)
     assert "2 messages could not be opened and 1 message is missing: see" in inbox()[1]
 
 

@@ -44,13 +44,14 @@ def orders_asked(unit: UnitOfWork) -> None:
     unit.records.settings.put(_ORDERS_ASKED, unit.now_ms.to_bytes(8, "big"))
 
 
-def unreadable(unit: UnitOfWork) -> bool:
-    """Whether a parcel has stayed unreadable for ten minutes since the last such question."""
+def unreadable(unit: UnitOfWork, after_ms: int = -1) -> bool:
+    """Whether a parcel that came later than then was unreadable for ten minutes, unasked."""
     wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
     last = int.from_bytes(unit.records.settings.get(_ORDERS_ASKED) or b"", "big")
     again = passed(last, unit.now_ms, limits.ORDERS_AGAIN_SECONDS * 1000)
     return any(
         parcel.reason == envelope.UNKNOWN
+        and parcel.since_ms > after_ms
         and (again or parcel.since_ms > last)
         and passed(parcel.since_ms, unit.now_ms, wait_ms)
         for parcel in unit.records.parcels.all_undecryptable()

@@ -65,6 +65,8 @@ class Healer:
         self._orders_due_ms = 0
         self._asked: dict[int, list[tuple[bytes, int]]] = {}
         self._to_ask: list[tuple[bytes, int, bytes]] = []
+        self._explained = False
+        """Whether the answers have named a conversation that went on."""
 
     @property
     def awaits_answer(self) -> bool:
@@ -101,8 +103,9 @@ class Healer:
         self._orders_due_ms = unit.now_ms + ORDERS_LOOK_MS
         if not self._to_ask and (lacking.take_orders(unit) or heal_signals.unreadable(unit)):
             self._to_ask = list(heal_signals.handles(unit))
+            self._explained = False
             if not self._to_ask:
-                heal_signals.orders_asked(unit)
+                self._asked_all(unit)
         return self._next_orders(unit)
 
     def _next_orders(self, unit: UnitOfWork) -> list[f.AnyFrame]:
@@ -128,11 +131,19 @@ class Healer:
             conversation = unit.open(known)
             present = conversation.group.epoch == epoch and conversation.group.pending is None
             if present and not (digest and void.accepted_first(unit, known, epoch, digest)):
+                self._explained = True
                 notes.move(unit, conversation, Event.MISSED)
         if asked and not self._to_ask:
-            heal_signals.orders_asked(unit)
+            self._asked_all(unit)
         self._due_ms = 0
         return self._next_orders(unit)
+
+    def _asked_all(self, unit: UnitOfWork) -> None:
+        """What no Commit of a known conversation explains may be of one that this device lacks."""
+        since_ms = lacking.of(unit).at_ms
+        if not self._explained and heal_signals.unreadable(unit, since_ms):
+            lacking.note(unit)
+        heal_signals.orders_asked(unit)
 
 
 # --- What others said ---

@@ -100,6 +100,8 @@ def answer(unit: UnitOfWork, heard: notes.Heard, asked: heal_messages.Known) -> 
         conversation = unit.open(record.id)
         if record.kind == SELF or asker not in identities(conversation.group.members):
             continue
+        if record.kind == DIRECT and heard.kind == DIRECT:
+            continue  # the question came in it, begun perhaps to ask
         if record.kind == GROUP:
             groups.append(record.id)
         else:

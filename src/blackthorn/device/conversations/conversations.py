@@ -55,11 +55,14 @@ FIRST_EPOCH: Final = 1
 MAX_CREATED_MS: Final = 2**53 - 1
 
 
+REFUSED: Final = "a member is of no device that the ledger has listed"
+
+
 class RefusedWelcomeError(InvalidWelcome):
     """A member has stayed unknown to the ledger for WELCOME_WAIT_SECONDS."""
 
     def __init__(self, conversation: bytes, inviter: Identity) -> None:
-        super().__init__("a member is of no device that the ledger has listed")
+        super().__init__(REFUSED)
         self.conversation = conversation
         self.inviter = inviter.address
 

@@ -58,6 +58,9 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     first = parcels.undecryptable(digest)
     if first is None:
         first = UndecryptableRecord(digest, seq, "", unit.now_ms, moments.present(unit.records))
+    if first.reason == conversations.REFUSED:  # for good: the inviter has been told
+        parcels.set_aside(replace(first, seq=seq))
+        return False
     try:
         with unit.attempt():
             gathered = parts.gather(unit, parcel)
@@ -86,7 +89,10 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             trees.expect(unit, error)
         elif isinstance(error, commits.DoubtfulRemovalError):
             commits.doubt_removal(unit, error)  # once: afterwards the members have the word
-        elif isinstance(error, conversations.RefusedWelcomeError):
+        elif (
+            isinstance(error, conversations.RefusedWelcomeError)
+            and unit.records.conversations.standing(error.conversation) is None
+        ):
             lacking.refused(unit, error.conversation, error.inviter)
         if isinstance(error, key_packages.NoPackageError) and first.reason != str(error):
             lacking.note(unit)

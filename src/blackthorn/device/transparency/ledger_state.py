@@ -14,6 +14,7 @@ from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import alarms, chain_news, config_rotation, departures
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.directory import verify
+from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.link import frames as f
@@ -30,6 +31,8 @@ _WITNESSED: Final = "ledger-clock"
 """The setting with the ledger's time, Unix milliseconds."""
 _ADVANCED: Final = "ledger-clock-advanced"
 """The setting with this device's time when the ledger's last went on."""
+_STALE_SEEN: Final = "ledger-stale-epoch"
+"""The setting with the newest epoch that only this device's clock called too old."""
 _CLAIMED: Final = "ledger-clock-claimed"
 """The setting with the ledger's time as the server gave it before the first checkpoint."""
 
@@ -73,6 +76,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
         epoch = verify.verify_epoch(part, frame.consistency, accepted_of(last), terms)
     except VerificationError as error:
         if error.rule == _STALE:
+            _note_stale(unit, part, last)
             raise StaleError(error.rule, "the newest state of the ledger is too old") from error
         if error.rule == _AHEAD and trusted.policy.quorum == NO_QUORUM:
             # Without witnesses the time of the head is the server's word against this clock.
@@ -88,6 +92,16 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
     unit.records.directory.put_checkpoint(record, device_limits.KEPT_CHECKPOINTS)
     accept_time(unit, record)
     return AcceptedEpoch(epoch, frame.epoch, 0 if too_old(unit) else moment)
+
+
+def _note_stale(unit: UnitOfWork, part: verify.EpochPart, last: CheckpointRecord | None) -> None:
+    """To a wrong clock the ledger is not silent: each newer epoch counts, if all else held."""
+    head = decode_entry(part.head)
+    seen = int.from_bytes(unit.records.settings.get(_STALE_SEEN) or b"", "big")
+    known = max(seen, last.epoch if last is not None else 0)
+    if isinstance(head, Head) and head.epoch > known:
+        unit.records.settings.put(_STALE_SEEN, head.epoch.to_bytes(8, "big"))
+        unit.records.settings.put(_ADVANCED, unit.now_ms.to_bytes(8, "big"))
 
 
 def accept_time(unit: UnitOfWork, checkpoint: CheckpointRecord) -> None:
