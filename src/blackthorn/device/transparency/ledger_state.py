@@ -14,7 +14,6 @@ from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import alarms, chain_news, config_rotation, departures
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.directory import verify
-from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.link import frames as f
@@ -96,10 +95,10 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
 
 def _note_stale(unit: UnitOfWork, part: verify.EpochPart, last: CheckpointRecord | None) -> None:
     """To a wrong clock the ledger is not silent: each newer epoch counts, if all else held."""
-    head = decode_entry(part.head)
+    head = verify.decode_entry(part.head)
     seen = int.from_bytes(unit.records.settings.get(_STALE_SEEN) or b"", "big")
     known = max(seen, last.epoch if last is not None else 0)
-    if isinstance(head, Head) and head.epoch > known:
+    if isinstance(head, verify.Head) and head.epoch > known:
         unit.records.settings.put(_STALE_SEEN, head.epoch.to_bytes(8, "big"))
         unit.records.settings.put(_ADVANCED, unit.now_ms.to_bytes(8, "big"))
 
