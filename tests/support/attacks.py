@@ -418,7 +418,7 @@ ATTACKS: Final = (
                )
            )),
     Attack(70, INSIDER, "Somebody joins while a text is about to go to the group again",
-           "It is checked when the text is sealed; then it goes to whoever asked, directly",
+           "It is checked when the text is sealed; then it goes to the one who asked, directly",
            elsewhere=tuple(
                f"tests/scenarios/test_device_again_hostile.py::{test}"
                for test in (

@@ -139,7 +139,7 @@ def compare(host: Host, newcomer: Newcomer) -> None:
 
 
 def add_device(person: Person, name: str = "tablet") -> Person:
-    """Another device of the same user, in all of his conversations."""
+    """Another device of the same user, in all of their conversations."""
     _, newcomer = pair(person, name)
     person.world.publish()
     other = newcomer.person()
@@ -158,7 +158,7 @@ def bring_up(world: Surroundings) -> None:
 
 
 def on_line(world: Surroundings) -> None:
-    """Whoever lost his connection connects again."""
+    """Those who lost their connection connect again."""
     for person in world.people:
         if person.wire is None:
             person.connect()

@@ -58,7 +58,7 @@ class Recoverer(Newcomer):
 
 
 def state_recovery(person: Person) -> tuple[str, str]:
-    """Give the person recovery words; the words and the check on his paper."""
+    """Give the person recovery words; the words and the check on their paper."""
     seed = new_seed(person.world.chance.randbytes)
     body = SetRecovery(recovery_keys(seed).public)
     person.enqueue(lambda unit: change_chain.enqueue(unit, "the recovery key", body))

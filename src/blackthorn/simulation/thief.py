@@ -36,7 +36,7 @@ class Thief:
             }
 
     def read(self) -> set[str]:
-        """The texts that can be opened, whoever signed them."""
+        """The texts that can be opened, no matter who signed them."""
         found: set[str] = set()
         closed, progress = self.parcels, True
         while progress:

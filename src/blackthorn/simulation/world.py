@@ -68,7 +68,7 @@ class World(Surroundings):
         return self.ledger.writer
 
     def _enrol(self, person: Person) -> None:
-        """A user whose first device was activated: his chain waits for the next epoch."""
+        """A user whose first device was activated: their chain waits for the next epoch."""
         with person.unit() as first:
             packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK_LOW + 10)
             last = key_packages.make_last_resort(first)

@@ -13,7 +13,7 @@ conversation's metadata; no device joins a conversation of another version.
 The first four are judged by its bytes, before anything follows from it, so that a device that it
 removes judges alike. Whether the ledger lists a device is no such rule: that depends on the moment.
 
-The server accepts one Commit for each handle and names its digest to whoever comes second. If that
+The server accepts one Commit for each handle and names its digest to those who come second. If that
 Commit is void, the next one is ordered by the handle made of its digest, and so on. A void Commit
 that the server did not name opens no handle. One that does not come, or fails without being void,
 is given up after 72 hours if members say that nothing followed, and opens the same next handle.

@@ -65,7 +65,7 @@ class EpochPushes:
         return self._began_ms is None
 
     def pushed(self, unit: UnitOfWork, frame: f.EpochPushed) -> Frames:
-        """The server names changes; whoever they may concern is looked up soon."""
+        """The server names changes; those whom they may concern are looked up soon."""
         self._size = self._size or frame.since
         if frame.size <= self._size:
             self._asked_ms = None

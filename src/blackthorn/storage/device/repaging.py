@@ -1,8 +1,8 @@
 """Give a vault of an earlier release the page size of new ones: copy it, then put the copy there.
 
 SQLite's VACUUM leaves the page size of an encrypted database as it is, and says nothing. The old
-database is marked as moved once the copy is whole, and only then replaced: whoever waits for its
-lock, or begins after a crash, finds the mark and takes the copy.
+database is marked as moved once the copy is whole, and only then replaced: a process that waits for
+its lock, or begins after a crash, finds the mark and takes the copy.
 """
 
 import contextlib
