@@ -189,6 +189,6 @@ def test_who_cannot_get_a_text_again_is_told(removed: bool) -> None:
     else:
         go_off_line(alice)
     live(world, DAY + 3600, 280)
-    words = "a text of alice@acme.example could not be read on this device"
+    words = "1 text of alice@acme.example could not be read on this device"
     assert len(told(dan, words)) == 1
     assert again(dan, "lost") == []

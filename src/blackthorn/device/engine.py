@@ -42,7 +42,6 @@ class Device:
         self._sender = Sender(self.unit, self.directory)
         self._reconciler = reconciler.Schedule()
         self._healer = healer.Healer()
-        """When everything that waited was delivered, by this device's clock."""
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
         self._connected = False

@@ -14,7 +14,6 @@ from blackthorn.device.conversations import (
     rejoining,
     self_group,
 )
-from blackthorn.device.core import trees
 from blackthorn.device.core.group_metadata import DIRECT, SELF
 from blackthorn.device.core.members import addresses, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
@@ -25,6 +24,7 @@ from blackthorn.device.transparency.lookup_queue import passed, reached
 from blackthorn.mls import suites
 
 OWN: Final = ""
+_NO_BRANCH: Final = bytes(16)
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 MAX_QUESTIONS: Final = 64
@@ -135,24 +135,21 @@ def _spend(unit: UnitOfWork, pace: _Pace) -> bool:
     return True
 
 
-def may_ask(unit: UnitOfWork) -> bool:
-    """Count a question with a key package; False: there were enough in this hour."""
-    return _spend(unit, _ASK)
+def ask_from_outside(
+    unit: UnitOfWork, known: bytes, user: str, why: str, epoch: int = 0, secret: bytes = b""
+) -> int | None:
+    """Ask to be added again to a conversation that this device does not have.
 
-
-def ask_for_tree(unit: UnitOfWork, tree: trees.ExpectedTree, user: str) -> int | None:
-    """Ask to be added again where the tree of a Welcome did not come.
-
-    None: enough was asked this hour.
+    `secret` is that of its branch in `epoch`, if a Welcome has told it. None: enough was asked this
+    hour.
     """
     if not _spend(unit, _ASK):
         return None
-    nonce, known = unit.random(rejoining.NONCE_BYTES), tree.conversation
+    nonce, branch = unit.random(rejoining.NONCE_BYTES), _NO_BRANCH
     package, _ = key_packages.make_bound(unit, rejoining.bound_to(known, nonce))
-    branch = decisions.branch(suites.suite(suites.DEFAULT_SUITE), tree.branch, nonce)
-    why = heal_messages.NO_TREE
-    item = heal_messages.AskedItem(known, tree.epoch, branch, why, package)
-    return _send(unit, user, nonce, item)
+    if secret:
+        branch = decisions.branch(suites.suite(suites.DEFAULT_SUITE), secret, nonce)
+    return _send(unit, user, nonce, heal_messages.AskedItem(known, epoch, branch, why, package))
 
 
 def _send(unit: UnitOfWork, user: str, nonce: bytes, item: heal_messages.AskedItem) -> int:

@@ -45,7 +45,7 @@ def orders_asked(unit: UnitOfWork) -> None:
 
 
 def unreadable(unit: UnitOfWork, after_ms: int = -1) -> bool:
-    """Whether a parcel that came later than then was unreadable for ten minutes, unasked."""
+    """Whether a parcel of after then has been unreadable for ten minutes, unasked."""
     wait_ms = limits.UNREADABLE_WAIT_SECONDS * 1000
     last = int.from_bytes(unit.records.settings.get(_ORDERS_ASKED) or b"", "big")
     again = passed(last, unit.now_ms, limits.ORDERS_AGAIN_SECONDS * 1000)

@@ -4,16 +4,18 @@ Anybody can name members in a Welcome, which is verified only with its tree: onl
 whom this device knows already, one after the other, and no more often than any other question.
 """
 
+from typing import Final
+
 from blackthorn.device.account import heal_questions
+from blackthorn.device.conversations import heal_messages, self_group
 from blackthorn.device.conversations import limits as conversation_limits
-from blackthorn.device.conversations import self_group
 from blackthorn.device.core import trees
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing import limits
 from blackthorn.device.healing.states import is_member
 from blackthorn.device.transparency.lookup_queue import passed, reached
 
-_HOUR_MS = 3_600_000
+_HOUR_MS: Final = 3_600_000
 
 
 def ask_due(unit: UnitOfWork) -> list[int]:
@@ -39,7 +41,8 @@ def _ask(unit: UnitOfWork, one: trees.ExpectedTree) -> list[int]:
     if not users:
         return []
     user = users[one.turn % len(users)]
-    row = heal_questions.ask_for_tree(unit, one, user)
+    why = heal_messages.NO_TREE
+    row = heal_questions.ask_from_outside(unit, one.conversation, user, why, one.epoch, one.branch)
     if row is None:
         return []
     last = (one.turn + 1) % len(users) == 0

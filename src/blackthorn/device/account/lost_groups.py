@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from blackthorn.device.account import heal_questions
-from blackthorn.device.conversations import content, heal_messages, key_packages, rejoining
+from blackthorn.device.conversations import content, heal_messages
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import Identity, addresses, identities
 from blackthorn.device.core.unit_of_work import UnitOfWork
@@ -18,7 +18,6 @@ from blackthorn.device.transparency.lookup_queue import passed
 from blackthorn.ids import Address, DeviceId
 
 _LACKING: Final = "LACKING"
-_NO_BRANCH: Final = bytes(16)
 
 
 def look(unit: UnitOfWork) -> list[int]:
@@ -65,21 +64,18 @@ def _ask(unit: UnitOfWork) -> list[int]:
         busy = any(not passed(one.asked_ms, unit.now_ms, wait_ms) for one in same)
         if lack.asked_ms and passed(lack.asked_ms, unit.now_ms, limits.LACKING_SECONDS * 1000):
             continue
-        if lack.asked_ms or busy or rows or not heal_questions.may_ask(unit):
+        waits = bool(lack.asked_ms or busy or rows)
+        row = None
+        if not waits:
+            row = heal_questions.ask_from_outside(unit, lack.conversation, lack.user, lack.why)
+        if row is None:
             left.append(lack)
             continue
-        rows.append(_ask_one(unit, lack))
+        rows.append(row)
         left.append(lacking.Lack(lack.conversation, lack.user, lack.why, unit.now_ms))
     if left != found:
         lacking.change(unit, lacks=left)
     return rows
-
-
-def _ask_one(unit: UnitOfWork, lack: lacking.Lack) -> int:
-    nonce = unit.random(rejoining.NONCE_BYTES)
-    package, _ = key_packages.make_bound(unit, rejoining.bound_to(lack.conversation, nonce))
-    item = heal_messages.AskedItem(lack.conversation, 0, _NO_BRANCH, lack.why, package)
-    return _send(unit, lack.user, heal_messages.encode_part(heal_messages.Question(nonce, [item])))
 
 
 def _send(unit: UnitOfWork, user: str, part: bytes) -> int:

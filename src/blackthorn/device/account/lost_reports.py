@@ -20,6 +20,7 @@ from blackthorn.device.operations.send_heal import SendHeal
 from blackthorn.device.transparency.lookup_queue import reached
 from blackthorn.mls.group import state_rows
 from blackthorn.ports.device_healing import LostText
+from blackthorn.wire.words import count
 
 READER: Final = 0
 """The role of this device in the pace of its reports to another one."""
@@ -82,10 +83,8 @@ def _author(unit: UnitOfWork, known: bytes, device: bytes) -> Identity | None:
 
 def _may_report(unit: UnitOfWork, device: bytes) -> bool:
     """Count a report to a device against its bounds; False: not now."""
-    today, pause_ms = unit.now_ms // DAY_MS, limits.REPORT_PAUSE_SECONDS * 1000
-    pace = unit.records.lost.pace(device, READER)
-    if pace.day != today:
-        pace = replace(pace, day=today, count=0)
+    pause_ms = limits.REPORT_PAUSE_SECONDS * 1000
+    pace = unit.records.lost.pace(device, READER, unit.now_ms // DAY_MS)
     due = reached(pace.next_ms, unit.now_ms, pause_ms)
     if not due or pace.count >= limits.MAX_REPORTS_A_DAY:
         return False
@@ -102,8 +101,8 @@ def _tell(unit: UnitOfWork, known: bytes, device: bytes, texts: Sequence[LostTex
     if place is None or place.kind == SELF:
         return
     name = _name(unit, known, device)
-    what = "a text" if len(texts) == 1 else f"{len(texts)} texts"
-    said = f"{what} of {name} could not be read on this device, and did not come again"
+    what = f"{count(len(texts), 'text')} of {name}"
+    said = f"{what} could not be read on this device, and did not come again"
     occasion = texts[0].parcel or texts[0].count.to_bytes(8, "big")
     history.add_event(unit, place, device + occasion, name, said)
 

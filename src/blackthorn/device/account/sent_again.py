@@ -24,6 +24,7 @@ from blackthorn.device.transparency.lookup_queue import passed
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.device_healing import SentText, TextReport
 from blackthorn.ports.device_store import ConversationRecord
+from blackthorn.wire.words import count
 
 AUTHOR: Final = 1
 """The role of this device in the pace of what it sends again to another one."""
@@ -46,19 +47,15 @@ def answer(unit: UnitOfWork, heard: notes.Heard, asked: Lost | Missed) -> list[i
     texts = _asked_for(unit, place, reader, asked)
     entitled = [text for text in texts if _is_entitled(unit, place, reader, text)]
     if texts and not entitled:
-        _tell(unit, place, reader, f"{_count(texts)} that were written when it was no member")
+        _tell(unit, place, reader, f"{count(len(texts), 'text')} written when it was no member")
     rows: list[int] = []
     for number, text in enumerate(entitled):
         if not _may_send(unit, reader.device):
-            left = _count(entitled[number:])
+            left = count(len(entitled) - number, "text")
             _tell(unit, place, reader, f"{left}: too many were sent to it again today")
             break
         rows += _send(unit, place, reader, text)
     return rows
-
-
-def _count(texts: Sequence[SentText]) -> str:
-    return "one text" if len(texts) == 1 else f"{len(texts)} texts"
 
 
 def _tell(unit: UnitOfWork, place: ConversationRecord, reader: Identity, what: str) -> None:
@@ -90,7 +87,7 @@ def _asked_for(
     counts = set(asked.counts)
     texts = [text for text in known if text.count in counts or _named(text, asked.digests)]
     strange = [one for one in asked.digests if not any(_named(text, [one]) for text in known)]
-    if strange or any(count > place.sent for count in counts):
+    if strange or any(one > place.sent for one in counts):
         _tell(unit, place, reader, "what it took for texts of this device, which never sent them")
     elif counts - {text.count for text in known}:
         _tell(unit, place, reader, "texts that were sent too long ago")
@@ -119,9 +116,7 @@ def _is_entitled(
 
 def _may_send(unit: UnitOfWork, device: bytes) -> bool:
     """Count a text against what goes again to a device in a day."""
-    today, pace = unit.now_ms // DAY_MS, unit.records.lost.pace(device, AUTHOR)
-    if pace.day != today:
-        pace = replace(pace, day=today, count=0)
+    pace = unit.records.lost.pace(device, AUTHOR, unit.now_ms // DAY_MS)
     if pace.count >= limits.MAX_AGAIN_A_DAY:
         return False
     unit.records.lost.put_pace(device, AUTHOR, replace(pace, count=pace.count + 1))

@@ -54,8 +54,8 @@ FIRST_EPOCH: Final = 1
 """The epoch of those who were there from the beginning."""
 MAX_CREATED_MS: Final = 2**53 - 1
 
-
 REFUSED: Final = "a member is of no device that the ledger has listed"
+"""Why a Welcome is refused for good; it is the reason stored with its parcel."""
 
 
 class RefusedWelcomeError(InvalidWelcome):

@@ -19,6 +19,8 @@ from blackthorn.wire import limits as wire_limits
 
 KIND: Final = "application/vnd.blackthorn.heal"
 
+_MAX_KNOWN_BYTES: Final = conversations_limits.MAX_CONVERSATIONS * limits.HAVE_BYTES
+
 NO_TREE: Final = "NO_TREE"
 """The reason of a device to which the tree of its Welcome did not come: no `same` helps it."""
 
@@ -166,7 +168,7 @@ class Known(Struct, frozen=True, tag="known"):
     `have` has the first HAVE_BYTES of the ids of the conversations that it is in.
     """
 
-    have: Annotated[bytes, Meta(max_length=conversations_limits.MAX_CONVERSATIONS * 8)]
+    have: Annotated[bytes, Meta(max_length=_MAX_KNOWN_BYTES)]
 
 
 class Unknown(Struct, frozen=True, tag="unknown"):

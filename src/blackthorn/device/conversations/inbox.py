@@ -64,9 +64,10 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     try:
         with unit.attempt():
             gathered = parts.gather(unit, parcel)
-            whole = envelope.digest(b"".join(gathered))
+            if len(gathered) > 1:
+                whole = envelope.digest(b"".join(gathered))
             if gathered:
-                _open(unit, gathered, first, retract)
+                _open(unit, gathered, whole, first, retract)
     except void.VoidCommitError as error:
         void.note(unit, error, whole)
         other_commits.keep_commit(unit, error.conversation, whole, gathered)
@@ -83,19 +84,8 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             text = "a second Welcome came for a key package of this device"
             fact, address = digest.hex(), unit.me.address
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
-        elif first.reason == str(error):
-            pass  # what follows was done at the first attempt
-        elif isinstance(error, trees.MissingTreeError):
-            trees.expect(unit, error)
-        elif isinstance(error, commits.DoubtfulRemovalError):
-            commits.doubt_removal(unit, error)  # once: afterwards the members have the word
-        elif (
-            isinstance(error, conversations.RefusedWelcomeError)
-            and unit.records.conversations.standing(error.conversation) is None
-        ):
-            lacking.refused(unit, error.conversation, error.inviter)
-        if isinstance(error, key_packages.NoPackageError) and first.reason != str(error):
-            lacking.note(unit)
+        if first.reason != str(error):
+            _signal_once(unit, error)
         parcels.set_aside(replace(first, seq=seq, reason=str(error)))
         return False
     parts.forget(unit, gathered)
@@ -124,17 +114,32 @@ def _signal(unit: UnitOfWork, error: InputError, digest: bytes) -> None:
         notes.move(unit, unit.open(error.conversation), Event.WELCOMED)
 
 
+def _signal_once(unit: UnitOfWork, error: InputError) -> None:
+    """What a parcel leads to when it is refused for a new reason, and not at further attempts."""
+    if isinstance(error, trees.MissingTreeError):
+        trees.expect(unit, error)
+    elif isinstance(error, commits.DoubtfulRemovalError):
+        commits.doubt_removal(unit, error)  # afterwards the members have the word
+    elif isinstance(error, key_packages.NoPackageError):
+        lacking.note(unit)
+    elif isinstance(error, conversations.RefusedWelcomeError):
+        lacking.refused(unit, error.conversation, error.inviter)
+
+
 def _open(
-    unit: UnitOfWork, gathered: list[bytes], first: UndecryptableRecord, retract: Retract
+    unit: UnitOfWork,
+    gathered: list[bytes],
+    digest: bytes,
+    first: UndecryptableRecord,
+    retract: Retract,
 ) -> None:
-    """Open the parcels of a message that was first tried at `first`."""
+    """Open the parcels, of that digest, of a message that was first tried at `first`."""
     welcome = envelope.welcome_of(gathered[0])
     if welcome is not None:
         conversations.join(unit, welcome, first)
         return
     (owner, epoch), message = parts.open_message(unit, gathered)
     conversation = unit.open(owner)
-    digest = envelope.digest(b"".join(gathered))
     other_commits.check(unit, conversation, epoch, message, digest)
     conversation.recall(unit.records, epoch)
     try:

@@ -61,17 +61,14 @@ def removed(
     unit: UnitOfWork, conversation: bytes, addresses: Collection[str], *, by_me: bool
 ) -> None:
     """A Commit has removed all devices of these users; who was only cleared out comes back."""
-    here = [one for one in _all(unit) if one.conversation == conversation]
-    back = {one.address for one in here if by_me and one.cleared and one.address in addresses}
-    forget(unit, conversation, set(addresses) - back)
-    if back:
-        entries = [
-            msgspec.structs.replace(one, cleared=False)
-            if one.conversation == conversation and one.address in back
-            else one
-            for one in _all(unit)
-        ]
-        _put(unit, entries)
+    entries, kept = _all(unit), list[LeftOut]()
+    for one in entries:
+        if one.conversation != conversation or one.address not in addresses:
+            kept.append(one)
+        elif by_me and one.cleared:
+            kept.append(msgspec.structs.replace(one, cleared=False))
+    if kept != entries:
+        _put(unit, kept)
 
 
 def due(unit: UnitOfWork) -> list[LeftOut]:

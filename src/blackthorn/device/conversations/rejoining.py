@@ -105,17 +105,16 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
     before = unit.open(known.id)
     left = known.standing == State.LEFT
     rejoin = _rejoin(unit, before, group)
-    if parted := notes.of(unit.records, known.id).parted:
-        unit.records.healing.forget_branches_after(known.id, parted)
-    other_commits.keep(unit, before, again=notes.of(unit.records, known.id).rejoin is None)
+    healing = notes.of(unit.records, known.id)
+    if healing.parted:
+        unit.records.healing.forget_branches_after(known.id, healing.parted)
+    other_commits.keep(unit, before, again=healing.rejoin is None)
     asked = {user for user in rejoin.users if user in addresses(group.members)}
     known_to_all = not rejoin.strangers and not asked - {unit.me.address, rejoin.by}
     state = notes.move(unit, before, Event.WELCOME_KNOWN if known_to_all else Event.WELCOME)
-    noted_before = notes.of(unit.records, known.id)
-    missed = noted_before.missed
-    tallies = noted_before.tallies
+    missed, tallies = healing.missed, healing.tallies
     if missed < 0 and before.group.active:  # else it read all until it was removed
-        missed = noted_before.parted or known.epoch
+        missed = healing.parted or known.epoch
         tallies = unit.records.peers.tallies(known.id, limits.MAX_TALLIES)
     notes.change(
         unit,

@@ -143,7 +143,7 @@ def accepted_first(unit: UnitOfWork, conversation: bytes, epoch: int, digest: by
 def give_up(unit: UnitOfWork, conversation: Conversation) -> None:
     """Members say that nothing followed: pass over a Commit that was accepted long ago.
 
-    Nobody has it, or it fails without being void. Whoever merged it meets another branch.
+    Nobody has it, or it fails without being void. Those who merged it meet another branch.
     """
     before_ms = unit.now_ms - limits.LOST_COMMIT_SECONDS * 1000
     orders, known = unit.records.commit_orders, conversation.record.id

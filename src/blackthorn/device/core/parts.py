@@ -26,10 +26,8 @@ def gather(unit: UnitOfWork, parcel: bytes) -> list[bytes]:
     owner, part = _read(unit, parcel)
     parcels, name = unit.records.parcels, _name(owner, part)
     other = parcels.parts(_HALF, name).get(1 - part.place)
-    if other is not None:
-        pair = [parcel, other] if part.place == 0 else [other, parcel]
-        if _fit(unit, pair):
-            return pair
+    if other is not None and _fit(part, _read(unit, other)[1]):
+        return [parcel, other] if part.place == 0 else [other, parcel]
     parcels.put_part(_HALF, name, part.place, parcel, unit.now_ms)
     parcels.keep_parts(_HALF, limits.MAX_WAITING_PARTS)
     return []
@@ -56,10 +54,9 @@ def _read(unit: UnitOfWork, parcel: bytes) -> tuple[tuple[bytes, int], envelope.
     return owner, envelope.read_part(opened)
 
 
-def _fit(unit: UnitOfWork, pair: list[bytes]) -> bool:
-    (_, first), (_, second) = (_read(unit, parcel) for parcel in pair)
+def _fit(one: envelope.Part, other: envelope.Part) -> bool:
     try:
-        envelope.whole(first, second)
+        envelope.whole(*((one, other) if one.place == 0 else (other, one)))
     except envelope.EnvelopeError:
         return False
     return True

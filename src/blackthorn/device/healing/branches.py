@@ -1,7 +1,7 @@
 """Two branches of one group (H12): which one goes on, counted over users by own questions. Pure.
 
 The branch with more users goes on; of equals that with the greater mark, which all members of an
-epoch share. Whoever made a Commit at which the branches part counts for neither: an insider who
+epoch share. A user who made a Commit at which the branches part counts for neither: an insider who
 forks a group would otherwise speak for both.
 """
 

@@ -59,8 +59,12 @@ def note(unit: UnitOfWork, *, restored: bool = False) -> None:
 
 
 def refused(unit: UnitOfWork, conversation: bytes, inviter: str) -> None:
-    """The Welcome of this user was refused for good: they are told, and asked for another."""
-    add(unit, Lack(conversation, inviter, REFUSED))
+    """The Welcome of this user was refused for good: they are told, and asked for another.
+
+    Unless another one has come.
+    """
+    if unit.records.conversations.standing(conversation) is None:
+        add(unit, Lack(conversation, inviter, REFUSED))
 
 
 def add(unit: UnitOfWork, lack: Lack) -> None:

@@ -1,5 +1,7 @@
 """Send a message about healing: in the self-group, to a person directly, or in a group."""
 
+from typing import Final
+
 import msgspec
 
 from blackthorn.device.conversations import conversations, heal_messages, other_commits, self_group
@@ -15,8 +17,8 @@ from blackthorn.mls.group import state_rows
 from blackthorn.ports.device_healing import SentText
 from blackthorn.ports.device_store import OutboxRecord
 
-_TARGET = "heal"
-_ANY_EPOCH = -1
+_TARGET: Final = "heal"
+_ANY_EPOCH: Final = -1
 
 
 def members_at(unit: UnitOfWork, conversation: bytes, epoch: int) -> list[Identity]:

@@ -64,12 +64,14 @@ class LostTexts(Table):
         sql = "INSERT OR REPLACE INTO text_report VALUES (?, ?, ?, ?, ?, ?)"
         self._run(sql, astuple(report))
 
-    def pace(self, device: bytes, role: int) -> Pace:
+    def pace(self, device: bytes, role: int, day: int) -> Pace:
+        """Its count is of that day."""
         row = self._one(
-            "SELECT day, count, next_ms FROM report_pace WHERE device = ? AND role = ?",
-            (device, role),
+            "SELECT iif(day = ?3, count, 0), next_ms FROM report_pace"
+            " WHERE device = ?1 AND role = ?2",
+            (device, role, day),
         )
-        return Pace(*row) if row else Pace(0, 0, 0)
+        return Pace(day, *row) if row else Pace(day, 0, 0)
 
     def put_pace(self, device: bytes, role: int, pace: Pace) -> None:
         values = (device, role, *astuple(pace))
