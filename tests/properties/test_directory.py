@@ -69,6 +69,31 @@ def test_the_tree_is_that_of_its_definition_and_its_proofs_lead_to_its_root() ->
             assert tree.get(index) == known.get(index)
 
 
+def test_many_entries_at_once_make_the_tree_that_they_make_one_by_one() -> None:
+    chance = seeded()
+    for _ in range(200):
+        alike = chance.randbytes(32)
+        known: dict[bytes, bytes] = {}
+        tree = PrefixTree()
+        for _ in range(chance.randrange(1, 5)):
+            more: dict[bytes, bytes] = {}
+            for _ in range(chance.choice((0, 1, 2, 30))):
+                cut = chance.choice((0, 0, 1, 30, 31))  # neighbours that share a long path
+                index = alike[:cut] + chance.randbytes(32 - cut)
+                if known and chance.random() < 0.3:
+                    index = chance.choice(list(known))
+                more[index] = chance.randbytes(32)
+            before, one_by_one = tree.root, tree
+            for index, commitment in more.items():
+                one_by_one = one_by_one.insert(index, commitment)
+            grown = tree.updated(more)
+            assert tree.root == before, "the tree before is as it was"
+            assert (grown.root, grown.users) == (one_by_one.root, one_by_one.users)
+            known.update(more)
+            tree = grown
+        assert all(tree.get(index) == commitment for index, commitment in known.items())
+
+
 def test_the_longest_path_that_a_proof_can_tell() -> None:
     """Two indices that part at their last bit but one; a hash that is not broken has none."""
     one, other = bytes(32), bytes(31) + b"\x02"

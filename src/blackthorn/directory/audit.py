@@ -46,6 +46,8 @@ class Replay:
     _tree: PrefixTree = field(default_factory=PrefixTree)
     _versions: dict[bytes, int] = field(default_factory=dict)
     _changes: int = 0
+    _changed: dict[bytes, bytes] = field(default_factory=dict)
+    """Entries of the map since the last head."""
     _at_head: bool = False
 
     @property
@@ -101,7 +103,7 @@ class Replay:
         if entry.version != before + 1:
             raise VerificationError("D26", f"version {entry.version} of a user after {before}")
         self._versions[entry.index] = entry.version
-        self._tree = self._tree.insert(entry.index, entry.commitment)
+        self._changed[entry.index] = entry.commitment
         self._changes += 1
         self.tally.mutations += 1
 
@@ -110,6 +112,8 @@ class Replay:
             raise VerificationError("D25", "the time of the head is not later than the one before")
         if head.changes != self._changes:
             raise VerificationError("D27", f"{self._changes} mutations, counted {head.changes}")
+        self._tree = self._tree.updated(self._changed)
+        self._changed.clear()
         if head.users != self._tree.users:
             raise VerificationError("D28", f"{self._tree.users} users, counted {head.users}")
         if head.map_root != self._tree.root:

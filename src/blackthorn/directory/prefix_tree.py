@@ -8,7 +8,7 @@ A leaf is as high as its path is unique; an absent child is 32 zero bytes. The t
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from blackthorn.directory.proof import ABSENT, MapProof, OtherLeaf, RequestedLeaf, Vacant, leaf_hash
@@ -17,6 +17,9 @@ _sha256 = hashlib.sha256
 
 Node = tuple[Any, ...]
 """(hash, left, right) of a parent; (hash, index, commitment) of a leaf, whose index is bytes."""
+
+Entry = tuple[bytes, bytes]
+"""Index and commitment."""
 
 
 class PrefixTree:
@@ -29,10 +32,9 @@ class PrefixTree:
         self.users: Final = users
 
     @classmethod
-    def of(cls, leaves: Iterable[tuple[bytes, bytes]]) -> "PrefixTree":
-        """The map of these leaves, much faster than one by one."""
-        found = sorted(dict(leaves).items())
-        return cls(_build(found, 0, len(found), 0), len(found))
+    def of(cls, entries: Iterable[Entry]) -> "PrefixTree":
+        """The map of these entries."""
+        return cls().updated(dict(entries))
 
     @property
     def root(self) -> bytes:
@@ -48,24 +50,13 @@ class PrefixTree:
 
     def insert(self, index: bytes, commitment: bytes) -> "PrefixTree":
         """The map with this entry added or replaced."""
-        path: list[tuple[Node, int]] = []
-        node, depth = self._top, 0
-        while node is not None and type(node[1]) is not bytes:
-            bit = index[depth >> 3] >> (7 - (depth & 7)) & 1
-            path.append((node, bit))
-            node = node[1 + bit]
-            depth += 1
-        new: Node = (leaf_hash(index, commitment), index, commitment)
-        added = node is None or node[1] != index
-        if node is not None and added:
-            new = _fork(node, new, depth)
-        for above, bit in reversed(path):  # `_parent`, without a call for each level
-            other = above[2 - bit]
-            beside = ABSENT if other is None else other[0]
-            if bit:
-                new = (_sha256(b"\x03" + beside + new[0]).digest(), other, new)
-            else:
-                new = (_sha256(b"\x03" + new[0] + beside).digest(), new, other)
+        new, added = _inserted(self._top, (index, commitment), 0)
+        return PrefixTree(new, self.users + added)
+
+    def updated(self, entries: Mapping[bytes, bytes]) -> "PrefixTree":
+        """The map with these entries, faster than one by one: a shared parent is hashed once."""
+        found = sorted(entries.items())
+        new, added = _updated(self._top, found, 0, len(found), 0)
         return PrefixTree(new, self.users + added)
 
     def prove(self, index: bytes) -> MapProof:
@@ -85,17 +76,66 @@ class PrefixTree:
         return MapProof(tuple(siblings), OtherLeaf(node[1], node[2]))
 
 
-def _build(leaves: Sequence[tuple[bytes, bytes]], start: int, end: int, depth: int) -> Node | None:
-    """The node at `depth` over sorted leaves that share its path."""
+def _inserted(node: Node | None, entry: Entry, depth: int) -> tuple[Node, int]:
+    """The node at `depth` with this entry, and how many entries it has more."""
+    index, commitment = entry
+    path: list[tuple[Node, int]] = []
+    while node is not None and type(node[1]) is not bytes:
+        bit = index[depth >> 3] >> (7 - (depth & 7)) & 1
+        path.append((node, bit))
+        node = node[1 + bit]
+        depth += 1
+    new: Node = (leaf_hash(index, commitment), index, commitment)
+    added = node is None or node[1] != index
+    if node is not None and added:
+        new = _fork(node, new, depth)
+    for above, bit in reversed(path):  # `_parent`, without a call for each level
+        other = above[2 - bit]
+        beside = ABSENT if other is None else other[0]
+        if bit:
+            new = (_sha256(b"\x03" + beside + new[0]).digest(), other, new)
+        else:
+            new = (_sha256(b"\x03" + new[0] + beside).digest(), new, other)
+    return new, int(added)
+
+
+def _updated(
+    node: Node | None, entries: Sequence[Entry], start: int, end: int, depth: int
+) -> tuple[Node | None, int]:
+    """The node at `depth` with sorted entries that share its path, and how many it has more."""
+    if start == end:
+        return node, 0
+    if end - start == 1:
+        return _inserted(node, entries[start], depth)
+    if node is None:
+        return _build(entries, start, end, depth), end - start
+    if type(node[1]) is bytes:
+        below = dict(entries[start:end])
+        more = len(below) - (node[1] in below)
+        found = sorted({node[1]: node[2], **below}.items())
+        return _build(found, 0, len(found), depth), more
+    middle = _middle(entries, start, end, depth)
+    left, more_left = _updated(node[1], entries, start, middle, depth + 1)
+    right, more_right = _updated(node[2], entries, middle, end, depth + 1)
+    return _parent(left, right), more_left + more_right
+
+
+def _middle(entries: Sequence[Entry], start: int, end: int, depth: int) -> int:
+    """Where the right half of these entries begins."""
+    mask = 0x80 >> (depth & 7)
+    return bisect_left(entries, mask, start, end, key=lambda each: each[0][depth >> 3] & mask)
+
+
+def _build(entries: Sequence[Entry], start: int, end: int, depth: int) -> Node | None:
+    """The node at `depth` over sorted entries that share its path."""
     if end - start <= 1:
         if start == end:
             return None
-        index, commitment = leaves[start]
+        index, commitment = entries[start]
         return (leaf_hash(index, commitment), index, commitment)
-    mask = 0x80 >> (depth & 7)
-    middle = bisect_left(leaves, mask, start, end, key=lambda each: each[0][depth >> 3] & mask)
-    left = _build(leaves, start, middle, depth + 1)
-    return _parent(left, _build(leaves, middle, end, depth + 1))
+    middle = _middle(entries, start, end, depth)
+    left = _build(entries, start, middle, depth + 1)
+    return _parent(left, _build(entries, middle, end, depth + 1))
 
 
 def _parent(left: Node | None, right: Node | None) -> Node:

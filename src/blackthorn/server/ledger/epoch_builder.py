@@ -115,14 +115,16 @@ class EpochBuilder:
         entries += [Record(each.kind, number, each.body).encode() for each in waiting.records]
         leaves: list[ports.Leaf] = []
         published: list[tuple[int, int, int, int]] = []
+        changed: dict[bytes, bytes] = {}
         for user in waiting.users:
             for run, leaf in _leaves(user, start + len(entries)):
                 commitment = self._openings.commitment(user.label, leaf)
                 mutation = Mutation(number, user.label.index, leaf.version, commitment)
                 entries.append(mutation.encode())
-                tree = tree.insert(user.label.index, commitment)
+                changed[user.label.index] = commitment
                 leaves.append(leaf)
                 published.append((leaf.user, run[0].seq, run[-1].seq, leaf.place))
+        tree = tree.updated(changed)
         head = Head(number, unix_ms, tree.root, tree.users, len(leaves), config.digest).encode()
         entries.append(head)
         checkpoint = self._sign(entries)

@@ -92,7 +92,7 @@ def _check_leaves(store: BlockingReader, map_: "_Map", openings: Openings) -> No
     """The map commits to the leaves that lookups are answered from."""
     for label, leaf in _newest_leaves(store):
         known = map_.leaves.get(label.index)
-        if known is None or known[:2] != (leaf.version, openings.commitment(label, leaf)):
+        if known != (leaf.version, openings.commitment(label, leaf)):
             raise DamageError(
                 f"the leaf of entry {leaf.place} of the ledger is not the one that was logged: "
                 "restore a backup, and the ledger.keys that belong to it"
@@ -110,7 +110,7 @@ class _Map:
     """The newest leaf of every index, and the newest head."""
 
     def __init__(self) -> None:
-        self.leaves: dict[bytes, tuple[int, bytes, int]] = {}
+        self.leaves: dict[bytes, tuple[int, bytes]] = {}
         self._changed: dict[bytes, bytes] = {}
         self._tree = PrefixTree()
         self._head: tuple[int, Head, bytes] | None = None
@@ -121,7 +121,7 @@ class _Map:
         except VerificationError as error:
             raise DamageError(f"entry {place} of the ledger is damaged: {error}") from error
         if isinstance(entry, Mutation):
-            self.leaves[entry.index] = (entry.version, entry.commitment, place)
+            self.leaves[entry.index] = (entry.version, entry.commitment)
             self._changed[entry.index] = entry.commitment
         elif isinstance(entry, Head):
             self._head = (place, entry, data)
@@ -130,11 +130,7 @@ class _Map:
         """The end of the epoch that the last entry closes. Raises DamageError."""
         if self._head is None or self._head[0] != size - 1:
             raise DamageError(f"entry {size - 1} of the ledger is not the head of an epoch")
-        if self._tree.users == 0:
-            self._tree = PrefixTree.of(self._changed.items())
-        else:
-            for index, commitment in self._changed.items():
-                self._tree = self._tree.insert(index, commitment)
+        self._tree = self._tree.updated(self._changed)
         self._changed.clear()
         place, head, data = self._head
         if self._tree.root != head.map_root:

@@ -1,9 +1,10 @@
 """Texts that could not be read, in SQL (`ports.device_healing.LostTexts`)."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from blackthorn.ports.device_healing import LostText, Pace, TextReport
 from blackthorn.storage.device.records import Table
+from blackthorn.storage.rows import values
 
 
 class LostTexts(Table):
@@ -62,7 +63,7 @@ class LostTexts(Table):
 
     def put_report(self, report: TextReport) -> None:
         sql = "INSERT OR REPLACE INTO text_report VALUES (?, ?, ?, ?, ?, ?)"
-        self._run(sql, astuple(report))
+        self._run(sql, values(report))
 
     def pace(self, device: bytes, role: int, day: int) -> Pace:
         """Its count is of that day."""
@@ -74,8 +75,8 @@ class LostTexts(Table):
         return Pace(day, *row) if row else Pace(day, 0, 0)
 
     def put_pace(self, device: bytes, role: int, pace: Pace) -> None:
-        values = (device, role, *astuple(pace))
-        self._run("INSERT OR REPLACE INTO report_pace VALUES (?, ?, ?, ?, ?)", values)
+        row = (device, role, *values(pace))
+        self._run("INSERT OR REPLACE INTO report_pace VALUES (?, ?, ?, ?, ?)", row)
 
     def forget_before(self, time_ms: int, day: int) -> None:
         """Forget parcels that the server no longer delivers, old reports, and days before."""

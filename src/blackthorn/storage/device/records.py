@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Any
 
 import apsw
 
 from blackthorn.ports.device_store import ConversationRecord, MailRecord
+from blackthorn.storage.rows import values
 
 Row = tuple[Any, ...]
 
@@ -92,7 +93,7 @@ class Conversations(Table):
             " kind = excluded.kind, name = excluded.name, created_ms = excluded.created_ms,"
             " standing = excluded.standing, epoch = excluded.epoch, sent = excluded.sent,"
             " state = excluded.state",
-            astuple(record),
+            values(record),
         )
 
     def get(self, conversation: bytes) -> ConversationRecord | None:
@@ -251,7 +252,7 @@ class MailIndex(Table):
         self._run(
             "INSERT OR REPLACE INTO mail (uid, size, received_ms, sender, subject, date, readable)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            astuple(record),
+            values(record),
         )
 
     def get(self, uid: int) -> MailRecord | None:

@@ -1,13 +1,14 @@
 """History, outbox and parcels in SQL (`ports.device_store`)."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import msgspec
 
 from blackthorn.ports import device_store
 from blackthorn.ports.device_history import Authored
 from blackthorn.storage.device.records import Row, Table
+from blackthorn.storage.rows import values
 
 _HISTORY = (
     "SELECT message, conversation, kind, name, sender, sort, text, sent_ms, received_ms, standing,"
@@ -56,7 +57,7 @@ class History(Table):
             " received_ms, standing, shown, number, mark, device, count, handed, before)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?)"
             " RETURNING number",
-            astuple(record),
+            values(record),
         )
         return int(row[0]) if row else 0
 
@@ -175,7 +176,7 @@ class Outbox(Table):
         self._run(
             "UPDATE outbox SET target = ?2, intent = ?4, posting = ?5, packages = ?6,"
             " prepared = ?7, problem = ?8 WHERE number = ?1",
-            astuple(record),
+            values(record),
         )
 
     def finish(self, outcome: device_store.OutcomeRecord, keep: int) -> None:
@@ -183,7 +184,7 @@ class Outbox(Table):
         self._run("DELETE FROM outbox WHERE number = ?", (outcome.number,))
         self._run(
             "INSERT INTO outcome (number, message, error, at_ms) VALUES (?, ?, ?, ?)",
-            astuple(outcome),
+            values(outcome),
         )
         newest = self._connection.last_insert_rowid()
         self._run("DELETE FROM outcome WHERE place <= ?", (newest - keep,))
@@ -225,7 +226,7 @@ class Parcels(Table):
             "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms, moment)"
             " VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET seq = excluded.seq, reason = excluded.reason",
-            astuple(record),
+            values(record),
         )
 
     def undecryptable(self, digest: bytes) -> device_store.UndecryptableRecord | None:

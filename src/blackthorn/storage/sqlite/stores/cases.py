@@ -4,11 +4,12 @@ Their ledger entries are in `stores.ledger`; the decision service writes both in
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Final
 
 from blackthorn.ids import Address
 from blackthorn.ports import cases as port
+from blackthorn.storage.rows import values
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import immediate
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
@@ -47,7 +48,7 @@ def _entries(transaction: Transaction, query: port.ListDecisionEntries) -> list[
 
 def _store(transaction: Transaction, command: port.StoreDecision) -> None:
     connection, decision = transaction.connection, command.decision
-    connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(decision))
+    connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values(decision))
     connection.execute("DELETE FROM decision_pending WHERE case_id = ?", (decision.case,))
     if decision.case == "officers":
         connection.execute("DELETE FROM founder")
@@ -62,7 +63,7 @@ def _propose(transaction: Transaction, command: port.ProposeDecision) -> None:
     query = "SELECT signed FROM decision_pending WHERE case_id = ?"
     command.check(transaction.connection.execute(query, (command.pending.case,)).get or b"")
     transaction.connection.execute(
-        "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)", astuple(command.pending)
+        "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)", values(command.pending)
     )
 
 

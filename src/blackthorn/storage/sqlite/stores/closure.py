@@ -1,6 +1,5 @@
 """Closures in SQLite (`ports.closure`): each step compares the closure's phase first."""
 
-from dataclasses import astuple
 from typing import Any, Final
 
 from blackthorn.errors import ConflictError
@@ -8,6 +7,7 @@ from blackthorn.governance.closure.statement import statement_hash
 from blackthorn.ids import Address
 from blackthorn.ports import closure as port
 from blackthorn.storage import limits
+from blackthorn.storage.rows import values
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.markets import purge_user
 from blackthorn.storage.sqlite.transaction import Table, Transaction
@@ -131,7 +131,7 @@ def _add_receipts(transaction: Transaction, command: port.AddReceipts) -> None:
     connection.executemany(
         "INSERT INTO closure_receipt (exit_id, place, user, receipt, leaf) VALUES (?, ?, ?, ?, ?)",
         (
-            (closure.exit, place, *astuple(receipt))
+            (closure.exit, place, *values(receipt))
             for place, receipt in enumerate(command.receipts, closure.counts["users"])
         ),
     )

@@ -4,12 +4,12 @@ An epoch is one transaction. The primary key excludes two epochs of one size, an
 ones. Chains are in `stores.chains`.
 """
 
-from dataclasses import astuple
 from typing import Any, Final
 
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ids import Address
 from blackthorn.ports import ledger as port
+from blackthorn.storage.rows import values
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
@@ -88,7 +88,7 @@ def _append(transaction: Transaction, command: port.AppendEpoch) -> None:
     connection.executemany(
         "INSERT INTO ledger_leaf (user, version, head, seq, flags, place)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        map(astuple, epoch.leaves),
+        map(values, epoch.leaves),
     )
     connection.executemany(
         "UPDATE chain_statement SET place = ?4 WHERE user = ?1 AND seq BETWEEN ?2 AND ?3",
@@ -99,7 +99,7 @@ def _append(transaction: Transaction, command: port.AppendEpoch) -> None:
     )
     connection.execute(
         "INSERT INTO ledger_epoch (size, root, note, published) VALUES (?, ?, ?, ?)",
-        astuple(epoch.checkpoint),
+        values(epoch.checkpoint),
     )
 
 
