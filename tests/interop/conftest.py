@@ -53,15 +53,14 @@ def meeting(request: pytest.FixtureRequest, drivers: dict[str, Driver]) -> tuple
 
 @pytest.fixture
 def ours(meeting: tuple[str, int], drivers: dict[str, Driver]) -> MakePerson:
-    """Makes people of ours; they accept handshakes in public where the peer can do no other."""
-    public = "public_handshake" in drivers[meeting[0]].quirks
-    return _maker(drivers[OURS], meeting[1], public_handshakes=public)
+    """Makes people of ours as they are by default."""
+    return _maker(drivers[OURS], meeting[1])
 
 
 @pytest.fixture
 def closed(meeting: tuple[str, int], drivers: dict[str, Driver]) -> MakePerson:
-    """Makes people of ours as they are by default."""
-    return _maker(drivers[OURS], meeting[1])
+    """Makes people of ours who accept handshakes of members in private only."""
+    return _maker(drivers[OURS], meeting[1], public_handshakes=False)
 
 
 @pytest.fixture

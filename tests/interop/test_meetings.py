@@ -113,7 +113,7 @@ def test_a_tree_that_the_peer_grew_alone_is_sound(ours: MakePerson, theirs: Make
 
 
 @only_mls_rs
-def test_a_commit_in_public_is_refused_by_default(closed: MakePerson, theirs: MakePerson) -> None:
+def test_a_commit_in_public_is_refused_if_told_so(closed: MakePerson, theirs: MakePerson) -> None:
     mine, peer = pair((closed, theirs))
     before, secret = mine.state(), mine.exported()
     made = peer.update()

@@ -12,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackthorn.mls import limits
+from blackthorn.mls.codepoints import MEMBER
 from blackthorn.mls.driver.lines import answer, serve
 from blackthorn.mls.driver.world import World
+from blackthorn.mls.framing.framing import Sender
 from blackthorn.mls.framing.key_package import create_key_package
+from blackthorn.mls.framing.proposals import Remove
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.support import runs
-from tests.support.mls_people import NOW
+from tests.support.mls_forge import public
+from tests.support.mls_people import NOW, Person
 
 SEED = 20_261_123
 FEATURES = {"propose", "export", "members", "group_info", "external_join", "psk", "discard"}
@@ -123,6 +127,32 @@ def test_what_was_proposed_is_committed(two: Dialogue) -> None:
     left = two.ask("process", group="group-2", message=made["commit"])
     assert left == {"kind": "commit", "epoch": 3, "removed": True}
     assert not two.reply("encrypt", group="group-2", plaintext="")["ok"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_public_handshakes_are_opened_unless_the_client_refuses_them(closed: bool) -> None:
+    """RFC 9420, 6.2: other implementations send proposals and Commits as PublicMessages."""
+    talk = Dialogue()
+    option = {"public_handshakes": False} if closed else {}
+    talk.ask("new_client", client="a", identity="61", suite=SUITE_1, **option)
+    talk.ask("new_client", client="b", identity="62", suite=SUITE_1)
+    talk.ask("create_group", client="a")
+    added = talk.ask(
+        "add", group="group-1", key_packages=[talk.ask("key_package", client="b")["key_package"]]
+    )
+    talk.ask("merge", group="group-1")
+    talk.ask("join", client="b", welcome=added["welcomes"][0])  # type: ignore[index]
+    bob = Person("b", random.Random(1), SUITE_1)
+    bob.group = talk.world.groups["group-2"].group
+    proposal = public(bob, Sender(MEMBER, 1), Remove(1), bob.at._state.signature_private).hex()
+    reply = talk.reply("process", group="group-1", message=proposal)
+    if closed:
+        assert not reply["ok"] and "private" in str(reply["error"])
+        return
+    assert reply == {"ok": True, "kind": "proposal"}
+    talk.ask("commit", group="group-1")
+    talk.ask("merge", group="group-1")
+    assert talk.ask("state", group="group-1")["members"] == [{"index": 0, "identity": "61"}]
 
 
 def test_members_are_removed_by_index_or_identity(two: Dialogue) -> None:

@@ -42,7 +42,7 @@ def _new_client(world: World, request: Request) -> Reply:
     chosen = suite(request.number("suite"))
     policy = Policy(
         join=state.anybody_may_join,
-        public_handshakes=request.flag("public_handshakes"),
+        public_handshakes=request.flag("public_handshakes", default=True),
         max_lifetime_seconds=ANY_LIFETIME,
     )
     private, public = chosen.generate_signature_key(world.random)

@@ -59,8 +59,8 @@ class Request:
     def number_list(self, name: str) -> list[int]:
         return self._list(name, _number)
 
-    def flag(self, name: str) -> bool:
-        value = self._field(name) if self.has(name) else False
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self._field(name) if self.has(name) else default
         if not isinstance(value, bool):
             raise RequestError(f"{name} is neither true nor false")
         return value
