@@ -83,8 +83,8 @@ COMMANDS = """# Commands
 
 Every command, as `--help` tells it. Exit codes: 0 done, 2 something to change at the command line
 or in the configuration, 3 wrong input from outside, 4 a check failed that only an attack or grave
-damage makes fail, 5 the disk or the database failed, 6 a peer cannot be reached, 70 a defect of
-Blackthorn's own, 130 interrupted, 1 everything else.
+damage makes fail, 5 the disk or the database failed, 6 not now: a peer cannot be reached, or
+something is not finished, 70 a defect of Blackthorn's own, 130 interrupted, 1 everything else.
 
 """
 

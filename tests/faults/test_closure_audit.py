@@ -49,10 +49,20 @@ def test_a_closure_holds_and_a_person_finds_his_place(folder: Path) -> None:
     assert (result["receipt"]["address"], result["receipt"]["place"]) == ("u3@acme.example", 3)
 
 
+def test_a_person_is_told_what_their_receipt_means(folder: Path) -> None:
+    done = audit(folder, "--receipt", str(folder / "own.receipt"))
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("receipt: u3@acme.example is number 4 of the "), line
+    assert "people whom the statement counts" in line
+    assert not {"place", "leaf"} & set(line.split())
+
+
 def test_it_is_told_to_people_too(folder: Path) -> None:
     done = audit(folder)
     assert done.returncode == 0
-    assert "deleted: mails 10, parcels 10" in done.stdout
+    assert "deleted: 10 mails, 10 parcels" in done.stdout
+    assert "the server states that it tried the 1 key of its other markets" in done.stdout
+    assert "tried keys" not in done.stdout and "leaf" not in done.stdout
     assert "give it by --register" in done.stderr
 
 

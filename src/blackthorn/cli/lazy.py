@@ -18,10 +18,11 @@ from typer.main import get_group
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """The module whose `register(app)` adds the command, and the first line of its help."""
+    """The module whose `register(app)` adds the command, the first line of its help, its panel."""
 
     module: str
     help: str
+    panel: str
 
 
 def _reflow(command: Any) -> None:
@@ -107,7 +108,8 @@ class LazyGroup(TyperGroup):
         """The command for help and completion, without an import."""
         if cmd_name not in self.table:
             return None
-        return TyperCommand(cmd_name, help=self.table[cmd_name].help)
+        found = self.table[cmd_name]
+        return TyperCommand(cmd_name, help=found.help, rich_help_panel=found.panel)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The imported command to run."""

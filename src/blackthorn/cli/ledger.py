@@ -8,5 +8,5 @@ from blackthorn.cli.device import ledger as device
 
 def register(app: typer.Typer) -> None:
     admin.register(app)
-    admin.ledger.command("check")(device.check)
-    admin.ledger.command("trust")(device.trust)
+    for command in (admin.status, admin.policy, device.trust, device.check, admin.init):
+        admin.ledger.command(command.__name__)(command)

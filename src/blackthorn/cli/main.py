@@ -22,55 +22,87 @@ _DEMO: Final = "blackthorn.cli.demo"
 _REPLAY: Final = "blackthorn.cli.replay"
 _SIMULATE: Final = "blackthorn.cli.simulate"
 
+_ON_SERVER: Final = "On the server's host, for its administrator"
+_ON_DEVICE: Final = "On your device"
+_OFFICERS: Final = "For officers, who decide on their devices"
+_ANYONE: Final = "For anyone"
+_TRIALS: Final = "To see it work"
+
 COMMANDS: Final = {
     "init": LazyCommand(
-        _SERVER, "Make a server's folder: settings, keys, database, ledger. Overwrites nothing."
+        _SERVER,
+        "Make a server's folder: settings, keys, database, ledger. Overwrites nothing.",
+        _ON_SERVER,
     ),
     "serve": LazyCommand(
         _SERVER,
         "Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen.",
+        _ON_SERVER,
     ),
-    "activate": LazyCommand(_DEVICE, "Create this device's keys and activate it by a code."),
-    "send": LazyCommand(_DEVICE, "Send a text to one or several people, to each separately."),
-    "inbox": LazyCommand(_DEVICE, "Receive and print messages; `history` shows your own too."),
-    "history": LazyCommand(_DEVICE, "Print the stored messages of both sides, without connecting."),
-    "status": LazyCommand(_DEVICE, "Sync with the server and show the device status."),
+    "user": LazyCommand(_SERVER, "Users and their activation codes.", _ON_SERVER),
+    "config": LazyCommand(_SERVER, "The server's settings.", _ON_SERVER),
+    "ledger": LazyCommand(
+        _LEDGER, "The server's ledger: the public log of its users' keys.", _ON_SERVER
+    ),
+    "activate": LazyCommand(
+        _DEVICE, "Create this device's keys and activate it by a code.", _ON_DEVICE
+    ),
+    "send": LazyCommand(
+        _DEVICE, "Send a text to one or several people, to each separately.", _ON_DEVICE
+    ),
+    "inbox": LazyCommand(
+        _DEVICE, "Receive and print messages; `history` shows your own too.", _ON_DEVICE
+    ),
+    "history": LazyCommand(
+        _DEVICE, "Print the stored messages of both sides, without connecting.", _ON_DEVICE
+    ),
+    "status": LazyCommand(_DEVICE, "Sync with the server and show the device status.", _ON_DEVICE),
+    "group": LazyCommand(_DEVICE, "Conversations of several people under a name.", _ON_DEVICE),
+    "mail": LazyCommand(_DEVICE, "E-mail, sealed to this user.", _ON_DEVICE),
     "verify": LazyCommand(
-        _DEVICE, "Show sixty digits and a QR code to compare identities with another person."
+        _DEVICE,
+        "Show sixty digits and a QR code to compare identities with another person.",
+        _ON_DEVICE,
     ),
+    "device": LazyCommand(_DEVICE, "Your own devices.", _ON_DEVICE),
+    "recovery": LazyCommand(
+        _DEVICE, "The recovery key: 24 words to use when no device is left.", _ON_DEVICE
+    ),
+    "alarms": LazyCommand(
+        _ALARMS, "Violations by the server or by others, with evidence.", _ON_DEVICE
+    ),
+    "export": LazyCommand(
+        _EXPORT, "Export all your data: mail, messages, contacts, keys.", _ON_DEVICE
+    ),
+    "role": LazyCommand(_ROLE, "Officers: who decides on directives and markets.", _OFFICERS),
+    "directive": LazyCommand(
+        _DIRECTIVE, "Directives: a government's demands about single accounts.", _OFFICERS
+    ),
+    "market": LazyCommand(_MARKET, "Leave a market: plan, announce, stop, close.", _OFFICERS),
+    "audit": LazyCommand(_AUDIT, "Audit a server's data and its ledger; anyone can.", _ANYONE),
     "report": LazyCommand(
-        _AUDIT, "Make the transparency report of a period from the public ledger alone."
+        _AUDIT, "Make the transparency report of a period from the public ledger alone.", _ANYONE
+    ),
+    "witness": LazyCommand(
+        _WITNESS, "Cosign the checkpoints of logs that only ever grow.", _ANYONE
     ),
     "demo": LazyCommand(
         _DEMO,
         "Demonstrate everything: three people, four devices, messages, mail, an audit, a search.",
+        _TRIALS,
     ),
     "story": LazyCommand(
         _REPLAY,
         "Replay 2015: a demand refused, one answered, a market closed, and one that stays open.",
+        _TRIALS,
     ),
     "simulate": LazyCommand(
         _SIMULATE,
         "Simulate an enterprise in memory for days or years, with faults; check what must hold.",
+        _TRIALS,
     ),
-    "user": LazyCommand(_SERVER, "Users and their activation codes."),
-    "config": LazyCommand(_SERVER, "The server's settings."),
-    "ledger": LazyCommand(_LEDGER, "The server's ledger: the public log of its users' keys."),
-    "group": LazyCommand(_DEVICE, "Conversations of several people under a name."),
-    "mail": LazyCommand(_DEVICE, "E-mail, sealed to this user."),
-    "device": LazyCommand(_DEVICE, "Your own devices."),
-    "recovery": LazyCommand(_DEVICE, "The recovery key: 24 words to use when no device is left."),
-    "alarms": LazyCommand(_ALARMS, "Violations by the server or by others, with evidence."),
-    "export": LazyCommand(_EXPORT, "Export all your data: mail, messages, contacts, keys."),
-    "audit": LazyCommand(_AUDIT, "Audit a server's data and its ledger; anyone can."),
-    "witness": LazyCommand(_WITNESS, "Cosign the checkpoints of logs that only ever grow."),
-    "role": LazyCommand(_ROLE, "Officers: who decides on directives and markets."),
-    "directive": LazyCommand(
-        _DIRECTIVE, "Directives: a government's demands about single accounts."
-    ),
-    "market": LazyCommand(_MARKET, "Leave a market: plan, announce, stop, close."),
 }
-"""All commands, then all families, in the order of `--help`."""
+"""All commands and families by who uses them, in the order of use: so `--help` shows them."""
 
 
 class Blackthorn(LazyGroup):

@@ -16,7 +16,7 @@ from blackthorn.audit import package
 from blackthorn.audit.package import gunzip
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory import entries
-from blackthorn.errors import VerificationError
+from blackthorn.errors import UnavailableError, VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.package import build as bag
 from blackthorn.governance.package import layout
@@ -423,13 +423,25 @@ def test_P14_a_custody_log_with_a_step_changed_moved_or_cut(files) -> None:
 
 
 @pytest.mark.parametrize("name", layout.FINISHING)
-def test_P15_a_package_that_was_not_finished(files, name: str) -> None:
+def test_P15_a_finished_package_that_lacks_a_file(files, name: str) -> None:
     del files[name]
     refuses("P15", check_files, files)
 
 
-def test_P15_the_bag_as_it_is_built() -> None:
-    refuses("P15", check_tar, build()[0])
+def test_the_bag_as_it_is_built_is_no_attack_but_not_finished() -> None:
+    with pytest.raises(UnavailableError) as caught:
+        check_tar(build()[0])
+    said = str(caught.value)
+    assert f"the package of {CASE.id} is not finished, so it proves nothing yet" in said
+    assert "a custodian and another officer have signed" in said
+    assert said.endswith(f"blackthorn directive produce {CASE.id}")
+
+
+def test_an_unfinished_bag_with_a_changed_file_is_refused_by_its_rule(files) -> None:
+    for name in layout.FINISHING:
+        del files[name]
+    name = next(name for name in files if name.startswith("data/"))
+    refuses("P9", check_files, {**files, name: files[name] + b"x"})
 
 
 def test_P16_a_signature_over_another_package(files) -> None:

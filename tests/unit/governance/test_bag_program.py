@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blackthorn.audit import evidence, package
-from blackthorn.cli import main
+from blackthorn.cli import main, terminal
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
@@ -197,9 +197,21 @@ def test_the_command_says_what_was_pinned(made, policy) -> None:
     assert document["manifest"] == build()[1].manifest_hash.hex()
     result = run(main.app, ["audit", "package", str(made)])
     assert result.exit_code == 0
-    assert "register key: unpinned" in result.output
-    assert "policy: the enclosed one" in result.output
+    assert "(only the package names it)" in result.output
+    assert "(checked with the policy that the package encloses)" in result.output
     assert "package is consistent" in result.output
+    result = run(main.app, ["audit", "package", str(made), *pinned])
+    assert "(you gave it)" in result.output
+    assert "(checked with the policy that you gave)" in result.output
+
+
+def test_the_command_says_that_a_package_is_not_finished(tmp_path, monkeypatch, capsys) -> None:
+    early = tmp_path / "early.tar"
+    early.write_bytes(build()[0])
+    monkeypatch.setattr("sys.argv", ["blackthorn", "audit", "package", str(early)])
+    assert terminal.run(main.app) == 6
+    said = capsys.readouterr().err
+    assert "is not finished, so it proves nothing yet" in said
 
 
 def test_the_command_fails_with_the_rule(made) -> None:

@@ -18,18 +18,6 @@ def register(app: Typer) -> None:
     app.add_typer(ledger, name="ledger")
 
 
-@ledger.command("init")
-def init(directory: options.ServerDirectory) -> None:
-    """Make ledger.keys, policy.txt and the embedded witness in a folder of an earlier version."""
-    import os
-
-    from blackthorn.programs.server.folder import make_ledger
-
-    vkey = make_ledger(directory, dict(os.environ))
-    terminal.say(f"The ledger's public key: {vkey}")
-
-
-@ledger.command("status")
 def status(directory: options.ServerDirectory, json: options.JsonOption = False) -> None:
     """Tell size, users, last epoch, the policy's digest, when each witness cosigned, what is wrong.
 
@@ -47,6 +35,16 @@ def status(directory: options.ServerDirectory, json: options.JsonOption = False)
         _print(found)
     if found["problems"]:
         raise Exit(1)
+
+
+def init(directory: options.ServerDirectory) -> None:
+    """Make ledger.keys, policy.txt and the embedded witness in a folder of an earlier version."""
+    import os
+
+    from blackthorn.programs.server.folder import make_ledger
+
+    vkey = make_ledger(directory, dict(os.environ))
+    terminal.say(f"The ledger's public key: {vkey}")
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -72,7 +70,6 @@ def _print(found: dict[str, Any]) -> None:
         terminal.say(f"Problem: {problem}", style="red")
 
 
-@ledger.command("policy")
 def policy(directory: options.ServerDirectory) -> None:
     """Print the trust policy that devices pin: the log, its witnesses, and how many must cosign."""
     import sys

@@ -204,18 +204,6 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
     terminal.out.print(table)
 
 
-@config.command("check")
-def check_config(directory: ServerDirectory) -> None:
-    """Check blackthorn.toml, that no file of the server is missing, and who can use them."""
-    import os
-
-    from blackthorn.programs.server import configuration
-    from blackthorn.programs.server.folder import check_files
-
-    check_files(directory, configuration.load(directory, os.environ))
-    terminal.say(f"{directory / 'blackthorn.toml'} is good, and no file is missing.")
-
-
 @config.command("postmaster")
 def name_postmaster(directory: ServerDirectory, address: Address) -> None:
     """Name the user who gets the mail to postmaster and abuse, from the server's next start on.
@@ -228,6 +216,18 @@ def name_postmaster(directory: ServerDirectory, address: Address) -> None:
 
     set_postmaster(directory, address, os.environ)
     terminal.say(f"{address}, once active, gets mail to postmaster and abuse; restart the server.")
+
+
+@config.command("check")
+def check_config(directory: ServerDirectory) -> None:
+    """Check blackthorn.toml, that no file of the server is missing, and who can use them."""
+    import os
+
+    from blackthorn.programs.server import configuration
+    from blackthorn.programs.server.folder import check_files
+
+    check_files(directory, configuration.load(directory, os.environ))
+    terminal.say(f"{directory / 'blackthorn.toml'} is good, and no file is missing.")
 
 
 def _invite(

@@ -1,11 +1,11 @@
 """Commands of the family `audit`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option, Typer
 
-from blackthorn.cli import options, terminal
+from blackthorn.cli import options, terminal, times
 from blackthorn.cli.audit import closure, report
 from blackthorn.errors import UserError, system_error
 from blackthorn.wire.words import count
@@ -18,8 +18,12 @@ audit = Typer(help="Audit a server's data and its ledger; anyone can.", no_args_
 
 
 def register(app: Typer) -> None:
+    audit.command("ledger")(ledger)
+    audit.command("canary")(canary)
     audit.command("report")(report.audit_report)
+    audit.command("package")(package)
     audit.command("closure")(closure.closure)
+    audit.command("evidence")(evidence)
     app.add_typer(audit, name="audit")
     app.command("report")(report.report)
 
@@ -29,7 +33,6 @@ def family() -> None:
     """Audit a server's data and its ledger; anyone can."""
 
 
-@audit.command()
 def canary(
     as_json: Annotated[bool, Option("--json", help="Print the findings as JSON.")] = False,
     directory: Annotated[
@@ -122,7 +125,6 @@ def print_report(report: "Report") -> None:
         )
 
 
-@audit.command()
 def ledger(
     target: Annotated[str, Argument(metavar="URL|DIR", help=options.LEDGER_HELP)],
     policy: Annotated[
@@ -184,7 +186,6 @@ def print_result(result: "Result") -> None:
         terminal.note("The policy is the log's own: give a trusted one by --policy.")
 
 
-@audit.command()
 def evidence(file: Annotated[Path, Argument(metavar="FILE", help="A file of evidence.")]) -> None:
     """Verify a file of evidence offline, and print the sentence that it proves.
 
@@ -198,7 +199,6 @@ def evidence(file: Annotated[Path, Argument(metavar="FILE", help="A file of evid
     terminal.say(verify(data))
 
 
-@audit.command()
 def package(
     target: Annotated[
         Path, Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
@@ -212,12 +212,13 @@ def package(
 ) -> None:
     """Verify a directive's package offline: hashes, custody, signature, the ledger's proof.
 
-    Exits with 4 and one line that names the broken rule, and with 2 if it is no package.
+    Exits with 4 and one line that names the broken rule, with 6 if the package is not finished,
+    and with 2 if it is no package.
     """
     from blackthorn.audit.package import check_package
 
     checked = check_package(target, register, policy)
-    document = {
+    document: dict[str, Any] = {
         "directive": checked.directive,
         "manifest": checked.manifest_hash.hex(),
         "files": checked.files,
@@ -233,9 +234,27 @@ def package(
     if as_json:
         terminal.print_json(document)
         return
-    closure.say_document(document)
+    closure.say_rows(_package_rows(document))
     if not (checked.pinned and checked.policy_given):
         terminal.note(
             "The enclosed keys only prove that the package is consistent: give --register and "
             "--policy from a trusted source."
         )
+
+
+def _package_rows(document: dict[str, Any]) -> dict[str, str]:
+    """What was checked, by name, in words."""
+    seconds, sealed = document["cosigned_seconds"], document["sealed"]
+    key = "you gave it" if document["register_key"] == "given" else "only the package names it"
+    policy = "you gave" if document["policy"] == "given" else "the package encloses"
+    seen = f"cosigned at {times.rfc3339(seconds * 1000)}" if seconds else "without witnesses"
+    return {
+        "package": f"of the directive {document['directive']}; every check holds",
+        "accounts": ", ".join(document["accounts"]) or "none",
+        "files": f"{document['files']} with {document['bytes']} bytes, of them {sealed} sealed, "
+        "which only the account's user can open",
+        "manifest": f"{document['manifest']}, the hash that the officers signed",
+        "signed by": f"the register, whose key is {document['register']} ({key})",
+        "decision": f"entry {document['ledger_index']} of the ledger, {seen} "
+        f"(checked with the policy that {policy})",
+    }

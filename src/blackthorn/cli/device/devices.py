@@ -82,25 +82,6 @@ def link(
         terminal.print_json({"linked": address, "published": published})
 
 
-@devices.command("passphrase")
-@options.on_device
-def passphrase(
-    at: options.DeviceOptions,
-    new_file: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="A file whose first line is the new passphrase: do not ask."),
-    ] = None,
-) -> None:
-    """Change the passphrase that unlocks this device. Its messages and keys stay as they are.
-
-    The old one is asked for first. If it is interrupted, either the old or the new one unlocks the
-    device. Somebody who has the old passphrase and an old copy of this folder can still read that
-    copy, and the folder as it is now: then revoke the device, and link a new one.
-    """
-    options.home_of(at.home, at.key_file).change_passphrase(new_file)
-    terminal.say("The passphrase is changed.")
-
-
 @devices.command("list")
 @options.on_device
 def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
@@ -122,6 +103,25 @@ def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) ->
     for own in () if json else found:
         _print_device(own)
     options.require_reached(unreached)
+
+
+@devices.command("passphrase")
+@options.on_device
+def passphrase(
+    at: options.DeviceOptions,
+    new_file: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="A file whose first line is the new passphrase: do not ask."),
+    ] = None,
+) -> None:
+    """Change the passphrase that unlocks this device. Its messages and keys stay as they are.
+
+    The old one is asked for first. If it is interrupted, either the old or the new one unlocks the
+    device. Somebody who has the old passphrase and an old copy of this folder can still read that
+    copy, and the folder as it is now: then revoke the device, and link a new one.
+    """
+    options.home_of(at.home, at.key_file).change_passphrase(new_file)
+    terminal.say("The passphrase is changed.")
 
 
 def _document(device: OwnDevice) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from blackthorn.programs.event_loop import run
 
 
 def add_to(market: Typer) -> None:
-    market.command("notice")(notice)
-    market.command("forward")(forward)
-    market.command("receipt")(receipt)
+    for command in (notice, forward, receipt):
+        market.command(command.__name__, rich_help_panel="For the users of that market")(command)
 
 
 @options.on_device

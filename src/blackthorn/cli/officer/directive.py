@@ -107,18 +107,17 @@ def list_directives(at: DeviceOptions, json: JsonOption = False) -> None:
         show.say_waiting(decisions, name)
 
 
-def _add(*actions: str) -> None:
+def _add(action: str) -> None:
     special = {"produce": _produce, "refuse": _refuse}
-    for action in actions:
-        subject = [] if action == "receive" else [parameter("name", DirectiveArgument)]
-        parameters = [*subject, *generate.options_of(FORMS[action]), *_EXTRA.get(action, ())]
-        run = partial(special.get(action, _decide), action)
-        generate.add(directive, action, FORMS[action].help, run, parameters)
+    subject = [] if action == "receive" else [parameter("name", DirectiveArgument)]
+    parameters = [*subject, *generate.options_of(FORMS[action]), *_EXTRA.get(action, ())]
+    run = partial(special.get(action, _decide), action)
+    generate.add(directive, action, FORMS[action].help, run, parameters)
 
 
+for _action in FORMS:
+    _add(_action)
 directive.command("sign")(generate.sign)
-_add("produce", "deliver", "refuse")
-directive.command("show")(show_directive)
 directive.command("list")(list_directives)
-_add("receive", "verify", "assess", "approve", "contest", "extend-gag", "lift-gag", "correct")
+directive.command("show")(show_directive)
 generate.add(directive, "canary", CANARY.help, _canary, generate.options_of(CANARY))

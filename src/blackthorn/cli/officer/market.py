@@ -106,17 +106,17 @@ _NAME = parameter("name", options.MarketArgument)
 _LIST = generate.file_parameter("list", "FILE", "The users' addresses, one in a line.")
 _FACTS = generate.file_parameter("facts", "FILE", "What the closure has counted, as JSON.")
 
-market.command("sign")(generate.sign)
-market.command("status")(status)
-market.command("list")(list_exits)
-user_commands.add_to(market)
 generate.add(
     *(market, "plan", FORMS["plan"].help, _plan),
     [_NAME, *generate.options_of(FORMS["plan"]), _LIST],
 )
-for _action in ("extend", "accelerate", "rescind", "hold", "release"):
-    _parameters = [_NAME, *generate.options_of(FORMS[_action])]
-    generate.add(market, _action, FORMS[_action].help, partial(_change, _action), _parameters)
 for _name, _stage in STAGES.items():
     _parameters = [_NAME, _FACTS] if _name == "close" else [_NAME]
     generate.add(market, _name, _stage.help, partial(_step, _name), _parameters)
+for _action in ("extend", "accelerate", "rescind", "hold", "release"):
+    _parameters = [_NAME, *generate.options_of(FORMS[_action])]
+    generate.add(market, _action, FORMS[_action].help, partial(_change, _action), _parameters)
+market.command("sign")(generate.sign)
+market.command("list")(list_exits)
+market.command("status")(status)
+user_commands.add_to(market)

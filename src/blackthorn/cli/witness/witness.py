@@ -37,6 +37,32 @@ def init(
     terminal.note(f"Next: blackthorn witness add-log {directory} VKEY|FILE (of the log)")
 
 
+@witness.command()
+def serve(
+    directory: Directory,
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="TCP port to listen on; 0: any.")] = 3103,
+    audit: Annotated[
+        str | None,
+        Option(
+            metavar="URL", help="Be an auditor: replay the ledger at this address before signing."
+        ),
+    ] = None,
+) -> None:
+    """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it.
+
+    With --audit it signs only the ledger at that address, after replaying it.
+    """
+    from blackthorn.programs.witness.serve import serve as run_witness
+
+    if audit is None:
+        run_witness(directory, host, port)
+        return
+    from blackthorn.programs.witness.auditor import Auditor
+
+    run_witness(directory, host, port, examine=Auditor.at(audit).examine)
+
+
 @witness.command("add-log")
 def add_log(
     directory: Directory,
@@ -80,32 +106,6 @@ def _log_keys(text: str) -> "list[VerifierKey]":
     if not keys or any(key.algorithm != ED25519 for key in keys):
         raise UserError(f"{text} names no log with an Ed25519 key")
     return keys
-
-
-@witness.command()
-def serve(
-    directory: Directory,
-    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Option(min=0, max=65535, help="TCP port to listen on; 0: any.")] = 3103,
-    audit: Annotated[
-        str | None,
-        Option(
-            metavar="URL", help="Be an auditor: replay the ledger at this address before signing."
-        ),
-    ] = None,
-) -> None:
-    """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it.
-
-    With --audit it signs only the ledger at that address, after replaying it.
-    """
-    from blackthorn.programs.witness.serve import serve as run_witness
-
-    if audit is None:
-        run_witness(directory, host, port)
-        return
-    from blackthorn.programs.witness.auditor import Auditor
-
-    run_witness(directory, host, port, examine=Auditor.at(audit).examine)
 
 
 @witness.command()

@@ -19,7 +19,7 @@ from blackthorn.crypto.signatures import ED25519 as SCHEME
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.directory import entries
 from blackthorn.directory.records import decode_record
-from blackthorn.errors import VerificationError
+from blackthorn.errors import UnavailableError, VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import REGISTER
@@ -33,6 +33,12 @@ from blackthorn.wire import note as notes
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S(?:.*\S)?)")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\\:*?\"<>|]")
 _KEPT: Final = frozenset({*layout.TAGGED, *layout.FINISHING, layout.TAG_MANIFEST})
+_UNFINISHED: Final = (
+    "the package of {directive} is not finished, so it proves nothing yet: every file has its "
+    "hash, but the register's signature and the ledger's proof are missing. The server adds them "
+    "once a custodian and another officer have signed the package; then one of them fetches it "
+    "again: blackthorn directive produce {directive}"
+)
 _PROVENANCE: Final[dict[str, type]] = {
     **dict.fromkeys(("format", "directive", "software"), str),
     **dict.fromkeys(("accounts", "categories", "approvers"), list),
@@ -82,16 +88,19 @@ def check(
     """Check a package's files, each read once in the given order.
 
     Without `register` or `policy` the enclosed ones are used, which proves only consistency. Raises
-    `VerificationError` with the first broken rule.
+    `VerificationError` with the first broken rule, `UnavailableError` for a package that was
+    fetched before it was finished.
     """
     package = _read(files, repacked=True)
     _check_manifests(package)
     provenance = _check_provenance(package)
     directive = provenance["directive"]
     root = hashlib.sha256(package.kept[layout.TAG_MANIFEST]).digest()
-    for name in layout.FINISHING:
-        if name not in package.kept:
-            raise VerificationError("P15", f"{name} is missing: the package was not finished")
+    missing = [name for name in layout.FINISHING if name not in package.kept]
+    if len(missing) == len(layout.FINISHING):
+        raise UnavailableError(_UNFINISHED.format(directive=directive))
+    if missing:
+        raise VerificationError("P15", f"{missing[0]} is missing from a finished package")
     trusted = policy or parse_policy(package.kept["proof/policy.txt"])
     key = _enclosed_key(package)
     if register not in (None, key):

@@ -17,7 +17,7 @@ RULES: Final[dict[str, str]] = {
     "P12": "The bag's description says how many files and bytes the payload has.",
     "P13": "The provenance has its fields, and is of this payload.",
     "P14": "Each line of the custody log has the hash of the line before, to the last.",
-    "P15": "The package was finished: a signature, and the proof that the ledger shows it.",
+    "P15": "A finished package has its signature and all files of the ledger's proof.",
     "P16": "The signed text is that of this directive and this tag manifest.",
     "P17": "The signature is by the register's key, and holds.",
     "P18": "The ledger's entry is a directive's decision that names this tag manifest.",
