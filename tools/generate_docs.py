@@ -51,6 +51,15 @@ Besides the database the server's folder holds:
   `witness.anchor` with the largest sizes that it has signed, and in `evidence/` what proves that a
   log has shown two truths, if one ever did.
 
+What is deleted is overwritten in the database's file. The write-ahead log (`blackthorn.db-wal`)
+still holds it, and is moved into the file and truncated every 20 seconds: a minute after a device
+has acknowledged a parcel, neither its bytes nor which device received it are in a file of the
+folder, in a copy of it, or in a backup of SQLite's. A program that reads the database for longer
+delays that, and `/readyz` and the metric `blackthorn_log_age_seconds` say so. Seldom a copy of a
+row that SQLite had moved stays in the unused part of a page, until the page is used again. Not
+promised: the blocks of the disk itself that a truncated file leaves, and snapshots of a file
+system.
+
 What is in the ledger itself is public, and shown over HTTPS: see
 [the ledger's specification](specs/ledger.md). In memory only: fan-out lists (which devices a send
 is for), what two devices of one user say to each other while they are paired, sealed, and recent

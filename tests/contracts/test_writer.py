@@ -1,5 +1,6 @@
 """What both writers promise (`ports.store.Writer`), over the same SQL; and what the thread adds."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,14 @@ from typing import Any
 import apsw
 import pytest
 
-from blackthorn.errors import DefectError, DiskError, StorageError
+from blackthorn.errors import BlackthornError, DefectError, DiskError, StorageError
 from blackthorn.ports.parcels import FirstSeq
 from blackthorn.ports.store import Command
+from blackthorn.programs.server import purging
+from blackthorn.programs.server.health import LOG_SECONDS
 from blackthorn.simulation.memory import wrapping
 from blackthorn.simulation.stepped import SteppedWriter
-from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection, Database
 from blackthorn.storage.sqlite.engine import COMMANDS, Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import commit_group
@@ -351,3 +354,133 @@ def test_after_a_failed_fsync_nothing_is_written_any_more(database: Database) ->
     assert len(attempts) == 1, "a failed fsync is never tried again"
     assert harness.failures == told[:1]
     assert database.reading.execute("SELECT count(*) FROM conversation_order").get == 0
+
+
+# --- The write-ahead log ------------------------------------------------------------------
+
+
+def truncated(threaded: Threaded) -> Any:
+    told: list[Any] = []
+    threaded.writer.truncate_log(told.append)
+    while not told:
+        call, args = threaded.calls.get(timeout=10)
+        call(*args)
+    return told[0]
+
+
+@pytest.fixture
+def threaded(database: Database) -> Iterator[Threaded]:
+    made = Threaded(database)
+    yield made
+    made.close()
+
+
+def written(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.glob("blackthorn.db*"))
+
+
+def test_what_was_deleted_is_in_no_file_once_the_log_is_truncated(
+    threaded: Threaded, tmp_path: Path
+) -> None:
+    marks = [number.to_bytes(2, "big") * 200 for number in range(1, 240)]
+    kept = b"kept" * 100
+
+    def put(connection: Connection) -> None:
+        rows = [(number, mark) for number, mark in enumerate([kept, *marks])]
+        connection.executemany("INSERT INTO key_package VALUES (?, 1, 0, ?, 0)", rows)
+
+    told: list[Any] = []
+    threaded.writer.submit(Call(put), told.append)
+    threaded.run()
+    delete = "DELETE FROM key_package WHERE id > 0"
+    threaded.writer.submit(
+        Call(lambda connection: connection.execute(delete) and None), told.append
+    )
+    threaded.run()
+    assert told == [None, None]
+    before = written(tmp_path)
+    assert any(mark in before for mark in marks), "the search sees what the log holds"
+    assert truncated(threaded) is True
+    assert (tmp_path / "blackthorn.db-wal").stat().st_size == 0
+    after = written(tmp_path)
+    assert not [mark for mark in marks if mark in after] and kept in after
+
+
+def test_a_reader_of_an_older_state_delays_the_truncation_and_no_commit(
+    threaded: Threaded, tmp_path: Path
+) -> None:
+    told: list[Any] = []
+    threaded.writer.submit(insert(1), told.append)
+    threaded.run()
+    reader = apsw.Connection(str(tmp_path / "blackthorn.db"))
+    reader.execute("BEGIN; SELECT count(*) FROM conversation_order").fetchall()
+    threaded.writer.submit(insert(2), told.append)
+    begun = time.monotonic()
+    assert truncated(threaded) is False
+    threaded.writer.submit(insert(3), told.append)
+    assert truncated(threaded) is False
+    assert time.monotonic() - begun < 2 < BUSY_MILLISECONDS / 1000
+    assert told == [1, 2, 3] and threaded.writer.log_age > 0.03
+    reader.execute("COMMIT")
+    assert truncated(threaded) is True
+    assert (tmp_path / "blackthorn.db-wal").stat().st_size == 0
+    assert threaded.writer.log_age < 2
+    reader.close()
+
+
+def test_a_locked_database_is_not_waited_for_again_by_the_truncation(
+    threaded: Threaded, tmp_path: Path
+) -> None:
+    other = apsw.Connection(str(tmp_path / "blackthorn.db"))
+    other.execute("BEGIN IMMEDIATE; DELETE FROM conversation_order").fetchall()
+    begun = time.monotonic()
+    assert truncated(threaded) is False
+    assert time.monotonic() - begun < BUSY_MILLISECONDS / 2000
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_after_a_failed_sync_of_the_truncation_nothing_is_written(database: Database) -> None:
+    class Failing(Engine):
+        def truncate_log(self) -> bool:
+            raise UnsyncedError("the disk failed")
+
+    calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+    failures: list[StorageError] = []
+    engine = Failing(database, wrapping())
+    writer = ThreadWriter(engine, lambda call, *args: calls.put((call, args)), failures.append)
+    told: list[Any] = []
+    writer.truncate_log(told.append)
+    while not told:
+        call, args = calls.get(timeout=10)
+        call(*args)
+    writer.submit(insert(1), told.append)
+    writer.close()
+    while not calls.empty():
+        call, args = calls.get()
+        call(*args)
+    assert [type(result) for result in told] == [UnsyncedError] * 2 and failures == told[:1]
+    assert database.reading.execute("SELECT count(*) FROM conversation_order").get == 0
+
+
+def test_the_truncation_is_repeated_soon_when_a_reader_prevents_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    results: list[bool | BlackthornError] = [False, True, DiskError("full")]
+    pauses: list[float] = []
+
+    class Writer:
+        def truncate_log(self, done: Callable[[Any], None]) -> None:
+            done(results.pop(0))
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(purging.asyncio, "sleep", sleep)
+    writer: Any = Writer()
+    asyncio.run(purging.truncate_and_rest(writer))
+    asyncio.run(purging.truncate_and_rest(writer))
+    with pytest.raises(DiskError):
+        asyncio.run(purging.truncate_and_rest(writer))
+    assert pauses == [purging.RETRY_SECONDS, purging.TRUNCATE_SECONDS]
+    assert purging.TRUNCATE_SECONDS + 10 * purging.RETRY_SECONDS < LOG_SECONDS <= 60

@@ -22,3 +22,6 @@ STATEMENT_PART_BYTES = 256 * KIB
 
 MAX_CLOSURE_SAMPLE_BYTES = 64 * KIB
 """A mail that is kept as a closure's sample, so that a statement stays small."""
+
+TRUNCATE_MILLISECONDS = 20
+"""How long truncating the write-ahead log waits for readers: every commit waits with it."""

@@ -14,6 +14,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 GAUGES: dict[str, str] = {
     "writer_waiting": "Jobs that wait for the next commit now.",
+    "log_age_seconds": "Seconds since the write-ahead log, which holds what was deleted, was cut.",
     "database_bytes": "Size of the database and its write-ahead log now.",
     "free_disk_bytes": "Free space of the disk that the database is on now.",
     "ledger_entries": "Published entries of the ledger now.",

@@ -25,6 +25,9 @@ from blackthorn.wire.units import MIB
 NAME_ONE: Final = "name an active user by `blackthorn config postmaster`, and restart the server"
 ACTIVATE: Final = "they have to activate a device"
 
+LOG_SECONDS: Final = 60
+"""Age of the write-ahead log after which a warning says what it still holds."""
+
 PROBE_SECONDS: Final = 5
 """Time for one commit or answer of the database, after which the server is not ready."""
 
@@ -51,6 +54,7 @@ class Health:
     def operations(self) -> ops.Operations:
         gauges = {
             "writer_waiting": lambda: float(self.writer.waiting),
+            "log_age_seconds": lambda: self.writer.log_age,
             "database_bytes": lambda: float(_size_of(self.folder.database)),
             "free_disk_bytes": lambda: float(self.free_bytes()),
             **self.ledger.gauges(),
@@ -107,6 +111,11 @@ class Health:
         with suppress(StorageError):
             if self.mail_room() < 0:
                 warnings.append(f"mail is deferred: less than {self.mail_floor_mib} MiB are free")
+        if (age := self.writer.log_age) > LOG_SECONDS:
+            warnings.append(
+                f"a reader has kept the write-ahead log, which holds deleted parcels, for {age:.0f}"
+                " seconds: end other programs that read the database"
+            )
         return warnings
 
 

@@ -1,6 +1,7 @@
-"""Periodic deletion of expired activation codes and of parcels of removed devices.
+"""Periodic deletion: of expired activation codes, of parcels of removed devices, of the log's past.
 
-Each command is small, so that the writer is soon free.
+Each command is small, so that the writer is soon free. The write-ahead log holds what was deleted,
+acknowledged parcels above all, until it is truncated.
 """
 
 import asyncio
@@ -12,9 +13,16 @@ from blackthorn.ports.enrolment import PurgeCodes, PurgeOrphans
 from blackthorn.ports.store import Writer
 from blackthorn.ports.waiting import outcome
 from blackthorn.server.accounts import limits
+from blackthorn.storage.sqlite.writer import ThreadWriter
 
 PURGE_SECONDS: Final = 600
 """Period of the purge."""
+
+TRUNCATE_SECONDS: Final = 20
+"""Period of truncating the write-ahead log, so that nothing deleted is in it a minute later."""
+
+RETRY_SECONDS: Final = 1
+"""Time until the next try when a reader kept the log from being truncated."""
 
 
 async def purge(writer: Writer, now_ms: int) -> None:
@@ -33,3 +41,9 @@ async def purge_and_rest(writer: Writer, clock: Clock) -> None:
     """Purge, and wait. Raises StorageError."""
     await purge(writer, clock.wall_ms())
     await asyncio.sleep(PURGE_SECONDS)
+
+
+async def truncate_and_rest(writer: ThreadWriter) -> None:
+    """Truncate the write-ahead log, and wait. Raises StorageError."""
+    truncated = await outcome(writer.truncate_log)
+    await asyncio.sleep(TRUNCATE_SECONDS if truncated else RETRY_SECONDS)

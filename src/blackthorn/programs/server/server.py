@@ -29,7 +29,7 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.listening import listen_operations, listen_smtp, ports
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.memory import map_large_blocks
-from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest
+from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest, truncate_and_rest
 from blackthorn.programs.server.wiring import Server, SystemClock
 from blackthorn.server.counters import Counters
 from blackthorn.storage.files.server import ServerFolder
@@ -117,6 +117,7 @@ async def _run(
         stack.push_async_callback(smtp.close)
         purging = partial(purge_and_rest, writer, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
+        server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
         listeners = {
             "the link": lambda: link.listening,

@@ -2,6 +2,9 @@
 
 Three connections: `writing` for the writer, `asking` for the reader, `reading` for the event loop.
 Both readers see the last durable commit and never wait for the writer (write-ahead log).
+
+What is deleted is overwritten in the file (`secure_delete`); the write-ahead log keeps it until
+`truncate_log`.
 """
 
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Final
 import apsw
 
 from blackthorn.errors import DamageError, StorageError
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, storing
 
@@ -26,9 +30,8 @@ PRAGMA page_size = {PAGE_BYTES};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -16384;
-PRAGMA journal_size_limit = 67108864;
 PRAGMA temp_store = MEMORY;
-PRAGMA secure_delete = FAST;
+PRAGMA secure_delete = ON;
 """
 _READING = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"
 
@@ -74,6 +77,20 @@ class Database:
         self.asking.close()
         self.reading.close()
         self.writing.close()
+
+
+@storing
+def truncate_log(connection: Connection) -> bool:
+    """Move the write-ahead log into the file and truncate it. Raises StorageError.
+
+    False when a reader of an older state prevents it, which it waits for only shortly.
+    """
+    connection.set_busy_timeout(limits.TRUNCATE_MILLISECONDS)
+    try:
+        rows = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+    return not rows[0][0]
 
 
 def connect(name: str) -> Connection:

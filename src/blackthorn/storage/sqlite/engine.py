@@ -6,7 +6,7 @@ from typing import Any, Final
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DefectError
 from blackthorn.ports.store import Command, Query, Result, Then, Together
-from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.database import Connection, Database, truncate_log
 from blackthorn.storage.sqlite.failure import failure_of, immediate, storing
 from blackthorn.storage.sqlite.stores import (
     cases,
@@ -103,6 +103,10 @@ class Engine:
         except Exception as error:
             raise failure_of(error) from error
         return result
+
+    def truncate_log(self) -> bool:
+        """`database.truncate_log`. Raises StorageError."""
+        return truncate_log(self.connection)
 
     @storing
     def read(self, query: Query[Result]) -> Result:

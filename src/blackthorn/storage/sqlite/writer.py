@@ -10,13 +10,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import Any, Final
 
-from blackthorn.errors import DefectError, DiskError, StorageError
+from blackthorn.errors import BlackthornError, DefectError, DiskError, StorageError
 from blackthorn.ports.store import Command, Done, Result
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.failure import UnsyncedError
+from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group
 from blackthorn.storage.sqlite.telling import Outcomes, Wake
+
+_TRUNCATE: Final[Any] = object()
+"""In the place of a command: truncate the write-ahead log, outside any transaction."""
 
 
 class ThreadWriter:
@@ -42,6 +46,7 @@ class ThreadWriter:
         self._failure: StorageError | None = None
         self._begun: float | None = None
         self._newest: object = None
+        self._truncated = time.monotonic()
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -52,6 +57,15 @@ class ThreadWriter:
             self._outcomes.post([(done, DiskError("the server has stopped"))])
         else:
             self._queue.put((command, done))
+
+    def truncate_log(self, done: Done[bool]) -> None:
+        """Truncate the write-ahead log after the waiting commands; False: a reader prevents it."""
+        self.submit(_TRUNCATE, done)
+
+    @property
+    def log_age(self) -> float:
+        """Seconds since the write-ahead log was last truncated, or since the start."""
+        return time.monotonic() - self._truncated
 
     @property
     def waiting(self) -> int:
@@ -83,8 +97,11 @@ class ThreadWriter:
                     break
                 task = self._queue.get_nowait()
             stopping = task is None
-            if tasks:
-                self._commit(tasks)
+            commands = [task for task in tasks if task[0] is not _TRUNCATE]
+            if commands:
+                self._commit(commands)
+            if len(commands) < len(tasks):
+                self._truncate([done for command, done in tasks if command is _TRUNCATE])
 
     def _commit(self, tasks: Sequence[Task]) -> None:
         if self._failure is not None:
@@ -94,8 +111,26 @@ class ThreadWriter:
             outcomes = commit_group(self._engine, tasks)
             self._begun, self._newest = None, outcomes[-1][1]
             self._on_commit(time.monotonic() - begun, len(tasks))
-            if isinstance(failure := outcomes[-1][1], UnsyncedError):
-                self._failure = failure
-                with suppress(RuntimeError):  # the loop has closed
-                    self._wake(self._on_failure, failure)
+            self._check(outcomes[-1][1])
         self._outcomes.post(outcomes)
+
+    def _truncate(self, dones: Sequence[Done[bool]]) -> None:
+        result: bool | BlackthornError | None = self._failure
+        if result is None:
+            self._begun = time.monotonic()
+            try:
+                result = self._engine.truncate_log()
+            except Exception as error:
+                result = failure_of(error)
+            self._begun = None
+            if result is True:
+                self._truncated = time.monotonic()
+            self._check(result)
+        self._outcomes.post([(done, result) for done in dones])
+
+    def _check(self, result: object) -> None:
+        """After a failed fsync write nothing more."""
+        if isinstance(result, UnsyncedError):
+            self._failure = result
+            with suppress(RuntimeError):  # the loop has closed
+                self._wake(self._on_failure, result)

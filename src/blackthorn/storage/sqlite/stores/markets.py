@@ -3,12 +3,10 @@
 Each command is one bounded step, repeated until nothing remains. A row's market is a column, so
 that SQL finds the rows left and shared parcels are keyed by it.
 
-Freed pages and cells are overwritten (`secure_delete`); older copies stay in the write-ahead log
-until `compact`.
+Deleted rows are overwritten (`sqlite.database`); older copies stay in the write-ahead log until it
+is truncated, and in gaps of used pages until `compact` rewrites the file.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,10 +81,9 @@ def move_user(transaction: Transaction, command: MoveUser) -> bool:
     user = user_number(connection, command.address)
     if user is None:
         raise AbsentError(f"there is no user {command.address}")
-    with _overwriting(connection):
-        room = limit - _move_mail(transaction, user, market, limit)
-        if room > 0:
-            room -= _move_parcels(transaction, user, market, room)
+    room = limit - _move_mail(transaction, user, market, limit)
+    if room > 0:
+        room -= _move_parcels(transaction, user, market, room)
     if room <= 0:
         return False
     query = "UPDATE users SET market = ? WHERE number = ? AND market <> ?"
@@ -98,28 +95,26 @@ def move_user(transaction: Transaction, command: MoveUser) -> bool:
 
 def _wrap_stored(transaction: Transaction, command: WrapStored) -> bool:
     connection, limit = transaction.connection, command.limit
-    with _overwriting(connection):
-        mails: list[Any] = connection.execute(_UNWRAPPED_MAIL, (limit,)).fetchall()
-        for number, user in mails:
-            query = "SELECT market FROM users WHERE number = ?"
-            _wrap_mail(transaction, number, connection.execute(query, (user,)).get)
-        room = limit - len(mails)
-        parcels: list[Any] = connection.execute(_UNWRAPPED_PARCELS, (room,)).fetchall()
-        for device, seq in parcels:
-            target = connection.execute(_MARKET_OF_DEVICE, (device,)).get
-            _wrap_parcel(transaction, device, seq, target)
+    mails: list[Any] = connection.execute(_UNWRAPPED_MAIL, (limit,)).fetchall()
+    for number, user in mails:
+        query = "SELECT market FROM users WHERE number = ?"
+        _wrap_mail(transaction, number, connection.execute(query, (user,)).get)
+    room = limit - len(mails)
+    parcels: list[Any] = connection.execute(_UNWRAPPED_PARCELS, (room,)).fetchall()
+    for device, seq in parcels:
+        target = connection.execute(_MARKET_OF_DEVICE, (device,)).get
+        _wrap_parcel(transaction, device, seq, target)
     return len(mails) + len(parcels) < limit
 
 
 def purge_user(transaction: Transaction, user: int, limit: int) -> Purged:
     """Delete and overwrite at most `limit` of the user's sealed rows and key packages."""
     connection = transaction.connection
-    with _overwriting(connection):
-        mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
-        room = limit - mails
-        parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)
-        room -= parcels
-        packages = _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
+    mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
+    room = limit - mails
+    parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)
+    room -= parcels
+    packages = _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
     return Purged(mails, parcels, packages, room > packages)
 
 
@@ -145,16 +140,6 @@ def compact(path: Path, *, rewrite: bool = False) -> bool:
     except apsw.Error as error:
         raise failure_of(error) from error
     return not busy
-
-
-@contextmanager
-def _overwriting(connection: Connection) -> Iterator[None]:
-    """Zero freed pages too, not only cells."""
-    connection.execute("PRAGMA secure_delete = ON").fetchall()
-    try:
-        yield
-    finally:
-        connection.execute("PRAGMA secure_delete = FAST").fetchall()
 
 
 def _delete(connection: Connection, table: str, key: str, where: str, user: int, limit: int) -> int:
