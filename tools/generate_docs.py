@@ -78,7 +78,16 @@ It holds public checkpoints of the ledger, and nothing of any person.
 
 SETTINGS = """# Settings
 
-Every key of `blackthorn.toml`. An unknown key is an error that names the nearest known one.
+Every key of the server's `blackthorn.toml`, and the settings of [a device](#a-device). An unknown
+key is an error that names the nearest known one.
+
+"""
+
+DEVICE_SETTINGS = """
+## A device
+
+Settings of one device, in its encrypted database. `blackthorn device settings` shows them, and
+`blackthorn device settings NAME VALUE` changes one.
 
 """
 
@@ -137,9 +146,15 @@ def commands() -> str:
     return COMMANDS + "\n".join(_command_pages(get_command(cli.app), "blackthorn"))
 
 
+def settings() -> str:
+    """docs/settings.md, of the server and of a device."""
+    server = SETTINGS + reference_tables.settings_table()
+    return server + DEVICE_SETTINGS + reference_tables.device_settings_table()
+
+
 WHOLE: dict[str, Callable[[], str]] = {
     "docs/what-the-server-holds.md": holds,
-    "docs/settings.md": lambda: SETTINGS + reference_tables.settings_table(),
+    "docs/settings.md": settings,
     "docs/limits.md": limits_table.render,
     "docs/metrics.md": lambda: METRICS + reference_tables.metrics_table(),
     "docs/commands.md": commands,

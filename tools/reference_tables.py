@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from blackthorn.device.core.preferences import PREFERENCES
 from blackthorn.edges.http import metrics
 from blackthorn.programs.server import configuration
 
@@ -23,6 +24,17 @@ def settings_table() -> str:
             )
         parts.append("")
     return "\n".join(parts)
+
+
+def device_settings_table() -> str:
+    """The settings of a device, in docs/settings.md."""
+    rows = ["| setting | unit | default | from | to | meaning |", "|---|---|---|---|---|---|"]
+    rows += [
+        f"| `{each.name}` | {each.unit} | {each.default:,} | {each.least:,} | {each.most:,} "
+        f"| {each.meaning} |"
+        for each in PREFERENCES
+    ]
+    return "\n".join(rows) + "\n"
 
 
 def metrics_table() -> str:

@@ -1,6 +1,7 @@
 """Leaves get new keys (H21, H22): by days of use, messages and absence, and after joining."""
 
-from blackthorn.device.conversations import limits, renewal
+from blackthorn.device.conversations import renewal
+from blackthorn.device.core import limits, preferences
 from tests.support.device_world import World
 
 DAY = 24 * 3600.0
@@ -63,24 +64,62 @@ def test_leaves_are_renewed_after_seven_days_of_use_and_not_before():
     assert alice.received() == ["still here"]
 
 
-def test_a_thousand_own_messages_make_new_keys_due(monkeypatch):
-    monkeypatch.setattr(limits, "RENEWAL_MESSAGES", 5)
+def prefer(person, preference, value):
+    """As `blackthorn device settings` does it."""
+    with person.unit() as unit:
+        preference.put(unit.records.settings, value)
+        renewal.hasten(unit)
+
+
+def test_own_messages_make_new_keys_due_from_the_number_that_is_set():
     world = World(902, "alice", "bob")
     alice, bob = world.people
     alice.write(bob, "0")
     world.settle()
     on_line(world)
     (before,) = epochs(world)[0]
-    for number in range(1, 4):
+    prefer(alice, preferences.RENEWAL_MESSAGES, 100)
+    for number in range(1, 100):
         alice.write(bob, str(number))
     world.settle()
     on_line(world)
     assert epochs(world) == [[before], [before]]
-    alice.write(bob, "4")
+    alice.write(bob, "100")
     world.settle()
     on_line(world)
     assert epochs(world) == [[before + 1], [before + 1]]
-    assert bob.received() == [str(number) for number in range(5)]
+    assert bob.received() == [str(number) for number in range(101)]
+
+
+def test_after_a_thousand_own_messages_they_are_due_if_nothing_is_set():
+    world = World(907, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "hello")
+    world.settle()
+    on_line(world)
+    with alice.unit() as unit:
+        (own,) = unit.records.leaves.own(alice.keys.device, "active")
+        assert own.leaf.due_sent == own.sent - 1 + 1_000
+
+
+def test_fewer_days_hold_from_now_on_and_for_this_device_only():
+    world = World(908, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "hello")
+    world.settle()
+    on_line(world)
+    (before,) = epochs(world)[0]
+    keys = leaf_of(bob)
+    world.wake(DAY)
+    on_line(world)
+    prefer(alice, preferences.RENEWAL_DAYS, 2)
+    world.wake(DAY)
+    on_line(world)
+    assert epochs(world) == [[before], [before]]
+    world.wake(DAY)
+    on_line(world)
+    assert epochs(world) == [[before + 1], [before + 1]]
+    assert leaf_of(bob) == keys
 
 
 def test_whoever_was_away_for_thirty_days_renews_before_the_next_text():

@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from blackthorn.device.core import limits
+from blackthorn.device.core.preferences import MESSAGE_KEYS
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import send_text
 from blackthorn.errors import StorageError
@@ -316,6 +317,21 @@ def test_message_keys_go_after_three_days_and_the_rest_of_an_epoch_after_thirty(
     assert _keys(carol, "envelope_key") <= 7
     assert _keys(carol, "epoch") <= 8  # one of the conversation in which she tells alice
     assert bob.conversations()
+
+
+@pytest.mark.parametrize(("days", "reads"), [(3, False), (6, True)])
+def test_message_keys_stay_for_the_days_that_are_set(days: int, reads: bool) -> None:
+    world = _team(709)
+    alice, _, carol, _ = world.people
+    with carol.unit() as unit:
+        MESSAGE_KEYS.put(unit.records.settings, days)
+    slow = sealed(world, alice, "team", "slow")
+    _changes(world, 11)
+    world.wake(5 * DAY)
+    world.put_parcel(carol, slow)
+    world.settle()
+    assert ("slow" in carol.received()) is reads
+    assert bool(carol.set_aside()) is not reads
 
 
 def test_the_keys_of_late_texts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,3 +61,17 @@ def test_a_revocation_that_the_server_refuses_removes_nobody():
     bring_up(world)
     live(world, 120)
     assert tablet.keys.device not in members(bob, "group")[0]
+
+
+def test_who_revokes_removes_at_once_although_the_ledger_withholds_the_statement():
+    world = World(84, "alice", "bob")
+    alice, bob = world.people
+    tablet = add_device(alice)
+    alice.create_group("team", bob)
+    world.settle()
+    world.cosigning = False
+    revoke(alice, tablet)
+    live(world, 60)
+    assert tablet.keys.device not in members(bob, "group")[0]
+    with bob.unit() as unit:
+        assert tablet.keys.device in {one.id for one in unit.chains.of(alice.address).devices}

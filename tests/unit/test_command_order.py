@@ -15,7 +15,7 @@ ORDER: Final = {
     "ledger witness": "add",
     "group": "create send add remove confirm list",
     "mail": "list read save",
-    "device": "add link list passphrase revoke reset-status cancel-reset",
+    "device": "add link list passphrase settings revoke reset-status cancel-reset",
     "recovery": "create use",
     "alarms": "export accept",
     "export": "make verify",

@@ -1,5 +1,6 @@
 """Commands of the family `device`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from blackthorn.cli.device.pairing import TerminalDialogue
 from blackthorn.cli.device.published import wait_published
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.operations import change_chain
+from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device import pairing, program
 from blackthorn.programs.device.own_devices import OwnDevice
@@ -122,6 +124,37 @@ def passphrase(
     """
     options.home_of(at.home, at.key_file).change_passphrase(new_file)
     terminal.say("The passphrase is changed.")
+
+
+@devices.command("settings")
+@options.on_device
+def settings(
+    at: options.DeviceOptions,
+    name: Annotated[str | None, Argument(help="The setting to change.")] = None,
+    value: Annotated[int | None, Argument(help="Its new value, a whole number.")] = None,
+    json: options.JsonOption = False,
+) -> None:
+    """Show this device's settings, or change one by its name and value.
+
+    They hold for this device only, from now on: nothing that was deleted comes back, and keys are
+    renewed no later than the new value says, counted from now. docs/settings.md has the bounds.
+    --json prints a list of {"name", "value", "unit", "default", "least", "most", "meaning"}.
+    """
+    from blackthorn.device.core.preferences import find
+    from blackthorn.programs.device import own_settings
+
+    device = options.program(at)
+    if name is not None:
+        chosen = find(name)
+        if value is None:
+            raise UserError(f"give the new value of {name} as well, in {chosen.unit}")
+        own_settings.change(device, chosen, value)
+    found = own_settings.values(device)
+    if json:
+        terminal.print_json([{**asdict(known), "value": value} for known, value in found])
+    for known, value in () if json else found:
+        default = "" if value == known.default else f" (default {known.default:,})"
+        terminal.say(f"{known.name:18}{value:>6,} {known.unit}{default}")
 
 
 def _document(device: OwnDevice) -> dict[str, Any]:

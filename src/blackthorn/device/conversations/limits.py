@@ -41,11 +41,6 @@ LAST_RESORT_SET_SECONDS = 28 * 24 * 3600
 KEY_PACKAGE_KEPT_SECONDS = 30 * 24 * 3600
 """Private keys kept after their lifetime, for a Welcome that waits or was sent late."""
 
-RENEWAL_DAYS = 7
-RENEWAL_MESSAGES = 1_000
-"""Days of use and own messages after which a leaf gets new keys; with over 1,000 devices in a
-conversation more days, in proportion."""
-
 ABSENCE_DAYS = 30
 """After this absence a device renews its leaves before it sends."""
 

@@ -1,7 +1,7 @@
 """When this device gives its leaf of a conversation new keys, so that an old copy reads no further.
 
-Any own Commit does. One is due after RENEWAL_DAYS of use (days on which all parcels were
-delivered), after RENEWAL_MESSAGES own messages, and within a day of joining. Its time is drawn so
+Any own Commit does. One is due after some days of use (days on which all parcels were delivered),
+after some own messages, both of which can be set, and within a day of joining. Its time is drawn so
 that the members' Commits are spread: among D leaves that look due, within D times a slot. Before
 the next own text it is due after 30 days of absence, and for a leaf from an old or a last-resort
 key package, whose private half others may have had time to steal.
@@ -17,6 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.conversations import limits
+from blackthorn.device.core import limits as core_limits
+from blackthorn.device.core import preferences
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits as heal_limits
@@ -101,17 +103,28 @@ def committed(
         known = leaves.get(group, unit.me.device) or LeafRecord(group, unit.me.device)
         leaves.put(replace(known, moved_ms=unit.now_ms))
         return
-    days = limits.RENEWAL_DAYS * max(1000, len(conversation.group.members)) // 1000
+    due_day, due_sent = _due(unit, conversation)
     leaves.put(
-        LeafRecord(
-            group,
-            device,
-            now_ms,
-            moved_ms=unit.now_ms,
-            due_day=days_of_use(unit).days + days,
-            due_sent=conversation.record.sent + limits.RENEWAL_MESSAGES,
-        )
+        LeafRecord(group, device, now_ms, moved_ms=unit.now_ms, due_day=due_day, due_sent=due_sent)
     )
+
+
+def _due(unit: UnitOfWork, conversation: Conversation) -> tuple[int, int]:
+    """The day of use and the number of own messages at which the next own Commit is due."""
+    settings = unit.records.settings
+    days = preferences.RENEWAL_DAYS.get(settings)
+    days = days * max(1000, len(conversation.group.members)) // 1000
+    sent = conversation.record.sent + preferences.RENEWAL_MESSAGES.get(settings)
+    return days_of_use(unit).days + days, sent
+
+
+def hasten(unit: UnitOfWork) -> None:
+    """The settings have changed: no own Commit is due later than they say, counted from now."""
+    for own in unit.records.leaves.own(unit.me.device, State.FOLLOWING):
+        day, sent = _due(unit, unit.open(own.leaf.conversation))
+        if day < own.leaf.due_day or sent < own.leaf.due_sent:
+            day, sent = min(day, own.leaf.due_day), min(sent, own.leaf.due_sent)
+            unit.records.leaves.put(replace(own.leaf, due_day=day, due_sent=sent))
 
 
 def is_before_text(unit: UnitOfWork, conversation: Conversation) -> bool:
@@ -130,7 +143,7 @@ def draw(unit: UnitOfWork, own: OwnLeaf, now_ms: int) -> None:
     group = unit.open(own.leaf.conversation).group
     members = {member.device for member in identities(group.members)}
     recent = unit.records.leaves.renewed_since(
-        own.leaf.conversation, now_ms - limits.RENEWAL_DAYS * _DAY_MS
+        own.leaf.conversation, now_ms - core_limits.RENEWAL_DAYS * _DAY_MS
     )
     wait_ms = drawn_ms(len(members - set(recent)), len(members), unit.random)
     if not own.leaf.renewed_ms:

@@ -8,11 +8,12 @@ ago may still lie at the server.
 from typing import Final
 
 from blackthorn.device.core import limits
+from blackthorn.device.core.preferences import MESSAGE_KEYS
 from blackthorn.ports.device_store import Records
 
 _DAY: Final = "kept-epochs-day"
 """The setting with the day on which old epochs were forgotten."""
-_DAY_MS: Final = 24 * 3600 * 1000
+DAY_MS: Final = 24 * 3600 * 1000
 
 
 def ended(records: Records, conversation: bytes, present: int, now_ms: int) -> None:
@@ -25,12 +26,13 @@ def ended(records: Records, conversation: bytes, present: int, now_ms: int) -> N
 
 def forget_old(records: Records, now_ms: int) -> None:
     """Once a day, after everything was delivered: forget what is old."""
-    today = (now_ms // _DAY_MS).to_bytes(8, "big")
+    today = (now_ms // DAY_MS).to_bytes(8, "big")
     if records.settings.get(_DAY) == today:
         return
     records.settings.put(_DAY, today)
+    keys_from_ms = now_ms - MESSAGE_KEYS.get(records.settings) * DAY_MS
     for record in records.conversations.all():
-        _forget_keys(records, record.id, now_ms - limits.MESSAGE_KEY_SECONDS * 1000)
+        _forget_keys(records, record.id, keys_from_ms)
         first = records.groups.first_ended(record.id, now_ms - limits.KEPT_EPOCH_SECONDS * 1000)
         newest = record.epoch - limits.MIN_KEPT_EPOCHS
         records.groups.forget_epochs(record.id, newest if first is None else min(first, newest))

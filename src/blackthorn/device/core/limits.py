@@ -5,8 +5,27 @@ from blackthorn.wire.units import MIB
 MAX_CACHED_LEAVES = 8_192
 """Leaves of all groups that a process keeps in memory, about 10 kB each; one may be larger."""
 
-MESSAGE_KEY_SECONDS = 3 * 24 * 3600
-"""Message keys of a past epoch, for texts that were on their way while the group went on."""
+MESSAGE_KEY_DAYS = 3
+"""Message keys of a past epoch, for texts that were on their way while the group went on, unless
+the device's user has set other days."""
+
+LEAST_MESSAGE_KEY_DAYS = 1
+MOST_MESSAGE_KEY_DAYS = 30
+"""Bounds of that setting: a text waits for a night at least, and beyond KEPT_EPOCH_SECONDS the
+envelope key is gone."""
+
+RENEWAL_DAYS = 7
+RENEWAL_MESSAGES = 1_000
+"""Days of use and own messages after which a leaf gets new keys, unless the device's user has set
+others; with over 1,000 devices in a conversation more days, in proportion."""
+
+LEAST_RENEWAL_DAYS = 1
+LEAST_RENEWAL_MESSAGES = 100
+"""Lower bounds of these settings: every member follows each renewal, of up to 26 kB among 1,000."""
+
+MOST_RENEWAL_DAYS = 30
+MOST_RENEWAL_MESSAGES = 10_000
+"""Upper bounds: who was away for 30 days renews in any case, and no stolen copy reads for ever."""
 
 MIN_KEPT_EPOCHS = 5
 """Newest past epochs whose keys stay however old they are."""
