@@ -153,7 +153,7 @@ OFFICE_COMMANDS = {
     "market close",
     "market status",
     "market list",
-    "market notice",
+    "notices",
     "market forward",
     "market receipt",
     "market sign",

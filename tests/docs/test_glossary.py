@@ -25,6 +25,7 @@ TERMS: Final = (
 
 FAMILIES: Final = {
     "alarms": "alarm",
+    "notices": "notice",
     "recovery": "recovery key",
     "report": "transparency report",
 }

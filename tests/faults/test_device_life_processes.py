@@ -150,7 +150,11 @@ def test_a_second_device_shares_conversations_and_mail_and_a_revoked_one_nothing
     assert "in the mail" in alice.run("mail", "read", "1")
     assert "in the mail" in alice.run("mail", "read", "2")
     assert "does not know this device" in failing(tablet, "inbox")
-    assert [each["text"] for each in tablet.run_json("history")][-1] != "after"
+    assert "does not know this device" in failing(tablet, "send", bob.address, "too late")
+    last = tablet.run_json("history")[-1]
+    assert (last["text"], last["standing"]) == ("too late", "failed")
+    assert "does not know this device" in last["why"]
+    assert [each["text"] for each in tablet.run_json("history")][-2] != "after"
     assert "none of your devices is called tablet" in failing(alice, "device", "revoke", "tablet")
     assert "cannot revoke itself" in failing(alice, "device", "revoke", own_id(alice))
 

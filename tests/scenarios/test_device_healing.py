@@ -244,7 +244,7 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     for table in ("healing", "branch", "heard", "sent_text", *later):
         connection.execute(f"DROP TABLE {table}")
     handed = [("history", name) for name in ("device", "count", "handed", "before")]
-    handed.append(("gap", "own_asked"))
+    handed += [("history", "why"), ("alarm", "ended_ms"), ("gap", "own_asked")]
     connection.execute("DROP INDEX history_before")
     for column in ("told_ms", "lost"):
         connection.execute(f"ALTER TABLE commit_order DROP COLUMN {column}")

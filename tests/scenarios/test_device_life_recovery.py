@@ -5,6 +5,8 @@ from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import alarms
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
+from blackthorn.ports.device_store import AlarmRecord
+from blackthorn.simulation.device import Person
 from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.simulation.linking import add_device, bring_up, revoke
 from blackthorn.simulation.recovery import Recoverer, reset, state_recovery
@@ -138,6 +140,12 @@ def wait_for_delay(world: World) -> None:
     bring_up(world)
 
 
+def all_alarms(person: Person) -> list[AlarmRecord]:
+    """Those that have ended too."""
+    with person.vault.transaction() as records:
+        return records.directory.alarms()
+
+
 def test_a_reset_is_cancelled_by_a_device_that_was_left() -> None:
     world = World(6, "alice", "bob")
     alice, bob = world.people
@@ -150,7 +158,12 @@ def test_a_reset_is_cancelled_by_a_device_that_was_left() -> None:
     number = alice.enqueue(change_chain.enqueue_cancel)
     bring_up(world)
     assert alice.outcomes[number].final and not alice.outcomes[number].error
+    for person in (alice, bob):
+        (ended,) = all_alarms(person)
+        assert ended.code in ("own-reset", "reset-pending") and ended.ended_ms, person.name
+        assert person.alarms() == [], "nothing of the cancelled reset is open"
     wait_for_delay(world)
+    assert len(all_alarms(alice)) == len(all_alarms(bob)) == 1
     assert [each.name for each in chain_of(alice).devices] == ["alice"]
     assert chain_of(alice).pending is None
     thief.connect()

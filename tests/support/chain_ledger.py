@@ -194,7 +194,7 @@ class Teller:
 
     def alarms(self) -> list[str]:
         with self.unit() as now:
-            return [each.code for each in now.records.directory.alarms() if not each.accepted]
+            return [each.code for each in now.records.directory.alarms() if each.is_open]
 
     def events(self) -> list[str]:
         with self.unit() as now:

@@ -26,7 +26,7 @@ ORDER: Final = {
     ),
     "market": (
         "plan approve announce drain stop close extend accelerate rescind hold release "
-        "sign list status notice forward receipt"
+        "sign list status forward receipt"
     ),
     "audit": "ledger canary report package closure evidence",
     "witness": "init serve add-log status",

@@ -77,6 +77,16 @@ def test_an_alarm_is_accepted_only_when_its_person_says_so():
     assert "there is no alarm 9" in run("alarms", "accept", 9, "--yes", error=UserError)
 
 
+def test_an_alarm_that_has_ended_is_shown_with_its_date_among_all(home):
+    with home.unlock().transaction() as records:
+        first, *_ = records.directory.alarms()
+        alarms.end(records, {first.code}, first.address, first.fact, 1_900_000_000_000)
+    assert [each["number"] for each in listed()] == [2, 3]
+    assert [bool(each["ended"]) for each in listed("--all")] == [True, False, False]
+    assert "Ended on 2030-03-17" in run("alarms", "--all")
+    assert "1 accepted or ended alarm is not shown" in run("alarms")
+
+
 def test_evidence_is_written_once_and_verifies(home, tmp_path):
     file = tmp_path / "evidence.json"
     assert "bytes" in run("alarms", "export", 2, file)

@@ -1,6 +1,7 @@
 """`inbox`, `history` and `send` as commands: what is shown, what is not, and what a pipe gives."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,29 @@ def test_status_says_in_lines_why_messages_could_not_be_opened(vault: Vault) -> 
     assert json.loads(invoke("status", "--json").stdout)["why_not_opened"] == {
         "its keys are gone": 1
     }
+
+
+def test_a_text_that_was_not_sent_says_why(vault: Vault) -> None:
+    write(vault, "hello", "again", mine=True)
+    with vault.transaction() as records:
+        first, second = records.history.latest(2)
+        records.history.set_standing(first.message, "failed", "there is no user bob here")
+        records.history.set_standing(second.message, "waiting")
+    lines, _ = history()
+    assert lines[0].endswith(f" → {BOB} (not sent: there is no user bob here): hello")
+    assert lines[1].endswith(f" → {BOB} (waiting): again")
+    first_json, second_json = json.loads(history("--json")[0][0])
+    assert (first_json["standing"], first_json["why"]) == ("failed", "there is no user bob here")
+    assert (second_json["standing"], second_json["why"]) == ("waiting", "")
+
+
+def test_a_text_that_waits_says_why(vault: Vault) -> None:
+    assert isinstance(invoke("send", BOB, "hello").exception, UserError | None)
+    with vault.transaction() as records:
+        (row,) = records.outbox.all()
+        records.outbox.update(replace(row, problem="the server has no room"))
+    lines, _ = history()
+    assert lines[0].endswith(f" → {BOB} (waiting: the server has no room): hello")
 
 
 def test_an_own_line_begins_with_its_recipient(vault: Vault) -> None:

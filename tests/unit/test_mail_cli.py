@@ -23,6 +23,18 @@ SEALED = HEAD + (
 INLINE = HEAD + b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nabc\r\n-----END PGP MESSAGE-----\r\n"
 
 
+def test_a_mail_that_the_server_wrote_is_not_said_to_have_been_readable(monkeypatch) -> None:
+    async def read(device: object, uid: int) -> ReadMail:
+        return ReadMail(render(HEAD + b"\r\nhi\r\n"), False, [])
+
+    monkeypatch.setattr(mail, "read", read)
+    monkeypatch.setattr(mail_cli, "program", lambda at: None)
+    monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
+    told = CliRunner().invoke(main.app, ["mail", "read", "1"]).output
+    assert "(The server says that it wrote this mail itself, and sealed it at once.)" in told
+    assert "Others could read" not in told
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

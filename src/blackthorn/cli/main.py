@@ -71,6 +71,12 @@ COMMANDS: Final = {
     "alarms": LazyCommand(
         _ALARMS, "Violations by the server or by others, with evidence.", _ON_DEVICE
     ),
+    "notices": LazyCommand(
+        _DEVICE,
+        "Show the server's notices: your market's exit, and data of yours that an authority was "
+        "given.",
+        _ON_DEVICE,
+    ),
     "export": LazyCommand(
         _EXPORT, "Export all your data: mail, messages, contacts, keys.", _ON_DEVICE
     ),

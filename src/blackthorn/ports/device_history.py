@@ -11,8 +11,8 @@ class HistoryRecord:
 
     `message` is the 32-byte message id. `sort` is "text", or "event" (a member was added).
     `standing` is "received", or for own messages "waiting", "accepted" or "failed". `conversation`
-    is empty while a first message waits. The store sets `number`; `mark` tells of a former device,
-    or of the device that handed the line on.
+    is empty while a first message waits. `why` says why it failed. The store sets `number`; `mark`
+    tells of a former device, or of the device that handed the line on.
 
     `device` has written the text as its `count`th in the conversation, both empty if not known.
     `handed`: another device of this user handed it on; `before` is then the number of the line
@@ -36,6 +36,7 @@ class HistoryRecord:
     count: int = 0
     handed: bool = False
     before: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class History(Protocol):
     def add(self, record: HistoryRecord) -> int: ...
     def known(self, message: bytes) -> bool: ...
     def get(self, message: bytes) -> HistoryRecord | None: ...
-    def set_standing(self, message: bytes, standing: str) -> None: ...
+    def set_standing(self, message: bytes, standing: str, why: str = "") -> None: ...
     def rename(self, message: bytes, renamed: bytes, conversation: bytes, count: int) -> None: ...
     def standing(self, message: bytes) -> str | None: ...
     def set_shown(self, numbers: Sequence[int]) -> None: ...

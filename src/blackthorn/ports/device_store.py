@@ -143,7 +143,8 @@ class AlarmRecord:
     """An alarm and its evidence: a file that anyone can verify, or empty.
 
     `code` is one of `device.transparency.alarms`; `address` is empty for the ledger itself; alarms
-    of one `fact` are the same. `accepted`: the person chose to go on. The store sets `number`.
+    of one `fact` are the same. `accepted`: the person chose to go on. `ended_ms`: when its cause
+    ended, or 0. The store sets `number`.
     """
 
     code: str
@@ -154,6 +155,12 @@ class AlarmRecord:
     accepted: bool = False
     number: int = 0
     fact: str = ""
+    ended_ms: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the person is still to see to it."""
+        return not self.accepted and not self.ended_ms
 
 
 @dataclass(frozen=True, slots=True)

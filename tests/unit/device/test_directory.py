@@ -492,7 +492,7 @@ def test_a_reset_that_becomes_effective_by_time_alone_is_told(world):
     ledger.publish()
     look(me, directory_client, BOB)
     look(me, directory_client, BOB)
-    assert me.alarms() == ["reset-pending", "identity-reset"]
+    assert me.alarms() == ["identity-reset"]
 
 
 def test_who_was_compared_is_not_compared_any_more_after_a_reset(world):
@@ -512,7 +512,7 @@ def test_who_was_compared_is_not_compared_any_more_after_a_reset(world):
     ledger.later(DELAY_MS)
     ledger.publish()
     look(me, directory_client, BOB)
-    assert me.alarms() == ["reset-pending", "verified-reset"]
+    assert me.alarms() == ["verified-reset"]
     with me.unit() as unit:
         assert unit.records.directory.chain(BOB).verified_ms == 0
 

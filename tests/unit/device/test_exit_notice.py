@@ -153,7 +153,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 def run(*words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main.app, ["market", *words])
+    result = CliRunner().invoke(main.app, list(words))
     return result.exit_code, result.output
 
 
@@ -163,8 +163,8 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(terminal, name, Console(width=200, stderr=name == "err"))
 
 
-def test_market_notice_shows_and_tells_that_it_was_read(device: Program) -> None:
-    code, output = run("notice")
+def test_notices_shows_and_tells_that_it_was_read(device: Program) -> None:
+    code, output = run("notices")
     assert code == 0
     assert "service in PK stops on 2015-12-30, in 12 days; export: blackthorn export" in output
     assert "The service ends." in output
@@ -172,8 +172,8 @@ def test_market_notice_shows_and_tells_that_it_was_read(device: Program) -> None
     assert market_exit.notices(device)[0].read
 
 
-def test_market_notice_as_json(device: Program) -> None:
-    code, output = run("notice", "--json")
+def test_notices_as_json(device: Program) -> None:
+    code, output = run("notices", "--json")
     (document,) = json.loads(output)
     assert code == 0
     assert document["market"] == "PK" and document["state"] == "announced"
@@ -181,22 +181,22 @@ def test_market_notice_as_json(device: Program) -> None:
     assert document["text"] == TEXT
 
 
-def test_market_notice_without_a_server_shows_what_is_here(device: Program) -> None:
+def test_notices_without_a_server_shows_what_is_here(device: Program) -> None:
     device.answer = UnavailableError("no server")
-    result = CliRunner().invoke(main.app, ["market", "notice"])
+    result = CliRunner().invoke(main.app, ["notices"])
     assert isinstance(result.exception, UnavailableError)
     assert "in 12 days" in result.output
     assert not market_exit.notices(device)[0].read
 
 
 def test_market_forward_names_an_address_or_none(device: Program) -> None:
-    assert run("forward", "Me@new.example")[0] == 0
-    assert run("forward", "--none")[0] == 0
+    assert run("market", "forward", "Me@new.example")[0] == 0
+    assert run("market", "forward", "--none")[0] == 0
     assert device.told == [("forward", "me@new.example"), ("forward", "")]
     for wrong in ([], ["me@new.example", "--none"], ["nobody"]):
-        assert run("forward", *wrong)[0] != 0
+        assert run("market", "forward", *wrong)[0] != 0
     device.answer = "the service in your market is not ending: there is nothing to report"
-    assert run("forward", "me@new.example")[0] != 0
+    assert run("market", "forward", "me@new.example")[0] != 0
     assert len(device.told) == 3
 
 
@@ -233,14 +233,14 @@ def test_the_receipt_is_written_once(
 
     monkeypatch.setattr(requests, "connect", conversation)
     file = tmp_path / "receipt"
-    assert run("receipt", "--out", str(file))[0] == 0
+    assert run("market", "receipt", "--out", str(file))[0] == 0
     assert file.read_bytes() == mine
-    assert run("receipt", "--out", str(file))[0] != 0
+    assert run("market", "receipt", "--out", str(file))[0] != 0
     answers.pop(0)
-    assert run("receipt", "--out", str(tmp_path / "other"))[0] != 0
+    assert run("market", "receipt", "--out", str(tmp_path / "other"))[0] != 0
     for wrong in (closed().placed[2].encode(), b"receipt"):
         answers[0] = f.ReceiptPart(1, wrong)
-        assert run("receipt", "--out", str(tmp_path / "other"))[0] != 0
+        assert run("market", "receipt", "--out", str(tmp_path / "other"))[0] != 0
     assert not (tmp_path / "other").exists()
 
 

@@ -1,6 +1,7 @@
 """Sealing and opening: the original comes back byte for byte, and the outside tells nothing."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,22 @@ def test_the_trace_says_how_the_mail_came() -> None:
     )
     assert b"Return-Path: <eve@example.net>\r\n" in trace
     assert b"Received: from mx.example.net ([192.0.2.7])\r\n by acme.example with ESMTPS;" in trace
+
+
+def test_a_mail_of_the_servers_own_is_told_from_a_mail_that_came() -> None:
+    own = open_mail(sealed(envelope=replace(ENVELOPE, own=True)), KEY)
+    assert own.content == MAIL and own.own and not own.marked and not own.readable_on_the_way
+    assert own.trace.startswith(b"Blackthorn-Readable-On-The-Way: no; written by acme.example;")
+
+
+@pytest.mark.parametrize("sender", ["postmaster@acme.example", "a>\r\nno; written by x"])
+def test_a_stranger_cannot_pass_a_mail_off_as_the_servers_own(sender: str) -> None:
+    block = trace_block(replace(ENVELOPE, own=True, sender="postmaster@acme.example"))
+    forged = block + b"From: postmaster@acme.example\r\nSubject: hello\r\n\r\nPay at once.\r\n"
+    envelope = replace(ENVELOPE, sender=sender, helo="localhost", peer="127.0.0.1")
+    opened = open_mail(sealed(forged, envelope), KEY)
+    assert opened.content == forged and opened.marked
+    assert not opened.own and opened.readable_on_the_way
 
 
 @pytest.mark.parametrize("evil", ["a\r\nBcc: x", "a\nb", "a>b", "\x1b[0m", "\u202e", "x" * 5_000])

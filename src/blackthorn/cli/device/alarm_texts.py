@@ -27,6 +27,7 @@ def document(alarm: AlarmRecord) -> dict[str, Any]:
         "since": times.rfc3339(alarm.at_ms),
         "effect": kind.effect.value,
         "accepted": alarm.accepted,
+        "ended": times.rfc3339(alarm.ended_ms) if alarm.ended_ms else None,
         "evidence": len(alarm.evidence),
     }
 
@@ -38,7 +39,11 @@ def lines(alarm: AlarmRecord) -> list[str]:
     shown = [f"{alarm.number}  {times.local_time(alarm.at_ms)}  {kind.meaning}{about}."]
     shown.append(f"    {safe_line(alarm.text)}")
     stop = _stop(alarm, kind.effect)
-    if stop and not alarm.accepted:
+    if alarm.ended_ms:
+        shown.append(f"    Ended on {times.local_time(alarm.ended_ms)}.")
+    elif alarm.accepted:
+        shown.append("    Accepted.")
+    elif stop:
         shown.append(f"    {stop} until you run: blackthorn alarms accept {alarm.number}")
     if alarm.evidence:
         shown.append(f"    Evidence: blackthorn alarms export {alarm.number} FILE")

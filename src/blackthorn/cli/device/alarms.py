@@ -9,6 +9,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.device.alarm_texts import lines
 from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
 from blackthorn.errors import DiskError, UserError
+from blackthorn.wire.words import count
 
 alarms = Typer(
     help="Violations by the server or by others, with evidence.", invoke_without_command=True
@@ -26,20 +27,25 @@ def register(app: Typer) -> None:
 def show(
     context: Context,
     at: DeviceOptions,
-    everything: Annotated[bool, Option("--all", help="Show accepted alarms too.")] = False,
+    everything: Annotated[
+        bool, Option("--all", help="Show accepted and ended alarms too.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the open alarms: meaning, blocked operations, and whether there is evidence.
 
+    An alarm ends by itself when its cause does, such as a reset that was cancelled.
     --json prints an array of {"number", "code", "about", "meaning", "text", "since", "effect",
-    "accepted", "evidence"}; "evidence" is the size of its file, 0 without one.
+    "accepted", "ended", "evidence"}; "ended" is a time or null, "evidence" the size of its file,
+    0 without one.
     """
     if context.invoked_subcommand is not None:
         return
     from blackthorn.cli.device.alarm_texts import document, lines
 
     with program(at).opened.vault.transaction() as records:
-        found = [alarm for alarm in records.directory.alarms() if everything or not alarm.accepted]
+        known = records.directory.alarms()
+    found = [alarm for alarm in known if everything or alarm.is_open]
     if json:
         terminal.print_json([document(alarm) for alarm in found])
         return
@@ -48,6 +54,11 @@ def show(
     for alarm in found:
         for line in lines(alarm):
             terminal.say(line)
+    if len(found) < len(known):
+        hidden = count(
+            len(known) - len(found), "accepted or ended alarm is", "accepted or ended alarms are"
+        )
+        terminal.note(f"{hidden} not shown: --all shows all.")
 
 
 @alarms.command("export")

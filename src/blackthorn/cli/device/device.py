@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import options, terminal
-from blackthorn.cli.device import devices, groups, inbox, mail, recovery, verify
+from blackthorn.cli.device import devices, groups, inbox, mail, market, recovery, verify
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.event_loop import run
@@ -23,6 +23,7 @@ def register(app: Typer) -> None:
     app.add_typer(devices.devices, name="device")
     app.add_typer(recovery.recovery, name="recovery")
     app.command("verify")(verify.verify)
+    app.command("notices")(market.notices)
 
 
 def activate(

@@ -1,6 +1,7 @@
 """Commands that show messages: `inbox` and `history`."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Annotated, Any
 
 from typer import Argument, Option
@@ -16,6 +17,7 @@ from blackthorn.cli.options import (
     require_reached,
 )
 from blackthorn.device.core.group_metadata import GROUP, SELF
+from blackthorn.device.operations.table import operation_of
 from blackthorn.errors import UserError
 from blackthorn.mail.render.text import safe_line, safe_text
 from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, Place, Records
@@ -159,10 +161,10 @@ def history(
 ) -> None:
     """Print the stored messages of both sides, without connecting.
 
-    Your own lines begin with → and the person or the group, with waiting or failed until the
-    server has them. Lines stand in the order in which this device stored them; the time is the
-    sender's, so it may be earlier than that of the line before. --json adds "mine" and
-    "standing" (received, accepted, waiting, failed) to the fields of `inbox --json`.
+    Your own lines begin with → and the person or the group, and say "waiting" or "not sent" and
+    why until the server has them. Lines stand in the order in which this device stored them; the
+    time is the sender's, so it may be earlier than that of the line before. --json adds "mine",
+    "standing" (received, accepted, waiting, failed) and "why" to the fields of `inbox --json`.
     """
     device, limit = program(at), _limit(last, everything, json)
     with device.opened.vault.transaction() as records:
@@ -170,12 +172,18 @@ def history(
         if conversation is not None:
             domain = domain_of(device.opened.keys.address)
             query = HistoryQuery(places=_places(records, conversation, domain))
-        lines = records.history.latest(limit, query)
+        waiting = {operation_of(row).history_line: row.problem for row in records.outbox.all()}
+        lines = [
+            replace(line, why=waiting.get(line.message, line.why))
+            for line in records.history.latest(limit, query)
+        ]
     if not json:
         _print_lines(device, lines, limit, query)
         return
     me = device.opened.keys.address
-    mine = [{"mine": line.sender == me, "standing": line.standing} for line in lines]
+    mine = [
+        {"mine": line.sender == me, "standing": line.standing, "why": line.why} for line in lines
+    ]
     terminal.print_json([_message(line) | more for line, more in zip(lines, mine, strict=True)])
 
 
@@ -257,6 +265,14 @@ def _message(line: HistoryRecord) -> dict[str, Any]:
     }
 
 
+def _standing(line: HistoryRecord) -> str:
+    """What became of an own text, and why, behind its recipient."""
+    if line.standing == "accepted":
+        return ""
+    why = f": {safe_line(line.why)}" if line.why else ""
+    return f" ({'not sent' if line.standing == 'failed' else line.standing}{why})"
+
+
 def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
     place = f" [{safe_line(line.name)}]" if line.kind == GROUP else ""
     if place and _shown(line.name) in repeated:
@@ -267,7 +283,6 @@ def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
         who = f" {line.sender}{which}:" if line.sort == "text" else " *"
     else:
         place = f" →{place}" if place else f" → {safe_line(line.name)}"
-        standing = "" if line.standing == "accepted" else f" ({line.standing})"
-        who = f"{standing}:"
+        who = f"{_standing(line)}:"
     mark = " " if line.shown else "●"
     terminal.say(f"{mark} {times.local_time(line.sent_ms)}{place}{who} {words}")

@@ -17,6 +17,7 @@ mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
 NO_SENDER = "(no sender)"
 NO_SUBJECT = "(no subject)"
+OWN = "The server says that it wrote this mail itself, and sealed it at once."
 
 Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")]
 
@@ -92,7 +93,9 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
     for name, value in (*headers, ("Subject", shown.subject or NO_SUBJECT)):
         if value:
             terminal.say(f"{name}: {value}")
-    if found.readable:
+    if not found.readable:
+        terminal.say(f"({OWN})")
+    else:
         what = "this mail" if not shown.sealed else "what is above, not the text that was sealed,"
         terminal.say(f"(Others could read {what} on its way to the server.)")
     terminal.say(f"\n{shown.text}")

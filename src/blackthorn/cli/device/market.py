@@ -1,4 +1,4 @@
-"""Commands of the family `market` for the users of that market: notice, forward, receipt."""
+"""The server's notices, and the commands of `market` for the users of that market."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +13,16 @@ from blackthorn.programs.event_loop import run
 
 
 def add_to(market: Typer) -> None:
-    for command in (notice, forward, receipt):
+    for command in (forward, receipt):
         market.command(command.__name__, rich_help_panel="For the users of that market")(command)
 
 
 @options.on_device
-def notice(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
-    """Show the notices of your market's exit, and report to the server that you have read them.
+def notices(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
+    """Show the server's notices: your market's exit, and data of yours that an authority was given.
 
-    Exit code 6: the server was not reached, and only stored notices are shown.
+    The server is told that you have read them. Exit code 6: the server was not reached, and only
+    stored notices are shown.
     """
     from blackthorn.cli.device import exit_notices
 
@@ -34,7 +35,7 @@ def notice(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     if json:
         terminal.print_json([exit_notices.document(kept) for kept in found])
     elif not found:
-        terminal.say("There is no notice: the service in your market is not ending.")
+        terminal.say("There are no notices.")
     for kept in () if json else found:
         terminal.say(f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}")
     options.require_reached(unreached)

@@ -15,7 +15,7 @@ from blackthorn.wire.words import count
 _SETTING: Final = "market-notices"
 DAY_MS: Final = 24 * 3_600_000
 EXPORT: Final = "export: blackthorn export FOLDER"
-MORE: Final = "see: blackthorn market notice"
+MORE: Final = "see: blackthorn notices"
 
 
 class Notice(msgspec.Struct, frozen=True):

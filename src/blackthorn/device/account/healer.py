@@ -320,11 +320,12 @@ def _send_again(unit: UnitOfWork, conversation: Conversation, rejoin: notes.Rejo
     record = conversation.record
     if not rejoin.strangers:
         return heal_texts.send_again(unit, record, rejoin.opened_ms)
+    new = ", ".join(rejoin.strangers)
     lost = unit.records.healing.sent_since(record.id, rejoin.opened_ms, limits.MAX_SENT_AGAIN)
     for text in lost:
-        unit.records.history.set_standing(text.message, "failed")
+        why = f"it may not have arrived, and {new} came since"
+        unit.records.history.set_standing(text.message, "failed", why)
     if lost:
-        new = ", ".join(rejoin.strangers)
         told = f"{len(lost)} of your texts may not have arrived; {new} came since: send them again"
         rejoining.tell(unit, conversation, "", told)
     return []

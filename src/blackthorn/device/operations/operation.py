@@ -186,7 +186,7 @@ class Operation(Struct, frozen=True):
         """Process the answer to a statement; why the operation is given up, "" when it is not."""
         return ""
 
-    def given_up(self, unit: UnitOfWork) -> None:
+    def given_up(self, unit: UnitOfWork, reason: str) -> None:
         """It will never be done."""
 
     @property

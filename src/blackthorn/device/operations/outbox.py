@@ -42,7 +42,7 @@ def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> None:
         failures.note(
             unit.records.settings, row.number, operation.failure_text(), reason, unit.now_ms
         )
-    operation.given_up(unit)
+    operation.given_up(unit, reason)
 
 
 def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:

@@ -163,8 +163,8 @@ class SendText(base.Operation, frozen=True, tag="text"):
         conversations.mark_stale(unit.open(prepared.conversation))
         return True
 
-    def given_up(self, unit: UnitOfWork) -> None:
-        unit.records.history.set_standing(self.message, "failed")
+    def given_up(self, unit: UnitOfWork, reason: str) -> None:
+        unit.records.history.set_standing(self.message, "failed", reason)
 
     def failure_text(self) -> base.FailureText:
         return base.FailureText("not sent to", self.name, self.text[:MAX_FAILURE_TEXT_CHARS])

@@ -1,6 +1,7 @@
 """Alarms: violations with evidence, and the operations blocked until the user accepts them.
 
-An alarm is raised once for a fact, and again after a day if it persists. A *stop* about a person
+An alarm is raised once for a fact, and again after a day if it persists. It ends with its cause,
+such as a reset that was cancelled; the list keeps it with the date. A *stop* about a person
 blocks sending to them; about the ledger or the own user, it blocks new contacts and new members.
 Removals, revocations and cancels are never blocked. A *notice* blocks nothing. Anyone can verify
 evidence offline (`directory.evidence.file`).
@@ -113,7 +114,7 @@ def raise_alarm(
         last = same[-1]
         if evidence and not last.evidence:
             records.directory.update_alarm(replace(last, text=text, evidence=evidence))
-        if not last.accepted or now_ms - last.at_ms < AGAIN_MS:
+        if last.is_open or (last.accepted and now_ms - last.at_ms < AGAIN_MS):
             return False
     if len(known) >= limits.MAX_ALARMS_PER_CODE:
         return False
@@ -133,8 +134,15 @@ def evidence_of(records: Records, kind: str, fields: Fields) -> bytes:
 
 
 def open_alarms(records: Records) -> list[AlarmRecord]:
-    """The alarms that the user has not accepted, oldest first."""
-    return [alarm for alarm in records.directory.alarms() if not alarm.accepted]
+    """The alarms that the user has not accepted and whose cause has not ended, oldest first."""
+    return [alarm for alarm in records.directory.alarms() if alarm.is_open]
+
+
+def end(records: Records, codes: Set[str], address: str, fact: str, now_ms: int) -> None:
+    """The cause of these alarms has ended: they are no longer open."""
+    for alarm in records.directory.alarms():
+        if alarm.code in codes and (alarm.address, alarm.fact) == (address, fact):
+            records.directory.update_alarm(replace(alarm, ended_ms=alarm.ended_ms or now_ms))
 
 
 def find(records: Records, number: int) -> AlarmRecord:

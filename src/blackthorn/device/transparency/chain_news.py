@@ -5,15 +5,19 @@ any person. Changes by the user's own other devices raise a notice.
 """
 
 from datetime import UTC, datetime
+from typing import Final
 
 from blackthorn.device.core import anchors, history, members
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing.states import is_member
-from blackthorn.device.transparency.alarms import raise_alarm
+from blackthorn.device.transparency.alarms import end, raise_alarm
 from blackthorn.identity.chain import ResetRecord, VerifiedChain
 from blackthorn.identity.statements import AddDevice, Reset, RevokeDevice, decode
 from blackthorn.ports.device_store import ChainRecord, ConversationRecord
+
+_ASKED: Final = {"own-reset", "reset-pending"}
+"""Alarms of a reset that was asked for; they end when it is cancelled or takes effect."""
 
 
 def tell_news(
@@ -65,6 +69,8 @@ def _tell_resets(
     known = {reset.seq: reset for reset in before.resets} if before is not None else {}
     for reset in chain.resets:
         earlier = known.get(reset.seq)
+        if reset.cancelled_seq is not None or reset.effective:
+            end(unit.records, _ASKED, chain.label, _fact(reset.seq, effective=False), unit.now_ms)
         if earlier == reset or (before is None and reset.effective):
             continue
         if reset.cancelled_seq is not None:
@@ -74,8 +80,13 @@ def _tell_resets(
         elif not _asked_here(unit, chain, reset):
             code, text = _reset(unit, chain, reset, record)
             _tell(unit, chain, text, groups=True)
-            fact = f"{reset.seq} {reset.effective}"
+            fact = _fact(reset.seq, effective=reset.effective)
             raise_alarm(unit.records, code, chain.label, text, unit.now_ms, fact=fact)
+
+
+def _fact(seq: int, *, effective: bool) -> str:
+    """What a reset's alarm is about: that it was asked for, or that it has taken effect."""
+    return f"{seq} {effective}"
 
 
 def _asked_here(unit: UnitOfWork, chain: VerifiedChain, reset: ResetRecord) -> bool:

@@ -34,6 +34,7 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
     peer: str
     tls: bool
     now: int
+    own: bool = False
 
 
 class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -70,6 +71,7 @@ def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
         peer=request.peer,
         tls=request.tls,
         now=request.now,
+        own=request.own,
     )
     return seal_mail(content, envelope, parse_certificate(to.certificate), os.urandom)
 

@@ -8,6 +8,8 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
+from msgspec import structs
+
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
@@ -82,7 +84,8 @@ class MailGateway:
         sender = f"postmaster@{self.recipient_policy.domain}"
         own = Transaction(sender, self.recipient_policy.domain, "localhost", True, (to,))
         try:
-            sealed = await self._pool.seal(self._request(own, own.recipients), content)
+            request = structs.replace(self._request(own, own.recipients), own=True)
+            sealed = await self._pool.seal(request, content)
             await self._store(own.recipients, sealed, also)
         finally:
             _overwrite(content)

@@ -12,19 +12,20 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import Part, parse
-from blackthorn.mail.pgp.seal import FOLLOWS, MARK
+from blackthorn.mail.pgp.seal import FOLLOWS, MARK, RECEIVED, WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedMail:
     """`content` is the original mail, byte for byte; `trace` the server's fields.
 
-    `marked` says that the sealing server received it in the clear.
+    `marked` says that the sealing server received it in the clear, `own` that it wrote it itself.
     """
 
     content: bytes = field(repr=False)
     trace: bytes = field(repr=False)
     marked: bool
+    own: bool = False
 
     @property
     def envelope_sender(self) -> str:
@@ -34,11 +35,12 @@ class OpenedMail:
 
     @property
     def readable_on_the_way(self) -> bool:
-        """Whether others may have read it in transit: always.
+        """Whether others may have read it in transit: unless the server says that it wrote it.
 
-        A server can leave the mark off; only a sender's verified signature would prove more.
+        A sender cannot say so, since the server's fields stand before theirs. A server can leave
+        the mark off; only a sender's verified signature would prove more.
         """
-        return True
+        return not self.own
 
 
 def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
@@ -47,12 +49,13 @@ def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
     Raises SealBrokenError if it was altered, is malformed, or is for another key.
     """
     content = _open_layer(sealed, key)
-    prefix = MARK + b": yes;"
+    received, written = (MARK + b": " + how + b" by " for how in (RECEIVED, WRITTEN))
     end = content.find(b"\r\n" + FOLLOWS, 0, limits.MAX_TRACE_BLOCK_BYTES)
-    if not content.startswith(prefix) or end < 0:
+    if not content.startswith((received, written)) or end < 0:
         return OpenedMail(content, b"", False)
     end += 2 + len(FOLLOWS)
-    return OpenedMail(content[end:], content[:end], True)
+    own = content.startswith(written)
+    return OpenedMail(content[end:], content[:end], not own, own)
 
 
 def _open_layer(sealed: bytes, key: Secret) -> bytes:

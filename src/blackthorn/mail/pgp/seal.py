@@ -11,6 +11,9 @@ from email.utils import formatdate
 from blackthorn.crypto.openpgp_seal import Certificate, seal
 
 MARK = b"Blackthorn-Readable-On-The-Way"
+RECEIVED = b"yes; received in the clear"
+WRITTEN = b"no; written"
+"""What the mark says: a mail that came by SMTP, and one that the server wrote itself."""
 FOLLOWS = b"Blackthorn-Original-Follows: 1\r\n"
 """Ends the block; a fold in the mail's first line attaches to it instead of the mark."""
 
@@ -20,7 +23,7 @@ class Envelope:
     """How a mail arrived: `domain` received it for `address` at `now` (Unix seconds).
 
     `sender` is the envelope's (RFC 5321, 3.3), `helo` the peer's name, `peer` its IP address,
-    `tls` whether the connection was encrypted.
+    `tls` whether the connection was encrypted. `own`: the server wrote the mail itself.
     """
 
     domain: str
@@ -30,6 +33,7 @@ class Envelope:
     peer: str
     tls: bool
     now: int
+    own: bool = False
 
 
 def seal_mail(
@@ -65,11 +69,15 @@ def seal_mail(
 
 
 def trace_block(envelope: Envelope) -> bytes:
-    """The fields before the mail: Return-Path, Received (RFC 5321, 4.4) and the mark."""
+    """The fields before the mail: Return-Path, Received (RFC 5321, 4.4) and the mark.
+
+    They stand before every mail, so that no sender's own field is taken for them.
+    """
     date = formatdate(envelope.now)
     protocol = "ESMTPS" if envelope.tls else "ESMTP"
+    how = RECEIVED if not envelope.own else WRITTEN
     block = (
-        f"{MARK.decode()}: yes; received in the clear by {envelope.domain}; {date}\r\n"
+        f"{MARK.decode()}: {how.decode()} by {envelope.domain}; {date}\r\n"
         f"Return-Path: <{_printable(envelope.sender)}>\r\n"
         f"Received: from {_printable(envelope.helo)} ([{_printable(envelope.peer)}])\r\n"
         f" by {envelope.domain} with {protocol}; {date}\r\n"

@@ -8,6 +8,7 @@ from typing import Final
 
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.engine import Device
+from blackthorn.device.operations import outbox
 from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import ProtocolError, UnavailableError, UserError
@@ -60,6 +61,10 @@ async def server_timeout(seconds: float, text: str = NO_ANSWER) -> AsyncIterator
         raise UnavailableError(text) from None
 
 
+class DeviceRefusedError(UserError):
+    """The server does not know this device: it sends nothing for it."""
+
+
 class DeviceProgram:
     """One process's access to a device."""
 
@@ -106,7 +111,7 @@ class DeviceProgram:
             return await connection.receive()
         except LinkClosedError as error:
             if error.code in (codes.Code.HELLO_REFUSED, codes.Code.REMOVED):
-                raise UserError(
+                raise DeviceRefusedError(
                     "the server does not know this device (any more): if it was revoked, or its "
                     "reset was cancelled, use another one of yours, or ask the administrator"
                 ) from None
@@ -129,6 +134,7 @@ class DeviceProgram:
         """Connect and finish these operations; their outcomes. What waits stays in the outbox.
 
         Never raises UnavailableError: an operation that could not be sent has that as its reason.
+        They are given up when the server does not know this device.
         """
         reason, remaining = "", set(numbers)
         try:
@@ -138,12 +144,21 @@ class DeviceProgram:
                     await self.step(connection)
         except UnavailableError as error:
             reason = str(error)
+        except DeviceRefusedError as error:
+            self._give_up(numbers, str(error))
         return {
             outcome.number: outcome
             if outcome.final
             else replace(outcome, error=outcome.error or reason or "it waits")
             for outcome in self._outcomes(numbers)
         }
+
+    def _give_up(self, numbers: Iterable[int], reason: str) -> None:
+        with self.device.unit(wall_ms()) as unit:
+            rows = [unit.records.outbox.get(number) for number in numbers]
+            for row in rows:
+                if row is not None:
+                    outbox.fail(unit, row, reason)
 
     def _outcomes(self, numbers: Iterable[int]) -> list[Outcome]:
         """What became of operations, whichever process has sent them."""

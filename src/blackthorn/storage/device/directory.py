@@ -75,7 +75,8 @@ class Directory(Table):
     def alarms(self) -> list[device_store.AlarmRecord]:
         """Oldest first."""
         rows = self._run(
-            "SELECT code, address, text, at_ms, evidence, accepted, number, fact FROM alarm"
+            "SELECT code, address, text, at_ms, evidence, accepted, number, fact, ended_ms"
+            " FROM alarm"
             " ORDER BY number"
         )
         return [replace(device_store.AlarmRecord(*row), accepted=bool(row[5])) for row in rows]
@@ -83,17 +84,17 @@ class Directory(Table):
     def add_alarm(self, record: device_store.AlarmRecord) -> int:
         """Returns its number."""
         self._run(
-            "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8)",
+            "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact, ended_ms)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9)",
             astuple(record),
         )
         return self._connection.last_insert_rowid()
 
     def update_alarm(self, record: device_store.AlarmRecord) -> None:
-        """Its text, evidence and acceptance."""
+        """Its text, evidence, acceptance and end."""
         self._run(
-            "UPDATE alarm SET text = ?, evidence = ?, accepted = ? WHERE number = ?",
-            (record.text, record.evidence, record.accepted, record.number),
+            "UPDATE alarm SET text = ?, evidence = ?, accepted = ?, ended_ms = ? WHERE number = ?",
+            (record.text, record.evidence, record.accepted, record.ended_ms, record.number),
         )
 
     def entries(self) -> list[tuple[int, bytes]]:

@@ -12,7 +12,7 @@ from blackthorn.storage.rows import values
 
 _HISTORY = (
     "SELECT message, conversation, kind, name, sender, sort, text, sent_ms, received_ms, standing,"
-    " shown, number, mark, device, count, handed, before FROM history"
+    " shown, number, mark, device, count, handed, before, why FROM history"
 )
 
 
@@ -54,8 +54,8 @@ class History(Table):
         """Returns its number. A given number is kept: below 0 is before all others."""
         row = self._one(
             "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
-            " received_ms, standing, shown, number, mark, device, count, handed, before)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?)"
+            " received_ms, standing, shown, number, mark, device, count, handed, before, why)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?)"
             " RETURNING number",
             values(record),
         )
@@ -68,9 +68,10 @@ class History(Table):
         row = self._one(_HISTORY + " WHERE message = ?", (message,))
         return _line(row) if row else None
 
-    def set_standing(self, message: bytes, standing: str) -> None:
-        """Standing of a message of this device."""
-        self._run("UPDATE history SET standing = ? WHERE message = ?", (standing, message))
+    def set_standing(self, message: bytes, standing: str, why: str = "") -> None:
+        """Standing of a message of this device, and why it failed."""
+        sql = "UPDATE history SET standing = ?, why = ? WHERE message = ?"
+        self._run(sql, (standing, why, message))
 
     def rename(self, message: bytes, renamed: bytes, conversation: bytes, count: int) -> None:
         """Set the final id, conversation and count of a message of this device."""
