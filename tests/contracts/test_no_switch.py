@@ -104,6 +104,7 @@ DEVICE_COMMANDS = {
     "device add",
     "device link",
     "device passphrase",
+    "device settings",
     "device list",
     "device revoke",
     "device reset-status",
