@@ -162,6 +162,19 @@ def test_a_bad_key_package_ends_no_operation_and_its_owner_is_added_later():
     assert carol.received() == ["with Carol"] and not alice.alarms()
 
 
+def test_bad_key_packages_of_an_own_second_device_block_no_new_conversation():
+    world = World(882, "alice", "bob")
+    alice, bob = world.people
+    tablet = add_device(alice)
+    world.settle()
+    world.cut(tablet.wire)
+    spoil(world, tablet)
+    number = alice.write(bob, "hello")
+    world.settle()
+    assert alice.outcomes[number].final and not alice.outcomes[number].error
+    assert bob.received() == ["hello"]
+
+
 def test_whoever_was_removed_meanwhile_is_not_added_later():
     world = World(879, "alice", "bob", "carol")
     alice, bob, carol = world.people

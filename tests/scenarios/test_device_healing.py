@@ -90,6 +90,27 @@ def test_texts_of_a_stranded_device_reach_the_others_once() -> None:
     assert mine["written before it knew"] == "accepted"
 
 
+def test_texts_of_a_device_that_missed_many_changes_reach_the_others_once() -> None:
+    """They were accepted, and nobody had the keys of their epoch any more."""
+    world = four()
+    alice, bob, carol, dan = world.people
+    strand(world, dan, lambda: alice.change_group("team", [], [carol]))
+    go_off_line(dan)
+    for number in range(8):
+        alice.change_group("team", *([[carol], []] if number % 2 == 0 else [[], [carol]]))
+        world.settle()
+    world.later(5 * 86_400)
+    alice.connect()
+    bob.connect()
+    world.settle()
+    number = dan.write_group("team", "written before it knew")
+    come_back(dan)
+    live(world, 2 * AWHILE)
+    assert not dan.outcomes[number].error
+    for person in (alice, bob):
+        assert person.received().count("written before it knew") == 1, person.name
+
+
 def test_remove_and_add_brings_a_stranded_device_back() -> None:
     world = four()
     alice, _, _, dan = world.people

@@ -511,6 +511,22 @@ def test_a_text_of_a_revoked_laptop_that_comes_late_is_refused_with_an_alarm() -
     assert "early" not in marks(alice), "it was Bob's device when it was read"
 
 
+def test_a_text_of_a_person_removed_a_month_ago_is_not_shown() -> None:
+    """A hostile server delivers it; it is sealed in an epoch in which they were a member."""
+    world = World(622, "alice", "bob", "mallory")
+    alice, bob, mallory = world.people
+    alice.create_group("team", bob, mallory)
+    world.settle()
+    late = seal_text(mallory, "team", "sealed a month late")
+    alice.change_group("team", [], [mallory])
+    world.settle()
+    world.wake(30 * 86_400)
+    for person in (alice, bob):
+        world.put_parcel(person, late)
+    world.settle()
+    assert "sealed a month late" not in alice.received() + bob.received()
+
+
 def test_whom_a_revoked_laptop_removes_keeps_the_epoch_and_does_not_believe_it() -> None:
     """H6: the conversation is suspected, the members have the word."""
     world = World(622, "alice", "bob", "carol")

@@ -4,6 +4,7 @@ from blackthorn.simulation.linking import add_device, revoke
 from blackthorn.simulation.recovery import Recoverer, state_recovery
 from tests.scenarios.test_device_life import members, submit
 from tests.support.device_world import World
+from tests.support.stranding import live
 
 
 def change_phones(world, person):
@@ -43,6 +44,30 @@ def test_after_somebody_changed_phones_group_add_adds_the_new_one():
     alice.write_group("team", "all together")
     world.settle()
     assert phone.received() == carol.received() == ["all together"]
+
+
+def test_group_add_adds_a_recovered_phone_where_the_lost_one_still_is():
+    """It said that they were in already, and the new phone stayed outside for hours."""
+    world = World(957, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    words, check = state_recovery(bob)
+    alice.create_group("team", bob, carol)
+    world.settle()
+    world.cut(bob.wire)
+    world.people.remove(bob)
+    found = Recoverer(world, "new phone")
+    found.recover(words, bob.address, check)
+    world.settle()
+    world.publish()
+    phone = found.person()
+    world.settle()
+    live(world, 90)  # the change was pushed
+    number = alice.change_group("team", [bob], [])
+    world.settle()
+    assert alice.outcomes[number].final and not alice.outcomes[number].error
+    alice.write_group("team", "all together")
+    world.settle()
+    assert "all together" in phone.received()
 
 
 def test_after_somebody_changed_phones_a_first_text_reaches_the_new_one():

@@ -1,5 +1,6 @@
 """Void Commits (device/conversations/void.py): refused by all, and the changes of a group go on."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -81,7 +82,15 @@ def by_reference(group, unit):
     return send_commit(who, Commit((unit.random(32),), path_of(who)))
 
 
-VOID = [renamed, enlarged, reinitialised, wrongly_tagged, by_reference]
+def impersonating(group, unit):
+    """Rule (b): the committer's leaf becomes that of another user (RFC 9420, 5.3.1)."""
+    who = forger(group, unit)
+    (other,) = [one for one in group.members if b"bob@acme" in one.credential.identity]
+    path = path_of(who, leaf=lambda leaf: replace(leaf, credential=other.credential))
+    return send_commit(who, Commit((), path))
+
+
+VOID = [renamed, enlarged, reinitialised, wrongly_tagged, by_reference, impersonating]
 
 
 class Insider:

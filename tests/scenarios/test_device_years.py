@@ -31,6 +31,26 @@ def test_an_added_device_is_followed_after_its_key_package_has_expired() -> None
         assert "I am back." in person.received(), person.name
 
 
+def test_who_was_away_around_an_expiry_seals_nothing_for_a_person_removed_meanwhile() -> None:
+    """Who could not follow the addition did not see the removal, and sealed for the removed."""
+    world = World(34, "alice", "bob", "carol", "dave", "mallory")
+    alice, bob, carol, dave, mallory = world.people
+    alice.create_group("team", bob, carol, mallory)
+    world.settle()
+    assert carol.wire is not None
+    world.cut(carol.wire)
+    world.later(20 * DAY)
+    for person in (alice, bob, dave, mallory):
+        person.connect()
+    world.settle()
+    alice.change_group("team", [dave], [mallory])
+    world.settle()
+    world.wake(90 * DAY)
+    carol.write_group("team", "not for Mallory")
+    world.settle()
+    assert "not for Mallory" in dave.received() and "not for Mallory" not in mallory.received()
+
+
 def test_people_who_met_nobody_for_months_can_still_be_written_to() -> None:
     """First contact on days 30, 60, 92 and 400 after activation, also with one who is away."""
     names = ["alice", "bob", "carol", "dave", "erin"]

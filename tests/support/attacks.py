@@ -290,12 +290,15 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_past.py::"
                "test_nothing_is_sealed_where_a_revoked_laptop_invited_before_somebody_vouches",
            )),
-    Attack(57, _OI, "A revoked device writes into an epoch that members can still read",
+    Attack(57, _OI, "A revoked device, or a removed person, writes into an epoch that members can "
+           "still read",
            "Refused once everything sent before was delivered, with the alarm "
-           "`revoked-device-active`; its keys are deleted",
+           "`revoked-device-active`; its keys are deleted, a removed person's after three days",
            elsewhere=(
                "tests/scenarios/test_device_past.py::"
                "test_a_text_of_a_revoked_laptop_that_comes_late_is_refused_with_an_alarm",
+               "tests/scenarios/test_device_past.py::"
+               "test_a_text_of_a_person_removed_a_month_ago_is_not_shown",
            )),
     Attack(58, _OI, "A revoked device removes a member",
            "The member keeps the epoch and suspects it: two users decide, or the others add them "

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from blackthorn.device.core import moments
+from blackthorn.device.core import kept_epochs, moments
 from blackthorn.device.core.members import Identity, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -127,19 +127,23 @@ def removed(unit: UnitOfWork, conversation: Conversation, gone: Iterable[Member]
 
 
 def delete_keys(unit: UnitOfWork) -> None:
-    """Delete the keys for late messages of removed former devices.
+    """Delete the keys for late messages of removed devices, unless they were added again.
 
-    Not while parcels wait that may be theirs and were delivered in time, nor of one added again.
+    Of former ones as soon as no parcel waits that may be theirs and was delivered in time; of all
+    others, which a person has removed, some days after the removal, however few changes follow it.
     """
     leaves = unit.records.noted.removed_leaves()
     waiting = [parcel.moment for parcel in unit.records.parcels.all_undecryptable()]
+    old_ms = kept_epochs.keys_from_ms(unit.records, unit.now_ms)
     for leaf in leaves:
         cut = unit.records.noted.cut(leaf.device) or 0
-        kept = unit.records.groups.epochs_with_keys(leaf.conversation)
-        if not any(one.epoch < leaf.epoch for one in kept):
+        epochs = unit.records.groups.epochs_with_keys(leaf.conversation)
+        before = [one for one in epochs if one.epoch < leaf.epoch]
+        if not before:
             unit.records.noted.forget_removed_leaf(leaf)
             continue
-        if not 0 < cut <= min(waiting, default=cut):
+        is_old = max(one.ended_ms for one in before) < old_ms
+        if not is_old and not 0 < cut <= min(waiting, default=cut):
             continue
         conversation = unit.open(leaf.conversation)
         present = {one.device for one in identities(conversation.group.members)}

@@ -16,6 +16,11 @@ _DAY: Final = "kept-epochs-day"
 DAY_MS: Final = 24 * 3600 * 1000
 
 
+def keys_from_ms(records: Records, now_ms: int) -> int:
+    """Message keys of epochs that ended before this time are old."""
+    return now_ms - MESSAGE_KEYS.get(records.settings) * DAY_MS
+
+
 def ended(records: Records, conversation: bytes, present: int, now_ms: int) -> None:
     """The epochs before the `present` one have ended; keep no more keys than the bounds allow."""
     records.groups.end_epochs(conversation, present, now_ms)
@@ -30,9 +35,8 @@ def forget_old(records: Records, now_ms: int) -> None:
     if records.settings.get(_DAY) == today:
         return
     records.settings.put(_DAY, today)
-    keys_from_ms = now_ms - MESSAGE_KEYS.get(records.settings) * DAY_MS
     for record in records.conversations.all():
-        _forget_keys(records, record.id, keys_from_ms)
+        _forget_keys(records, record.id, keys_from_ms(records, now_ms))
         first = records.groups.first_ended(record.id, now_ms - limits.KEPT_EPOCH_SECONDS * 1000)
         newest = record.epoch - limits.MIN_KEPT_EPOCHS
         records.groups.forget_epochs(record.id, newest if first is None else min(first, newest))
