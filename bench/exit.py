@@ -131,12 +131,11 @@ class _Closing:
 
     async def beat(self) -> None:
         """Somebody else's small write, again and again."""
-        loop, seq = asyncio.get_running_loop(), 0
+        loop = asyncio.get_running_loop()
         while True:
             written: asyncio.Future[Any] = loop.create_future()
             begun = time.perf_counter()
-            seq += 1_000_000
-            self.writer.submit(StoreParcels(Parcels(), next_seq=seq), written.set_result)
+            self.writer.submit(StoreParcels(Parcels()), written.set_result)
             await written
             self.waits.append(time.perf_counter() - begun)
             await asyncio.sleep(BEAT_SECONDS)

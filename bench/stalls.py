@@ -38,7 +38,7 @@ from blackthorn.ports.ledger import (
     PublishEpoch,
     RemoveDevice,
 )
-from blackthorn.ports.parcels import FirstSeq, RemoveOldestUndecryptable
+from blackthorn.ports.parcels import RemoveOldestUndecryptable
 from blackthorn.ports.store import Query, Result
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.purging import purge
@@ -183,7 +183,6 @@ class _Stage:
         self._times = times
         self._loop = asyncio.get_running_loop()
         engine = _TimedEngine(database, Wrapping(_Keys(), secrets.token_bytes), times)
-        first = engine.read(FirstSeq())
         self.writer = ThreadWriter(engine, self._wake)
         self.reader = ThreadReader(engine, self._wake)
         cache = EnterpriseCache(self.reader)
@@ -191,7 +190,6 @@ class _Stage:
             enterprise=cache,
             writer=self.writer,
             reader=self.reader,
-            next_seq=first,
             counters=Counters(),
         )
 
@@ -256,7 +254,6 @@ def _fill(database: Database, identities: list[Secret]) -> list[DeviceId]:
     junk = range(PARCELS + FULL + 1, PARCELS + FULL + UNDECRYPTABLE + 1)
     write.executemany(insert, ((CROWDED, seq, sealed, DAY) for seq in junk))
     write.execute(f"DELETE FROM devices WHERE number > {DEVICES - ORPHANED}")
-    write.execute("UPDATE parcel_sequence SET reserved = ?", (PARCELS + 2 * FULL,))
     _fill_rest(write)
     write.execute("COMMIT")
     return devices[: DEVICES - ORPHANED]

@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from blackthorn.errors import BlackthornError, DefectError, DiskError, StorageError
-from blackthorn.ports.parcels import FirstSeq
+from blackthorn.ports.parcels import TakenHandles
 from blackthorn.ports.store import Command
 from blackthorn.programs.server import purging
 from blackthorn.programs.server.health import LOG_SECONDS
@@ -238,7 +238,7 @@ def answers(database: Database, wake: Callable[..., Any], reads: bool) -> Callab
     engine = Engine(database, wrapping())
     if reads:
         reader = ThreadReader(engine, wake)
-        return lambda done: reader.ask(FirstSeq(), done)
+        return lambda done: reader.ask(TakenHandles([]), done)
     writer = ThreadWriter(engine, wake)
     return lambda done: writer.submit(idle, done)
 

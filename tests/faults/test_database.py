@@ -13,7 +13,13 @@ import pytest
 from blackthorn.errors import DamageError, DefectError, StorageError
 from blackthorn.ports.closure import ListClosures, ReadStatement
 from blackthorn.ports.enrolment import PurgeCodes
-from blackthorn.ports.parcels import MailboxTallies, Parcels, StoreParcels, WaitingParcels
+from blackthorn.ports.parcels import (
+    MailboxTallies,
+    Parcels,
+    RemoveParcels,
+    StoreParcels,
+    WaitingParcels,
+)
 from blackthorn.simulation.memory import memory_database, wrapping
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine, host_store
@@ -24,7 +30,7 @@ from tests.support.market_keys import add_people
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
     told: list[Any] = []
-    command = StoreParcels(Parcels(rows), next_seq=10**6)
+    command = StoreParcels(Parcels(rows))
     for done, result in commit_group(Engine(database, wrapping()), [(command, told.append)]):
         done(result)
     return told[0]
@@ -40,9 +46,8 @@ def test_migrations_are_numbered_without_gaps_and_applied_once(tmp_path: Path) -
             "journal_mode": "wal",
             "synchronous": 2,
             "page_size": 8192,
-            "secure_delete": 2,
+            "secure_delete": 1,
             "cache_size": -16384,
-            "journal_size_limit": 67108864,
             "temp_store": 2,
         }
         assert {name: database.writing.pragma(name) for name in expected} == expected
@@ -223,3 +228,44 @@ def test_a_read_only_disk_is_one_clear_line(tmp_path: Path) -> None:
     assert str(failure_of(refused.value)) == "the database cannot be written: it is read-only"
     connection.close()
     shutil.rmtree(tmp_path)
+
+
+def test_parcels_of_before_numbers_counted_by_device_keep_their_order_and_their_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "blackthorn.db"
+    older = [each for each in migrations() if each[0] <= 14]
+    monkeypatch.setattr("blackthorn.storage.sqlite.database.migrations", lambda: older)
+    database = Database.open(path)
+    monkeypatch.undo()
+    add_people(database, 3)
+    wrap = wrapping().wrap
+    put_row = "INSERT INTO mailbox (device, seq, set_aside_day, sealed, market) VALUES (?,?,?,?,?)"
+    for device, seq, day, sealed in (
+        (1, 1_000_007, None, wrap("XX", b"one")),
+        (1, 1_000_009, 77, None),
+        (1, 1_000_021, None, wrap("XX", b"three")),
+        (2, 1_000_008, None, wrap("XX", b"first")),
+        (2, 1_000_009, None, None),
+        (3, 1_000_009, None, wrap("XX", b"own copy after a move")),
+    ):
+        database.writing.execute(put_row, (device, seq, day, sealed, "XX"))
+    shared = "INSERT INTO shared_parcel (seq, market, waiting, sealed) VALUES (1000009, 'XX', 2, ?)"
+    database.writing.execute(shared, (wrap("XX", b"all"),))
+    database.close()
+    database = Database.open(path)
+    store = Engine(database, wrapping())
+
+    def waiting(device: int) -> list[tuple[int, bytes, bool]]:
+        return [tuple(each) for each in store.read(WaitingParcels(device, 0, True, 99, 10**6))]
+
+    assert waiting(1) == [(1, b"one", False), (2, b"all", True), (3, b"three", False)]
+    assert waiting(2) == [(1, b"first", False), (2, b"all", False)]
+    assert waiting(3) == [(1, b"own copy after a move", False)]
+    assert store.read(MailboxTallies((1,))).tallies[0][2:] == (1, 3, 3)
+    store.write(RemoveParcels([(1, 2)]))
+    assert waiting(2)[1] == (2, b"all", False)
+    store.write(RemoveParcels([(2, 2), (3, 1)]))
+    assert database.reading.execute("SELECT count(*) FROM shared_parcel").get == 0
+    assert database.reading.execute("SELECT count(*) FROM mailbox").get == 3
+    database.close()

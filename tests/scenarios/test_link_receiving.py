@@ -9,7 +9,7 @@ from blackthorn.link.session import State
 from blackthorn.ports.parcels import RemoveUndecryptable
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
-from tests.support.link_world import World, fill, of, posting
+from tests.support.link_world import Device, World, fill, of, posting
 
 
 @pytest.fixture
@@ -262,3 +262,47 @@ def test_who_reads_again_gets_what_he_missed(world: World) -> None:
     world.settle()
     assert len(receiver.shown) == 5
     assert wire.reading
+
+
+def numbers(device: Device) -> list[int]:
+    return [parcel.seq for frame in of(device, f.Deliver) for parcel in frame.parcels]
+
+
+def test_numbers_count_within_a_mailbox_and_tell_nothing_of_others(world: World) -> None:
+    sender, first, second, third = world.devices
+    for device in (sender, first, second):
+        device.connect()
+    world.settle()
+    for count in range(5):
+        sender.post([first], b"%d" % count)
+        world.settle()
+    sender.post([first, second, third], b"to all", b"and again")
+    sender.post([second], b"to one")
+    world.settle()
+    assert numbers(first) == [1, 2, 3, 4, 5, 6, 7]
+    assert numbers(second) == [1, 2, 3]
+    third.connect()
+    world.settle()
+    assert numbers(third) == [1, 2]
+    world.check_all_shown_once()
+
+
+def test_after_a_restart_numbers_go_on_above_what_waits(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    receiver.aside.add(b"kept aside")
+    receiver.connect()
+    sender.connect()
+    world.settle()
+    for sealed in (b"one", b"kept aside", b"three"):
+        sender.post([receiver], sealed)
+    world.settle()
+    world.crash(committed=True)
+    sender.connect()
+    sender.post([receiver], b"four")
+    world.settle()
+    assert world.stored(receiver) == [b"kept aside", b"four"]
+    receiver.connect()
+    world.settle()
+    assert numbers(receiver) == [1, 2, 3, 3]
+    assert receiver.shown == [b"one", b"three", b"four"]
+    world.check_nothing_lost()

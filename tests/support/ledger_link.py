@@ -14,7 +14,6 @@ from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, rep
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.chains import DevicesChanged
@@ -180,7 +179,6 @@ class LedgerHub(Wires, LedgerWorld):
             enterprise=self.cache,
             writer=self.writer,
             reader=self.reader,
-            next_seq=self.engine.read(FirstSeq()),
             counters=self.counters,
             ledger=self.desk,
         )

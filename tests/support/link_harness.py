@@ -19,7 +19,6 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
-from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
@@ -119,7 +118,6 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
     directory, devices = make_enterprise(folder / "server", 4)
     database = directory.open_database()
     engine = Engine(database, wrapping())
-    next_seq = engine.read(FirstSeq())
     writer = ThreadWriter(engine, loop.call_soon_threadsafe)
     reader = ThreadReader(engine, loop.call_soon_threadsafe)
     counters = Counters()
@@ -127,7 +125,6 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
         enterprise=EnterpriseCache(reader),
         writer=writer,
         reader=reader,
-        next_seq=next_seq,
         counters=counters,
     )
     tls = server_tls(directory.key, directory.certificate)

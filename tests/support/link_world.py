@@ -19,7 +19,7 @@ from blackthorn.link.codes import Code
 from blackthorn.link.fanout import fanout_frame, fanout_id
 from blackthorn.link.hello import LABEL_V1
 from blackthorn.link.session import State
-from blackthorn.ports.parcels import FirstSeq, MailboxTallies, WaitingParcels
+from blackthorn.ports.parcels import MailboxTallies, WaitingParcels
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
@@ -134,7 +134,8 @@ class Device:
         for seq, sealed in ((parcel.seq, parcel.sealed) for parcel in parcels):
             assert seq > wire.last_seq or not wire.ordered, "delivered out of order"
             wire.last_seq = seq
-            assert self.world.numbered.setdefault(seq, sealed) == sealed, "a number came twice"
+            known = self.world.numbered.setdefault((self.id, seq), sealed)
+            assert known == sealed, "a number came twice while the server ran"
             if sealed in self.aside:
                 aside.append(seq)
                 continue
@@ -157,7 +158,7 @@ class World(Wires):
         self.now = 1000.0
         self.database = memory_database()
         self.wires: list[Wire] = []
-        self.numbered: dict[int, bytes] = {}
+        self.numbered: dict[tuple[DeviceId, int], bytes] = {}
         self.due: dict[tuple[DeviceId, bytes], Device] = {}
         self.accepted_postings: list[tuple[Device, f.Posting]] = []
         self.devices = [Device(self, number) for number in range(1, devices + 1)]
@@ -180,6 +181,7 @@ class World(Wires):
 
     def start(self) -> None:
         """Start the server over what is on its disk."""
+        self.numbered.clear()
         self.engine = Engine(self.database, wrapping())
         self.writer = SteppedWriter(self.engine)
         self.reader = SteppedReader(self.engine)
@@ -193,7 +195,6 @@ class World(Wires):
             enterprise=self.enterprise,
             writer=self.writer,
             reader=self.reader,
-            next_seq=self.engine.read(FirstSeq()),
             counters=self.counters,
             **parts,
         )
@@ -252,7 +253,8 @@ class World(Wires):
     def check_nothing_shared(self) -> None:
         """No shared parcel is left without a mailbox."""
         shared = self.database.reading.execute(
-            "SELECT count(*) FROM shared_parcel WHERE seq NOT IN (SELECT seq FROM mailbox)"
+            "SELECT count(*) FROM shared_parcel"
+            " WHERE id NOT IN (SELECT shared FROM mailbox WHERE shared NOT NULL)"
         ).get
         assert shared == 0, "a shared parcel outlived its last mailbox"
 
@@ -267,7 +269,8 @@ class World(Wires):
             assert waiting.parcels + aside.parcels == len(self.stored(device)), device.address
             ((tally,), _) = self.engine.read(MailboxTallies((device.number,), limit=10**6))
             assert tally[:2] == (waiting.parcels, waiting.bytes), device.address
-            assert tally[2:] == (aside.parcels, aside.bytes), device.address
+            assert tally[2:4] == (aside.parcels, aside.bytes), device.address
+            assert tally.newest <= mailbox.newest
 
 
 def byes(device: Device) -> list[str]:

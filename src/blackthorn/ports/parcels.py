@@ -1,8 +1,9 @@
 """The port to the store of parcels in transit, and of the order of Commits.
 
-Devices are named by row (`DeviceRecord.number`). The caller assigns each parcel a `seq`, rising
-over all devices, its place in the order of delivery. An *undecryptable* parcel is kept for a while,
-apart from those that wait. Commands and queries raise DiskError and DamageError only.
+Devices are named by row (`DeviceRecord.number`). The caller assigns each parcel a `seq` for each of
+its devices, rising within the device's mailbox: its place in the order of delivery. An
+*undecryptable* parcel is kept for a while, apart from those that wait. Commands and queries raise
+DiskError and DamageError only.
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,8 @@ Place = tuple[int, int]
 class SharedParcel(NamedTuple):
     """One sealed parcel for several devices, stored once."""
 
-    seq: int
     sealed: bytes
-    devices: Sequence[int]
+    places: Sequence[Place]
 
 
 @dataclass(slots=True)
@@ -60,12 +60,13 @@ class OrderedCommit(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Parcels of one device and their bytes."""
+    """Parcels of one device and their bytes; `newest` is the largest seq, 0 without a parcel."""
 
     waiting: int
     waiting_bytes: int
     undecryptable: int
     undecryptable_bytes: int
+    newest: int
 
 
 class TallyPage(NamedTuple):
@@ -92,13 +93,12 @@ class StoreParcels(Command[list[OrderedCommit]]):
     """Store parcels; returns one outcome for each of `ordered`.
 
     A Commit in `ordered` is stored only if its place is free (compare-and-set); one without parcels
-    is only looked up: REPEATED or NEW. `next_seq` is above every seq assigned, `day` the Unix day.
+    is only looked up: REPEATED or NEW. `day` is the Unix day.
     Parcels for removed devices, or whose market's key was destroyed, are left out.
     """
 
     free: Parcels
     ordered: Sequence[tuple[CommitPosition, Parcels | None]] = ()
-    next_seq: int = 0
     day: int = 0
 
 
@@ -143,10 +143,6 @@ class ExpireCommits(Command[int]):
 
     before_day: int
     limit: int
-
-
-class FirstSeq(Query[int]):
-    """A number above every seq ever stored; asked once, at the start."""
 
 
 class TakenHandles(Query[list[bytes | None]]):

@@ -13,7 +13,6 @@ from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis
 from blackthorn.ids import Address
 from blackthorn.ports.key_packages import PublishKeyPackages
-from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.directory import DirectoryHandler
@@ -93,7 +92,6 @@ class World(Surroundings):
             enterprise=self.ledger.cache,
             writer=self.writer,
             reader=self.ledger.reader,
-            next_seq=self.ledger.engine.read(FirstSeq()),
             counters=counters,
             ledger=self.desk,
             pairing=PairingHandler(),

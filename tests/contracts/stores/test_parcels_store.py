@@ -10,7 +10,6 @@ from blackthorn.ports.parcels import (
     CommitPosition,
     ExpireCommits,
     ExpireUndecryptable,
-    FirstSeq,
     MailboxTallies,
     MarkUndecryptable,
     OrderedCommit,
@@ -43,7 +42,7 @@ def single(*rows: tuple[int, int, bytes]) -> StoreParcels:
 
 
 def shared(seq: int, sealed: bytes, *devices: int) -> StoreParcels:
-    return StoreParcels(Parcels([], [SharedParcel(seq, sealed, devices)]))
+    return StoreParcels(Parcels([], [SharedParcel(sealed, [(device, seq) for device in devices])]))
 
 
 def waiting(store: Store, device: int, after: int = 0, **bounds: Any) -> list[WaitingParcel]:
@@ -65,7 +64,7 @@ def commit(
     epoch: int, token: bytes = TOKEN, parcels: Parcels | None = None, digest: bytes = b""
 ) -> StoreParcels:
     parcels = parcels if parcels is not None else Parcels([(1, epoch + 100, b"c")])
-    return StoreParcels(Parcels(), [(CommitPosition(HANDLE, epoch, token, digest), parcels)], 0, 5)
+    return StoreParcels(Parcels(), [(CommitPosition(HANDLE, epoch, token, digest), parcels)], 5)
 
 
 def outcomes(store: Store, command: StoreParcels) -> list[CommitOutcome]:
@@ -111,33 +110,38 @@ def test_a_tally_comes_in_pages_and_counts_plain_bytes(store: Store) -> None:
     store.submit(single(*((1, seq, bytes(seq)) for seq in range(1, 8))))
     store.submit(shared(8, bytes(100), 1, 2))
     store.submit(MarkUndecryptable([(1, 2), (1, 8)], 5))
-    assert tally(store, 1) == Tally(6, 1 + 3 + 4 + 5 + 6 + 7, 2, 102)
+    assert tally(store, 1) == Tally(6, 1 + 3 + 4 + 5 + 6 + 7, 2, 102, 8)
     pages, after = [], 0
     while len(pages) < 3:
         (page,), after = store.ask(MailboxTallies((1,), after, limit=3))
         pages.append(page)
         assert (after == 0) == (len(pages) == 3)
-    assert pages == [Tally(2, 4, 1, 2), Tally(3, 15, 0, 0), Tally(1, 7, 1, 100)]
-    assert tally(store, 3) == Tally(0, 0, 0, 0)
+    assert pages == [Tally(2, 4, 1, 2, 3), Tally(3, 15, 0, 0, 6), Tally(1, 7, 1, 100, 8)]
+    assert tally(store, 3) == Tally(0, 0, 0, 0, 0)
 
 
 def test_many_tallies_come_together_until_enough_was_counted(store: Store) -> None:
     store.submit(
         single(*((device, seq, b"x") for device in (1, 2) for seq in (device, device + 5)))
     )
-    two, none = Tally(2, 2, 0, 0), Tally(0, 0, 0, 0)
-    assert store.ask(MailboxTallies((1, 3, 2), limit=5)) == ([two, none, two], 0)
-    assert store.ask(MailboxTallies((1, 3, 2), limit=3)) == ([two, none, Tally(1, 1, 0, 0)], 2)
-    assert store.ask(MailboxTallies((2, 1), 2, limit=3)) == ([Tally(1, 1, 0, 0), two], 6)
+    one, none, two = Tally(2, 2, 0, 0, 6), Tally(0, 0, 0, 0, 0), Tally(2, 2, 0, 0, 7)
+    assert store.ask(MailboxTallies((1, 3, 2), limit=5)) == ([one, none, two], 0)
+    part = Tally(1, 1, 0, 0, 2)
+    assert store.ask(MailboxTallies((1, 3, 2), limit=3)) == ([one, none, part], 2)
+    assert store.ask(MailboxTallies((2, 1), 2, limit=3)) == ([Tally(1, 1, 0, 0, 7), one], 6)
     assert store.ask(MailboxTallies((1,), 6)) == ([none], 0)
 
 
-def test_numbers_are_never_given_out_twice(store: Store) -> None:
-    first = store.ask(FirstSeq())
-    store.submit(StoreParcels(Parcels([(1, first, b"a")]), next_seq=first + 1))
-    assert store.ask(FirstSeq()) > first
-    store.submit(StoreParcels(Parcels(), next_seq=5))
-    assert store.ask(FirstSeq()) > first
+def test_a_shared_parcel_has_a_number_of_its_own_in_each_mailbox(store: Store) -> None:
+    store.submit(single((1, 1, b"own"), (2, 1, b"theirs")))
+    places = [(1, 2), (2, 2), (3, 1)]
+    store.submit(StoreParcels(Parcels([], [SharedParcel(b"all", places)])))
+    store.submit(StoreParcels(Parcels([], [SharedParcel(b"more", [(1, 3), (3, 2)])])))
+    assert [each.sealed for each in waiting(store, 1)] == [b"own", b"all", b"more"]
+    assert [(each.seq, each.sealed) for each in waiting(store, 3)] == [(1, b"all"), (2, b"more")]
+    store.submit(RemoveParcels([(1, 2), (3, 1)]))
+    assert [(each.seq, each.sealed) for each in waiting(store, 2)] == [(1, b"theirs"), (2, b"all")]
+    assert [tally(store, device).newest for device in (1, 2, 3)] == [3, 2, 2]
 
 
 def test_a_handle_is_taken_once_it_has_a_commit(store: Store) -> None:
@@ -235,7 +239,7 @@ def test_undecryptable_parcels_are_removed_once_and_tell_their_sizes(store: Stor
     removed = store.submit(RemoveUndecryptable([(1, 4), (1, 6), (1, 99)]))
     assert removed == [Removal(1, 4), Removal(1, 6)]
     assert store.submit(RemoveUndecryptable([(1, 4)])) == []
-    assert tally(store, 1) == Tally(3, 9, 1, 2)
+    assert tally(store, 1) == Tally(3, 9, 1, 2, 5)
     assert waiting(store, 2) == [WaitingParcel(6, bytes(6), False)]
 
 
@@ -246,7 +250,7 @@ def test_the_oldest_undecryptable_go_until_the_rest_may_be_kept(store: Store) ->
     assert store.submit(RemoveOldestUndecryptable(1, 2, 12, 10)) == [], "repeated, it does nothing"
     assert store.submit(RemoveOldestUndecryptable(1, 2, 9, 10)) == [Removal(1, 4)]
     assert store.submit(RemoveOldestUndecryptable(1, 2, 5, 10)) == [Removal(1, 6)]
-    assert tally(store, 1)[2:] == (0, 0)
+    assert tally(store, 1)[2:] == (0, 0, 5)
     assert store.submit(RemoveOldestUndecryptable(1, 0, 0, 10)) == []
     assert seqs(store, 1) == [1, 3, 5]
 

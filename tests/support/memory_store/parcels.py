@@ -5,7 +5,6 @@ from blackthorn.ports.parcels import (
     CommitPosition,
     ExpireCommits,
     ExpireUndecryptable,
-    FirstSeq,
     MailboxTallies,
     MarkUndecryptable,
     OrderedCommit,
@@ -26,14 +25,13 @@ from tests.support.memory_store.state import Parcel, State
 
 
 def store(state: State, command: StoreParcels) -> list[OrderedCommit]:
-    state.next_seq = max(state.next_seq, command.next_seq)
     insert(state, command.free)
     return [order(state, *entry, command.day) for entry in command.ordered]
 
 
 def insert(state: State, parcels: Parcels) -> None:
     rows = list(parcels.single)
-    rows += [(device, each.seq, each.sealed) for each in parcels.shared for device in each.devices]
+    rows += [(*place, each.sealed) for each in parcels.shared for place in each.places]
     for device, seq, sealed in rows:
         known = state.devices.get(device)
         if known is not None and state.users[known.user].market not in state.destroyed:
@@ -132,7 +130,8 @@ def tallies(state: State, query: MailboxTallies) -> TallyPage:
         parcels = [state.parcels[place] for place in page]
         waiting = [len(p.sealed) for p in parcels if p.undecryptable_day is None]
         others = [len(p.sealed) for p in parcels if p.undecryptable_day is not None]
-        found.append(Tally(len(waiting), sum(waiting), len(others), sum(others)))
+        newest = page[-1][1] if page else 0
+        found.append(Tally(len(waiting), sum(waiting), len(others), sum(others), newest))
         room, after = room - len(page), 0
         if room == 0:
             return TallyPage(found, page[-1][1])
@@ -164,7 +163,6 @@ COMMANDS = {
 }
 QUERIES = {
     TakenHandles: lambda state, query: [taken(state, handle) for handle in query.handles],
-    FirstSeq: lambda state, query: state.next_seq,
     MailboxTallies: tallies,
     WaitingParcels: waiting_parcels,
 }

@@ -63,7 +63,6 @@ class State:
     """By user: (seq, certificate), oldest first."""
     parcels: dict[tuple[int, int], Parcel] = field(default_factory=dict)
     """By (device, seq)."""
-    next_seq: int = 1
     commits: dict[tuple[bytes, int], tuple[bytes, int, bytes]] = field(default_factory=dict)
     """(handle, epoch) → (token, day)."""
     key_packages: dict[int, list[tuple[bytes, int]]] = field(default_factory=dict)

@@ -36,6 +36,7 @@ class Writer:
     """Nothing is submitted to it."""
 
     waiting = 0
+    log_age = 1.0
 
     def __init__(self, problem: str = "") -> None:
         self.told = problem
@@ -162,3 +163,14 @@ def test_a_named_postmaster_is_told_from_none(named: str, advice: str) -> None:
     policy: Any = SimpleNamespace(recipient=lambda address, done: done(refused), postmaster=named)
     (warning,) = asyncio.run(module.postmaster_warnings(policy))
     assert warning.endswith(advice)
+
+
+def test_a_reader_that_keeps_the_write_ahead_log_for_a_minute_is_warned_of() -> None:
+    writer = Writer()
+    asked = health(stored(7), writer=writer)
+    writer.log_age = module.LOG_SECONDS - 1
+    assert asyncio.run(asked.operations().warnings()) == []  # type: ignore[arg-type]
+    writer.log_age = module.LOG_SECONDS + 1
+    (warning,) = asyncio.run(asked.operations().warnings())  # type: ignore[arg-type]
+    assert "the write-ahead log" in warning and "61 seconds" in warning
+    assert problems(asked) == [], "it works on"

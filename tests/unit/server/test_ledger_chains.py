@@ -353,7 +353,7 @@ def test_a_revoked_device_loses_its_row_its_parcels_and_its_key_packages(
     execute = world.database.writing.execute
     execute("INSERT INTO mailbox (device, seq, sealed) VALUES (?, 1, x'00')", (number,))
     execute("INSERT INTO shared_parcel VALUES (2, '', 1, x'00')")
-    execute("INSERT INTO mailbox (device, seq) VALUES (?, 2)", (number,))
+    execute("INSERT INTO mailbox (device, seq, shared) VALUES (?, 2, 2)", (number,))
     execute("INSERT INTO key_package (device, last_resort, package) VALUES (?, 0, x'')", (number,))
     assert told(world, alice, RevokeDevice(laptop.id, "lost", 1), phone) == ""
     assert world.enterprise.device(laptop.id) is None

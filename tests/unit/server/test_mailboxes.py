@@ -24,7 +24,7 @@ class Case:
             name = number.to_bytes(16, "big")
             self.engine.state.devices[number] = Device(name, number, b"k")
             for seq in range(1, parcels + 1):
-                self.engine.state.parcels[number, 1000 * number + seq] = Parcel(b"four")
+                self.engine.state.parcels[number, seq] = Parcel(b"four")
         self.reader = SteppedReader(self.engine)
         self.mailboxes = Mailboxes(EnterpriseCache(self.reader), self.reader)
         self.ids = [DeviceId(number.to_bytes(16, "big")) for number in range(1, DEVICES + 1)]
@@ -53,11 +53,11 @@ def test_a_long_list_is_made_page_by_page_as_it_is_counted(parcels: int) -> None
     assert case.told == [None]
     assert (sum(made), 0 < max(made) <= PAGE) == (DEVICES, True)
     tallies = {
-        Tally(box.waiting.parcels, box.waiting.bytes, 0, 0)
+        Tally(box.waiting.parcels, box.waiting.bytes, 0, 0, box.newest)
         for box in map(case.mailboxes.find, case.ids)
         if box is not None
     }
-    assert tallies == {Tally(parcels, 4 * parcels, 0, 0)}
+    assert tallies == {Tally(parcels, 4 * parcels, 0, 0, parcels)}
 
 
 def test_what_changed_before_its_mailbox_was_made_is_loaded_again_and_the_rest_stays() -> None:

@@ -39,6 +39,11 @@ from tests.support.stored import StoredMail
 SEED = 20151230
 
 
+def shared(seq: int, sealed: bytes, devices: list[int]) -> SharedParcel:
+    """One for these devices, with the same seq in each mailbox."""
+    return SharedParcel(sealed, [(device, seq) for device in devices])
+
+
 class Store:
     """One database with users 1 and 2 of PK, 3 of DE, and a key folder in memory."""
 
@@ -79,7 +84,7 @@ class Store:
         return self.do(self.mail.put([SealedMail(user, each) for each in sealed], 1))
 
     def put(self, single=(), shared=()) -> None:
-        self.do(StoreParcels(Parcels(list(single), list(shared)), next_seq=1_000))
+        self.do(StoreParcels(Parcels(list(single), list(shared))))
 
     def waiting(self, device: int) -> list[bytes]:
         found = self.engine.read(WaitingParcels(device, 0, True, 999, 10**9))
@@ -118,7 +123,7 @@ def store(tmp_path: Path):
 def test_sealed_bytes_do_not_stand_in_the_file(store: Store) -> None:
     canaries = [b"canary-%d-" % n + store.chance.randbytes(24) for n in range(3)]
     store.put_mail(1, canaries[0])
-    store.put([(3, 1, canaries[1])], [SharedParcel(2, canaries[2], [1, 3])])
+    store.put([(3, 1, canaries[1])], [shared(2, canaries[2], [1, 3])])
     assert store.mails(1) == [canaries[0]]
     assert store.waiting(3) == canaries[1:] and store.waiting(1) == [canaries[2]]
     raw = store.raw()
@@ -131,7 +136,7 @@ def test_a_destroyed_key_closes_every_old_copy_of_its_market_and_no_other(
 ) -> None:
     store.put_mail(1, b"pk mail", bytes(3 * CHUNK_BYTES))
     store.put_mail(3, b"de mail")
-    store.put([(2, 1, b"pk parcel"), (3, 2, b"de parcel")], [SharedParcel(3, b"all", [1, 2, 3])])
+    store.put([(2, 1, b"pk parcel"), (3, 2, b"de parcel")], [shared(3, b"all", [1, 2, 3])])
     assert markets.compact(store.path)
     shutil.copy(store.path, tmp_path / "copy.db")
     store.keys.destroyed.add("PK")
@@ -167,7 +172,7 @@ def test_a_destroyed_market_takes_no_mail_and_keeps_no_parcel(store: Store) -> N
     store.keys.destroyed.add("PK")
     with pytest.raises(StorageError, match="PK was destroyed"):
         store.put_mail(1, b"mail")
-    store.put([(1, 1, b"one"), (3, 2, b"two")], [SharedParcel(3, b"all", [1, 3])])
+    store.put([(1, 1, b"one"), (3, 2, b"two")], [shared(3, b"all", [1, 3])])
     assert store.waiting(3) == [b"two", b"all"]
     assert store.sql("SELECT count(*) FROM mailbox WHERE device = 1") == [(0,)]
 
@@ -186,14 +191,14 @@ def test_a_mail_is_read_from_any_offset(store: Store, size: int) -> None:
 def test_the_sizes_counted_are_those_of_what_was_sealed(store: Store) -> None:
     sizes = [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 1]
     store.put([(1, n, bytes(size)) for n, size in enumerate(sizes, 1)])
-    store.put([], [SharedParcel(50, bytes(70_000), [1, 3])])
+    store.put([], [shared(50, bytes(70_000), [1, 3])])
     assert store.tally(1)[:2] == (7, sum(sizes) + 70_000)
     store.do(MarkUndecryptable([(1, 50)], 5))
     assert store.do(RemoveUndecryptable([(1, 50)])) == [(1, 70_000)]
 
 
 def test_a_shared_parcel_lies_once_for_each_market_until_its_last_device(store: Store) -> None:
-    store.put([], [SharedParcel(7, b"all", [1, 2, 3])])
+    store.put([], [shared(7, b"all", [1, 2, 3])])
     query = "SELECT market, waiting FROM shared_parcel ORDER BY market"
     assert store.sql(query) == [("DE", 1), ("PK", 2)]
     store.do(RemoveParcels([(3, 7)]))
@@ -212,7 +217,7 @@ def fill_user(store: Store) -> None:
     store.put_mail(1, *[b"mail %d" % n for n in range(5)], bytes(2 * CHUNK_BYTES + 3))
     store.put(
         [(1, n, b"own %d" % n) for n in range(1, 5)],
-        [SharedParcel(n, b"all %d" % n, [1, 2, 3]) for n in range(5, 9)],
+        [shared(n, b"all %d" % n, [1, 2, 3]) for n in range(5, 9)],
     )
     store.do(MarkUndecryptable([(1, 2), (1, 6)], 9))
 
@@ -353,7 +358,8 @@ def test_what_was_stored_before_markets_is_wrapped_in_steps_that_may_stop(
     assert store.waiting(3) == [b"shared" * 9]
     assert store.sql("SELECT count(*) FROM shared_parcel") == [(0,)]
     assert store.sql("SELECT count(*) FROM mailbox WHERE device = 77") == [(0,)]
-    assert store.sql("SELECT set_aside_day FROM mailbox WHERE seq = 900") == [(4,), (None,)]
+    query = "SELECT device, seq, set_aside_day FROM mailbox WHERE device = 3 OR set_aside_day"
+    assert store.sql(query) == [(2, len(own) + 1, 4), (3, 1, None)], "seq counts by device"
     raw = store.raw()
     assert not [each for each in mails[:-1] + own if each[:32] in raw or each[-32:] in raw]
     store.keys.destroyed.add("ZZ")

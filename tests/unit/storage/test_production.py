@@ -101,10 +101,10 @@ def path(tmp_path):
     for number in range(1, 13):
         mails = (SealedMail(1, b"m%d" % number * number), SealedMail(2, b"bob"))
         writer.submit(StoreMail(mails, number * 10), lambda _: None)
-    shared = SharedParcel(9, b"all", [3, 4, 5])
+    shared = SharedParcel(b"all", [(3, 9), (4, 8), (5, 9)])
     free = Parcels(single=[(3, 1, b"one"), (5, 2, b"bob's")], shared=[shared])
-    writer.submit(StoreParcels(free, [], 10, 100), lambda _: None)
-    writer.submit(MarkUndecryptable([(4, 9)], 77), lambda _: None)
+    writer.submit(StoreParcels(free, [], 100), lambda _: None)
+    writer.submit(MarkUndecryptable([(4, 8)], 77), lambda _: None)
     writer.commit()
     database.close()
     return path
@@ -170,10 +170,11 @@ def test_parcels_of_all_devices_once_each(path) -> None:
     files = produced(path)
     parcels = {name.rpartition("/")[2]: data for name, data in files.items() if "/parcels/" in name}
     del parcels["index.json"]
-    assert parcels == {"1.sealed": b"one", "9.sealed": b"all"}
+    assert parcels == {"1.sealed": b"one", "2.sealed": b"all"}
     items = document(files, "parcels/index.json")["items"]
     assert items[1]["devices"] == [
-        {"id": "Aw==", "set_aside_day": None}, {"id": "BA==", "set_aside_day": 77},
+        {"id": "Aw==", "seq": 9, "set_aside_day": None},
+        {"id": "BA==", "seq": 8, "set_aside_day": 77},
     ]  # fmt: skip
 
 

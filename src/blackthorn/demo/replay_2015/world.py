@@ -23,7 +23,7 @@ from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import UserRecord, UsersByAddress
 from blackthorn.ports.ledger import ReadChain, WaitingRecords, WaitingStatements
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
-from blackthorn.ports.parcels import FirstSeq, Parcels, StoreParcels, WaitingParcels
+from blackthorn.ports.parcels import MailboxTallies, Parcels, StoreParcels, WaitingParcels
 from blackthorn.ports.store import AtOnce, Command, Done, Result, Together
 from blackthorn.ports.users import Home, NewCode
 from blackthorn.programs.server import configuration, decisions, ledger, market_start, notices
@@ -35,6 +35,7 @@ from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
+from blackthorn.server.messaging.limits import MAX_MAILBOX_PARCELS
 from blackthorn.storage.sqlite import database, engine, stepped, wrapping
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.wire.note import parse_vkey
@@ -264,12 +265,17 @@ class World:
 
     def store_parcels(self, parcels: Sequence[tuple[str, bytes]]) -> None:
         """Store (address, parcel) pairs for each user's only device."""
-        first = self.engine.read(FirstSeq())
-        rows = [
-            (self._user(address).devices[0].number, seq, sealed)
-            for seq, (address, sealed) in enumerate(parcels, first)
-        ]
-        self.write(StoreParcels(Parcels(rows), next_seq=first + len(rows)))
+        numbers = [self._user(address).devices[0].number for address, _ in parcels]
+        newest = {number: self._newest_seq(number) for number in numbers}
+        rows: list[tuple[int, int, bytes]] = []
+        for number, (_, sealed) in zip(numbers, parcels, strict=True):
+            newest[number] += 1
+            rows.append((number, newest[number], sealed))
+        self.write(StoreParcels(Parcels(rows)))
+
+    def _newest_seq(self, device: int) -> int:
+        query = MailboxTallies((device,), limit=MAX_MAILBOX_PARCELS)
+        return self.engine.read(query).tallies[0].newest
 
     def sealed_mails(self, address: str) -> list[tuple[int, int, bytes]]:
         """uid, time and sealed bytes of each mail, without the market's layer."""

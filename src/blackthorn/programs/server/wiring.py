@@ -11,7 +11,6 @@ from blackthorn.edges.tls import ServerTls
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame, LeafChanged
-from blackthorn.ports.parcels import FirstSeq
 from blackthorn.programs.log import LineLimit
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step, make_closures
@@ -44,7 +43,7 @@ from blackthorn.server.markets.notices import Notices
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.engine import Engine, HostReader
+from blackthorn.storage.sqlite.engine import HostReader
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
@@ -187,7 +186,6 @@ class Server:
             enterprise=self._cache,
             writer=self._writer,
             reader=self._reader,
-            next_seq=Engine(database, wrapping).read(FirstSeq()),
             counters=self.counters,
             mail_service=MailHandler(self.mail_service, self._cache, self.counters),
             enrolment=enrolment,

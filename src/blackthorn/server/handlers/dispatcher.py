@@ -66,7 +66,7 @@ PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
 
 
 class Dispatcher:
-    """All link sessions of a server; `next_seq` is `ports.parcels.FirstSeq` as of the start.
+    """All link sessions of a server.
 
     `exits` restricts the users of a market that is being closed.
     """
@@ -77,7 +77,6 @@ class Dispatcher:
         enterprise: EnterpriseCache,
         writer: Writer,
         reader: Reader,
-        next_seq: int,
         counters: Counters,
         mail_service: FrameHandler | None = None,
         enrolment: FrameHandler | None = None,
@@ -96,7 +95,7 @@ class Dispatcher:
         self._mailboxes = Mailboxes(enterprise, reader)
         self._delivery = Delivery(writer, reader, self._mailboxes, counters)
         self._submission = MessageSubmission(
-            writer, self._mailboxes, self._delivery, counters, exits, next_seq
+            writer, self._mailboxes, self._delivery, counters, exits
         )
         self._exits = exits
         self._faults: list[Exception] = []

@@ -96,7 +96,7 @@ class Load:
 
 
 class Mailbox:
-    """A device's waiting and undecryptable parcels, and its receiver.
+    """A device's waiting and undecryptable parcels, the `newest` seq, and its receiver.
 
     While `reading`, a read from the store is running: one at a time.
     """
@@ -105,6 +105,7 @@ class Mailbox:
         "address",
         "id",
         "live",
+        "newest",
         "number",
         "reading",
         "receiver",
@@ -120,9 +121,15 @@ class Mailbox:
         self.live = device.standing is Standing.LIVE
         self.waiting = Load(tally.waiting, tally.waiting_bytes)
         self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
+        self.newest = tally.newest
         self.trimming = False
         self.reading = False
         self.receiver: Receiver | None = None
+
+    def next_seq(self) -> int:
+        """The number of its next parcel; a restart may give out those of deleted ones again."""
+        self.newest += 1
+        return self.newest
 
     def has_room(self, parcels: int, size: int) -> bool:
         """Whether so many more parcels of so many bytes in all fit."""

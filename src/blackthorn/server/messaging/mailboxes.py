@@ -14,7 +14,7 @@ from blackthorn.server.messaging.mailbox import Mailbox
 PAGE: Final = 64
 """Mailboxes counted by one query."""
 
-NONE: Final = Tally(0, 0, 0, 0)
+NONE: Final = Tally(0, 0, 0, 0, 0)
 
 
 class Mailboxes:
@@ -146,7 +146,7 @@ class _Load:
 
     def _counted(self, page: TallyPage) -> None:
         tallies = page.tallies
-        tallies[0] = Tally(*map(sum, zip(self._part, tallies[0], strict=True)))
+        tallies[0] = _joined(self._part, tallies[0])
         self._part = tallies.pop() if page.after else NONE
         whole = dict(zip(self._uncounted, tallies, strict=False))
         if any({device.address, device.number} & self.changed for device in whole):
@@ -159,3 +159,14 @@ class _Load:
     def _end(self, error: BlackthornError | None) -> None:
         self._mailboxes.end(self)
         self._done(error)
+
+
+def _joined(part: Tally, following: Tally) -> Tally:
+    """The tally of two pages of one mailbox."""
+    return Tally(
+        part.waiting + following.waiting,
+        part.waiting_bytes + following.waiting_bytes,
+        part.undecryptable + following.undecryptable,
+        part.undecryptable_bytes + following.undecryptable_bytes,
+        max(part.newest, following.newest),
+    )

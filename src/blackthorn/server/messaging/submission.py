@@ -3,7 +3,7 @@
 A posting is accepted or refused whole, once, and accepted only after the commit: each device of its
 lists that exists and has room gets it; others are left out while one device of another user takes
 it. An accepted Commit is accepted again when repeated. Postings that come during a transaction form
-the next one, so groups become durable in the order of their parcels' numbers.
+the next one, so groups become durable in the order of each device's parcels.
 """
 
 import time
@@ -52,19 +52,18 @@ class _Pending:
         self.ordered = posting.order is not None
         self.refusal = refusal
         self.size = 0
-        self.parcels: list[tuple[Numbered, FanoutList]] = []
+        self.parcels: list[tuple[bytes, Sequence[Mailbox], Sequence[int]]] = []
 
 
 @dataclass(eq=False)
 class MessageSubmission:
-    """Postings of all devices; `next_seq` is the next number."""
+    """Postings of all devices."""
 
     writer: Writer
     mailboxes: Mailboxes
     delivery: Delivery
     counters: Counters
     exits: ExitRules | None
-    next_seq: int
     today: int = 0
     """The Unix day, stored with Commits."""
     disk_short: bool = False
@@ -223,17 +222,17 @@ class MessageSubmission:
         for parcel, members in zip(posting.parcels, lists, strict=True):
             if not members.numbers:
                 continue
-            seq = self.next_seq
-            self.next_seq = seq + 1
+            seqs = [mailbox.next_seq() for mailbox in members.mailboxes]
             sealed = parcel.sealed
-            if len(members.numbers) == 1:
-                rows.single.append((members.numbers[0], seq, sealed))
+            if len(seqs) == 1:
+                rows.single.append((members.numbers[0], seqs[0], sealed))
             else:
-                rows.shared.append(ports.SharedParcel(seq, sealed, members.numbers))
+                places = list(zip(members.numbers, seqs, strict=True))
+                rows.shared.append(ports.SharedParcel(sealed, places))
             size = len(sealed)
             for mailbox in members.mailboxes:
                 mailbox.waiting.add(size)
-            pending.parcels.append(((seq, sealed), members))
+            pending.parcels.append((sealed, members.mailboxes, seqs))
             pending.size += max(size, messaging_limits.MIN_CHARGED_BYTES)
         self._queue(pending)
 
@@ -250,7 +249,7 @@ class MessageSubmission:
         if self._storing or not self._waiting:
             return
         self._storing = True
-        command = ports.StoreParcels(self._free, self._ordered, self.next_seq, self.today)
+        command = ports.StoreParcels(self._free, self._ordered, self.today)
         self._free, self._ordered = ports.Parcels(), []
         waiting, self._waiting = self._waiting, []
         self.writer.submit(command, partial(self._stored, waiting, self._oldest))
@@ -284,10 +283,10 @@ class MessageSubmission:
                 self._uncount(pending)
                 continue
             self.counters.parcels_accepted += len(pending.parcels)
-            for parcel, members in pending.parcels:
-                for mailbox in members.mailboxes:
+            for sealed, mailboxes, seqs in pending.parcels:
+                for mailbox, seq in zip(mailboxes, seqs, strict=True):
                     if mailbox.receiver is not None:
-                        deliveries.setdefault(mailbox, []).append(parcel)
+                        deliveries.setdefault(mailbox, []).append((seq, sealed))
         for connection, ids in accepted.items():
             self.counters.postings_accepted += len(ids)
             connection.accepted(ids)
@@ -313,8 +312,8 @@ class MessageSubmission:
         pending.connection.refused(pending.id, reason, text, winner)
 
     def _uncount(self, pending: _Pending) -> None:
-        for (_, sealed), members in pending.parcels:
-            for mailbox in members.mailboxes:
+        for sealed, mailboxes, _ in pending.parcels:
+            for mailbox in mailboxes:
                 mailbox.waiting.take(len(sealed))
 
     def _settle(self, pending: _Pending) -> None:

@@ -19,6 +19,7 @@ from blackthorn.ports.markets import FindMarkets, MoveUser, WrapStored
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores import exits
+from blackthorn.storage.sqlite.stores.parcels import shared_sealed
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 _OF_DEVICES: Final = "device IN (SELECT number FROM devices WHERE user = ?)"
@@ -188,12 +189,11 @@ def _wrap_parcel(transaction: Transaction, device: int, seq: int, market: str | 
     """Rewrap under `market`; a shared one becomes the device's own. None: delete it."""
     connection, wrapping = transaction.connection, transaction.wrapping
     where = "WHERE device = ? AND seq = ?"
-    query = f"SELECT market, set_aside_day, sealed FROM mailbox {where}"  # noqa: S608
+    query = f"SELECT market, set_aside_day, sealed, shared FROM mailbox {where}"  # noqa: S608
     row: list[Any] = connection.execute(query, (device, seq)).fetchall()
-    before, day, wrapped = row[0]
+    before, day, wrapped, shared = row[0]
     if wrapped is None and market is not None:
-        query = "SELECT sealed FROM shared_parcel WHERE seq = ? AND market = ?"
-        wrapped = connection.execute(query, (seq, before)).get
+        wrapped = shared_sealed(connection, shared)
     connection.execute(f"DELETE FROM mailbox {where}", (device, seq))  # noqa: S608
     if market is not None:
         connection.execute(

@@ -13,13 +13,10 @@ from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import plain_size
 
-RESERVE: Final = 1_000_000
-"""Numbers reserved at once: one small write per million parcels."""
-
 _SIZE: Final = f"""
     CASE WHEN mailbox.sealed IS NOT NULL THEN {plain_size("mailbox.sealed", "mailbox.market")}
     ELSE (SELECT {plain_size("shared.sealed", "shared.market")} FROM shared_parcel AS shared
-        WHERE shared.seq = mailbox.seq AND shared.market = mailbox.market) END
+        WHERE shared.id = mailbox.shared) END
 """  # noqa: S608
 _TALLY: Final = f"""
     SELECT set_aside_day IS NOT NULL, seq, {_SIZE}
@@ -35,7 +32,7 @@ _EXPIRED: Final = (
 )
 
 _WAITING: Final = """
-    SELECT seq, sealed, market, set_aside_day IS NOT NULL FROM mailbox
+    SELECT seq, sealed, market, shared, set_aside_day IS NOT NULL FROM mailbox
     WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?
 """
 
@@ -44,10 +41,6 @@ def _store_parcels(
     transaction: Transaction, command: port.StoreParcels
 ) -> list[port.OrderedCommit]:
     connection = transaction.connection
-    connection.execute(
-        "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
-        (command.next_seq + RESERVE, command.next_seq),
-    )
     transaction.device_markets.refresh(connection)
     _insert(transaction, command.free)
     return [
@@ -83,20 +76,21 @@ def _insert(transaction: Transaction, parcels: port.Parcels) -> None:
 
 
 def _insert_shared(transaction: Transaction, shared: port.SharedParcel) -> None:
-    markets: dict[str, list[int]] = {}
-    for device in shared.devices:
-        market = _open_market(transaction, device)
+    markets: dict[str, list[port.Place]] = {}
+    for place in shared.places:
+        market = _open_market(transaction, place[0])
         if market is not None:
-            markets.setdefault(market, []).append(device)
-    for market, devices in markets.items():
+            markets.setdefault(market, []).append(place)
+    for market, places in markets.items():
         sealed = transaction.wrapping.wrap(market, shared.sealed)
         transaction.connection.execute(
-            "INSERT INTO shared_parcel (seq, market, waiting, sealed) VALUES (?, ?, ?, ?)",
-            (shared.seq, market, len(devices), sealed),
+            "INSERT INTO shared_parcel (id, market, waiting, sealed) VALUES (random(), ?, ?, ?)",
+            (market, len(places), sealed),
         )
+        number = transaction.connection.last_insert_rowid()
         transaction.connection.executemany(
-            "INSERT INTO mailbox (device, seq, market) VALUES (?, ?, ?)",
-            [(device, shared.seq, market) for device in devices],
+            "INSERT INTO mailbox (device, seq, market, shared) VALUES (?, ?, ?, ?)",
+            [(device, seq, market, number) for device, seq in places],
         )
 
 
@@ -202,11 +196,6 @@ def _expire_commits(transaction: Transaction, command: port.ExpireCommits) -> in
     return transaction.connection.changes()
 
 
-def _first_seq(transaction: Transaction, query: port.FirstSeq) -> int:
-    reserved: int = transaction.connection.execute("SELECT reserved FROM parcel_sequence").get
-    return reserved
-
-
 def _taken(transaction: Transaction, query: port.TakenHandles) -> list[bytes | None]:
     sql = "SELECT digest FROM conversation_order WHERE handle = ? ORDER BY epoch DESC LIMIT 1"
     return [transaction.connection.execute(sql, (one,)).get for one in query.handles]
@@ -219,7 +208,8 @@ def _tallies(transaction: Transaction, query: port.MailboxTallies) -> port.Tally
         rows: list[Any] = transaction.connection.execute(_TALLY, (device, after, room)).fetchall()
         waiting = [size for undecryptable, _, size in rows if not undecryptable]
         others = [size for undecryptable, _, size in rows if undecryptable]
-        tallies.append(port.Tally(len(waiting), sum(waiting), len(others), sum(others)))
+        newest = rows[-1][1] if rows else 0
+        tallies.append(port.Tally(len(waiting), sum(waiting), len(others), sum(others), newest))
         room, after = room - len(rows), 0
         if room == 0:
             return port.TallyPage(tallies, rows[-1][1])
@@ -233,9 +223,9 @@ def waiting_parcels(
     room = query.max_bytes
     parameters = (query.device, query.after, query.undecryptable, query.max_parcels)
     cursor = transaction.connection.execute(_WAITING, parameters)
-    for seq, wrapped, market, undecryptable in cursor:
+    for seq, wrapped, market, shared, undecryptable in cursor:
         if wrapped is None:
-            wrapped = _shared(transaction.connection, seq, market)
+            wrapped = shared_sealed(transaction.connection, shared)
         sealed = transaction.wrapping.unwrap(market, wrapped)
         found.append(port.WaitingParcel(seq, sealed, bool(undecryptable)))
         room -= len(sealed)
@@ -245,9 +235,10 @@ def waiting_parcels(
     return found
 
 
-def _shared(connection: Connection, seq: int, market: str) -> bytes:
-    query = "SELECT sealed FROM shared_parcel WHERE seq = ? AND market = ?"
-    sealed: bytes = connection.execute(query, (seq, market)).get
+def shared_sealed(connection: Connection, number: int) -> bytes:
+    """The wrapped bytes of a shared parcel, by its id."""
+    query = "SELECT sealed FROM shared_parcel WHERE id = ?"
+    sealed: bytes = connection.execute(query, (number,)).get
     return sealed
 
 
@@ -261,7 +252,6 @@ COMMANDS: Final[Table] = {
     port.ExpireCommits: _expire_commits,
 }
 QUERIES: Final[Table] = {
-    port.FirstSeq: _first_seq,
     port.TakenHandles: _taken,
     port.MailboxTallies: _tallies,
     port.WaitingParcels: waiting_parcels,

@@ -78,7 +78,7 @@ SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     layout.SEALED_MAIL: {"mail": ("uid", "received_ms", "sealed")},
     layout.WAITING_PARCELS: {
         "mailbox": ("seq", "set_aside_day", "sealed"),
-        "shared_parcel": ("seq", "sealed"),
+        "shared_parcel": ("sealed",),
     },
 }
 """Category → columns by table, read in pieces through the stores of mail and parcels."""
@@ -116,8 +116,8 @@ _COUNTS: Final = (
     " last_resort = 1) FROM devices WHERE user = ? ORDER BY id"
 )
 _WAITING: Final = (
-    "SELECT seq, device, id, set_aside_day FROM mailbox JOIN devices ON devices.number = device"
-    " WHERE user = ? ORDER BY seq, id"
+    "SELECT shared, seq, device, id, set_aside_day"
+    " FROM mailbox JOIN devices ON devices.number = device WHERE user = ? ORDER BY id, seq"
 )
 _PAGE: Final = 1_024
 _PIECE_BYTES: Final = 8 * MIB
@@ -191,12 +191,12 @@ class SqliteProduction:
     @storing
     def _waiting(self, user: int) -> list[SealedItem]:
         """One item per parcel, for all the user's devices."""
-        found: dict[int, SealedItem] = {}
-        for seq, device, identifier, day in self._connection.execute(_WAITING, (user,)):
-            item = found.setdefault(
-                seq, SealedItem(seq, (device, seq), {"seq": seq, "devices": []})
-            )
-            item.facts["devices"].append({"id": identifier, "set_aside_day": day})
+        found: dict[object, SealedItem] = {}
+        for shared, seq, device, identifier, day in self._connection.execute(_WAITING, (user,)):
+            place = (device, seq)
+            key = place if shared is None else shared
+            item = found.setdefault(key, SealedItem(len(found) + 1, place, {"devices": []}))
+            item.facts["devices"].append({"id": identifier, "seq": seq, "set_aside_day": day})
         return list(found.values())
 
     @storing
