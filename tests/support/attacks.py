@@ -148,8 +148,12 @@ ATTACKS: Final = (
            waits="The entry of a release exists; no updater exists that would install one"),
     Attack(36, OPERATOR, "An altered web client", "No key is used in a page that a server serves",
            waits="No page that the server serves uses a key: the ledger's page has no script"),
-    Attack(37, _OI, "Backups of the server are stolen", "No private key lies there",
+    Attack(37, _OI, "Backups of the server are stolen, or a live copy",
+           "No private key lies there; a minute after its acknowledgement no parcel does, nor who "
+           "received it",
            elsewhere=(
+               "tests/faults/test_residue.py::test_a_minute_later_nothing_of_240_deliveries_is_in_"
+               "a_copy_a_backup_or_after_sigkill",
                "tests/hostile/test_canary.py::test_no_secret_is_found_on_the_server",
                "tests/properties/test_activation_enrolment.py::"
                "test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option, Typer
 
 from blackthorn.cli import options, terminal, times
-from blackthorn.cli.audit import closure, report
+from blackthorn.cli.audit import closure, report, residue
 from blackthorn.errors import UserError, system_error
 from blackthorn.wire.words import count
 
@@ -23,6 +23,7 @@ def register(app: Typer) -> None:
     audit.command("report")(report.audit_report)
     audit.command("package")(package)
     audit.command("closure")(closure.closure)
+    audit.command("residue")(residue.residue)
     audit.command("evidence")(evidence)
     app.add_typer(audit, name="audit")
     app.command("report")(report.report)
