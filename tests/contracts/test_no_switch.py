@@ -70,6 +70,7 @@ SERVER_COMMANDS = {
 }
 OTHER_COMMANDS = {
     "audit canary",
+    "audit residue",
     "audit ledger",
     "audit evidence",
     "audit report",

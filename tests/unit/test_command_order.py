@@ -28,7 +28,7 @@ ORDER: Final = {
         "plan approve announce drain stop close extend accelerate rescind hold release "
         "sign list status forward receipt"
     ),
-    "audit": "ledger canary report package closure evidence",
+    "audit": "ledger canary residue report package closure evidence",
     "witness": "init serve add-log status",
 }
 """Family → its commands in the order of use."""

@@ -20,10 +20,10 @@ audit = Typer(help="Audit a server's data and its ledger; anyone can.", no_args_
 def register(app: Typer) -> None:
     audit.command("ledger")(ledger)
     audit.command("canary")(canary)
+    audit.command("residue")(residue.residue)
     audit.command("report")(report.audit_report)
     audit.command("package")(package)
     audit.command("closure")(closure.closure)
-    audit.command("residue")(residue.residue)
     audit.command("evidence")(evidence)
     app.add_typer(audit, name="audit")
     app.command("report")(report.report)
