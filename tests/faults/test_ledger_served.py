@@ -19,9 +19,12 @@ from pathlib import Path
 
 import pytest
 
+from blackthorn.audit import package
 from blackthorn.audit.database import audit_rows
+from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import ReadChain, ReadCheckpoints, ReadRoots
+from blackthorn.programs.server.closure import register_seed
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import host_store
@@ -116,6 +119,17 @@ def mirror(directory: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 # --- Over HTTPS ---------------------------------------------------------------------------
+
+
+def test_the_status_tells_the_key_that_audits_are_given(directory: Path) -> None:
+    """`audit package` and `audit closure` take it by --register, from a source of their own."""
+    found = json.loads(ledger_status(directory))
+    key = package.read_register(found["register"])
+    assert key.name == f"{found['origin']}/register"
+    signs = register_seed(LedgerFiles(directory).read_keys())  # packages and statements
+    assert key == register_key(found["origin"], signs)
+    printed = run("ledger", "status", str(directory)).stdout
+    assert f"the register's key: {found['register']}" in printed
 
 
 def test_a_served_ledger_is_audited_over_https(directory: Path, tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ def status(directory: options.ServerDirectory, json: options.JsonOption = False)
     """Tell size, users, last epoch, the policy's digest, when each witness cosigned, what is wrong.
 
     It reads the folder, whether the server runs or not. Users compare the digest before they accept
-    a new policy by `blackthorn ledger trust --accept`. Exits with 1 when something is wrong.
+    a new policy by `blackthorn ledger trust --accept`. The register's key is what auditors of
+    packages and closed markets give by --register: publish it. Exits with 1 when something is
+    wrong.
     """
     import os
 
@@ -55,6 +57,7 @@ def _print(found: dict[str, Any]) -> None:
     terminal.say(f"{found['origin']}: {entries}, {users}")
     terminal.say(f"epoch {found['epoch']}, published {published}")
     terminal.say(f"digest of the policy: {found['digest']}")
+    terminal.say(f"the register's key: {found['register']}")
     if found["pending_resets"]:
         terminal.say(f"resets that wait for their delay: {found['pending_resets']}")
     table = Table("witness", "cosigned the newest", "address", box=None)

@@ -10,9 +10,11 @@ from blackthorn.directory.config import terms_digest
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.edges.http.witness_client import address_problem
 from blackthorn.errors import BlackthornError, DamageError
+from blackthorn.governance.package.build import register_key
 from blackthorn.ports import ledger
 from blackthorn.ports.store import AtOnce, BlockingReader
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.closure import register_seed
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_INDEPENDENT
 from blackthorn.programs.server.health import postmaster_warnings
@@ -82,6 +84,7 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     return {
         "origin": keys.origin,
         "vkey": keys.log_vkey,
+        "register": str(register_key(keys.origin, register_seed(keys))),
         "digest": terms_digest(config, format_policy(policy)),
         "size": published.size if published else 0,
         "users": head.users if head else 0,
