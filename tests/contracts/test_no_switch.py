@@ -206,7 +206,7 @@ def test_the_commands_are_the_ones_looked_at() -> None:
 
 
 def test_no_stored_column_names_a_sender_or_a_group() -> None:
-    """What a parcel's rows may say: for whom it is, his market, its place, its sealed bytes."""
+    """What a parcel's rows may say: for whom it is, their market, its place, its sealed bytes."""
     tables = {each.name: each for each in read_inventory(sql for _, sql in migrations())}
     assert {column.name for column in tables["mailbox"].columns} == {
         "device",
@@ -214,6 +214,7 @@ def test_no_stored_column_names_a_sender_or_a_group() -> None:
         "set_aside_day",
         "market",
         "sealed",
+        "shared",
     }
     telling = re.compile(r"sender|author|group|member|fanout|subject|recipient", re.IGNORECASE)
     named = [
