@@ -19,6 +19,10 @@ from tests.support.stranding import epochs, live, standing
 AWHILE = 3_600
 
 
+def conversation_of(person, group):
+    return next(one.id for one in person.conversations() if one.name == group)
+
+
 def test_a_restored_folder_comes_back_into_groups_that_it_does_not_know():
     world = World(71, "alice", "bob", "carol")
     alice, bob, carol = world.people
@@ -81,6 +85,23 @@ def test_own_devices_and_people_replace_direct_conversations_that_it_does_not_kn
     live(world, 60)
     assert "after the restore" in tablet.received() and "after the restore" in alice.received()
     assert members(tablet, "direct")[-1] == {p.keys.device for p in (alice, carol, tablet)}
+
+
+def test_no_own_device_answers_what_is_put_to_another_person():
+    """It reads the question too: both are in that direct conversation."""
+    world = World(76, "alice", "bob")
+    alice, bob = world.people
+    tablet = add_device(alice)
+    alice.write(bob, "hello")
+    alice.create_group("team", bob)
+    world.settle()
+    item = heal_messages.AskedItem(conversation_of(alice, "team"), 1, b"b" * 16, "S3", b"")
+    for message in (heal_messages.Known(b""), heal_messages.Question(b"n" * 16, [item])):
+        part = heal_messages.encode_part(message)
+        alice.enqueue(lambda unit: SendHeal(bob.address, b"s" * 16, part).enqueue(unit))  # noqa: B023
+    live(world, 300)
+    assert [one.name for one in tablet.conversations() if one.kind == "direct"] == [bob.address]
+    assert [one.name for one in alice.conversations() if one.kind == "direct"] == [bob.address]
 
 
 def test_nobody_makes_a_device_ask_that_has_not_asked():

@@ -19,13 +19,16 @@ from apsw import Connection
 from blackthorn.device.conversations.inbox import SENT_AGAIN
 from blackthorn.device.healing.states import State
 from blackthorn.simulation.device import UNSETTLED, Person
-from blackthorn.simulation.life import Life
-from blackthorn.simulation.records import NEVER, History, Span, Text
+from blackthorn.simulation.life import HONEST_ALARMS, Life
+from blackthorn.simulation.records import NEVER, Came, History, Span, Text
 from blackthorn.wire.units import KIB, MIB
 
 JOINING_SECONDS: Final = 700
 """From the linking of a device until every conversation must have it: its user's other devices act
 within ten minutes of the ledger's next epoch."""
+
+RECOVERED_SECONDS: Final = 2 * JOINING_SECONDS
+"""From the recovery of a device until another user who is on line has added it everywhere."""
 
 THEFT_SECONDS: Final = 8 * 86_400
 """From the copy of a vault until its keys open nothing new, if its device is on line daily."""
@@ -39,11 +42,6 @@ conversation; and so much for each conversation and day."""
 SERVER_DEVICE_BYTES: Final = MIB
 SERVER_DAY_BYTES: Final = 8 * KIB
 """The server's database may have so much for each device, and for each device and day."""
-
-HONEST_ALARMS: Final = frozenset(
-    {"identity-reset", "verified-reset", "reset-pending", "own-reset", "own-device"}
-)
-"""Alarms that tell of what people did; every other one says that somebody cheats."""
 
 
 class Violation(NamedTuple):
@@ -98,7 +96,7 @@ def entitled(life: Life, text: Text) -> Iterable[str]:
         if not any(surely(span, text.written, text.accepted) for span in spans):
             continue
         for name, history in life.records.devices_of(user):
-            if _must_read(history, text) and name != text.device:
+            if name != text.device and _must_read(life, history, text):
                 yield name
 
 
@@ -107,12 +105,16 @@ def surely(span: Span, start: float, end: float) -> bool:
     return span.surely_since <= start and end <= span.surely_until
 
 
-def _must_read(history: History, text: Text) -> bool:
+def _must_read(life: Life, history: History, text: Text) -> bool:
     span = history.span
     if span.until != NEVER or span.surely_until != NEVER:
         return False  # it is nobody's now
     if span.surely_since + JOINING_SECONDS > text.written and span.since > 0:
         return False
+    if history.came is Came.RECOVERED and text.user != history.user:  # who writes has added it
+        author = life.records.devices[text.device]
+        if author.longest_on_line(span.since, text.written) < RECOVERED_SECONDS:
+            return False
     return not any(kept <= text.accepted <= back for kept, back in history.restored)
 
 

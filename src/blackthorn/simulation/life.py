@@ -5,21 +5,20 @@ when its connection breaks. What waits for time (retries, upkeep, an epoch of th
 a few steps after an event, as long as something waits; the rest is served every few hours.
 """
 
-import random
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from blackthorn.device.account.pairing import Stage
+from blackthorn.device.transparency import alarms
 from blackthorn.errors import UserError
 from blackthorn.link import frames as f
-from blackthorn.simulation import linking, recovery
 from blackthorn.simulation.device import Person
-from blackthorn.simulation.memory import CrashError, MemoryVault
-from blackthorn.simulation.records import NEVER, Change, History, Records, Span, Text
+from blackthorn.simulation.memory import CrashError
+from blackthorn.simulation.ownership import CHAIN_EVENTS, OwnedWorld
+from blackthorn.simulation.records import NEVER, Change, Text
 from blackthorn.simulation.schedule import SERVER, Event, Schedule, user_of
 from blackthorn.simulation.thief import Thief
 from blackthorn.simulation.wires import Wire
-from blackthorn.simulation.world import DAY_SECONDS, World
+from blackthorn.simulation.world import DAY_SECONDS
 
 STEP_SECONDS: Final = 4 * 3600
 """The longest time in which devices on line are not served."""
@@ -31,49 +30,25 @@ CALM_STEP_SECONDS: Final = 600
 CALM_HOURS: Final = 4
 """How often all devices are served after the last fault, and for how long so often."""
 
-CHAIN_EVENTS: Final = ("link", "revoke", "recover", "state-recovery")
-"""After these many devices have something to do."""
+HONEST_ALARMS: Final = frozenset(
+    {"identity-reset", "verified-reset", "reset-pending", "own-reset", "own-device"}
+)
+"""Alarms that tell of what people did, who read and accept them; every other one says that somebody
+cheats."""
 
 UP, DOWN = "up", "down"
 
 
-class Life(World):
-    """One simulation, with the records of what was done in it."""
+class Life(OwnedWorld):
+    """One simulation."""
 
     def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
-        self.records = Records()
-        self.devices: dict[str, Person] = {}
-        self.wanted: set[str] = set()
-        """The devices that want to be on line."""
-        self._names: dict[Person, str] = {}
-        self._held: dict[Person, set[str]] = {}
-        self._copies: dict[str, tuple[MemoryVault, float]] = {}
-        self._lost: set[str] = set()
-        """Devices that nobody has any more."""
-        self._words: dict[str, tuple[str, str]] = {}
         self.thieves: dict[str, Thief] = {}
         self._follow: dict[float, set[Person]] = {}
         """Times at which devices are served, by age."""
         self._all_served = 0.0
         self._day = -1
-        super().__init__(schedule.seed, *schedule.users, epoch_ms=10_000)
-        self._origin = self.now
-        for person in self.people:
-            self._adopt(f"{person.name}.1", person)
-            self.wanted.add(f"{person.name}.1")
-
-    @property
-    def age(self) -> float:
-        """Seconds since the beginning."""
-        return self.now - self._origin
-
-    def _adopt(self, name: str, person: Person) -> None:
-        """The device gets its name in schedules, and randomness of its own."""
-        person.chance = random.Random(f"{self.schedule.seed} {name}")  # noqa: S311
-        self.devices[name], self._names[person] = person, name
-        user = user_of(name)
-        self.records.devices[name] = History(user, Span(self.age, self.age + 1))
+        super().__init__(schedule)
 
     # --- Time -------------------------------------------------------------------------------
 
@@ -145,11 +120,11 @@ class Life(World):
         return super().step_wire(wire, to_server=to_server)
 
     def _is_held(self, wire: Wire, way: str) -> bool:
-        return way in self._held.get(wire.device, ())  # type: ignore[call-overload]
+        return way in self.held.get(wire.device, ())  # type: ignore[call-overload]
 
     def tell(self, wire: Wire, frame: f.AnyFrame) -> None:
         if isinstance(frame, f.Deliver) and self.thieves:
-            thief = self.thieves.get(self._names.get(wire.device, ""))  # type: ignore[call-overload]
+            thief = self.thieves.get(self.names.get(wire.device, ""))  # type: ignore[call-overload]
             if thief is not None:
                 thief.parcels += [parcel.sealed for parcel in frame.parcels]
         try:
@@ -179,7 +154,7 @@ class Life(World):
         """From now on everybody who is somebody's device is on line, with the right time."""
         self.cosigning = True
         self._set_server_clock(0)
-        self._held.clear()
+        self.held.clear()
         for name, person in self.devices.items():
             person.ahead_ms = 0
             person.vault.crash_in(0, stored=False)
@@ -211,7 +186,7 @@ class Life(World):
             self._do_server(event)
             return
         person = self.devices.get(event.who)
-        if person is not None and event.who not in self._lost:
+        if person is not None and event.who not in self.lost:
             self.attempt(person, lambda: self._do_device(event, person))
 
     def _do_server(self, event: Event) -> None:
@@ -235,40 +210,34 @@ class Life(World):
                 person.connect()
             case "leave", _:
                 self.wanted.discard(name)
-                self._cut(person)
+                self.disconnect(person)
             case "cut", _:
-                self._cut(person)
+                self.disconnect(person)
             case "restart", _:
                 person.restart()
             case "crash", (int(writes), when):
                 person.vault.crash_in(writes, stored=when == "after")
             case "hold", ("both",):
-                self._held[person] = {UP, DOWN}
+                self.held[person] = {UP, DOWN}
             case "hold", (str(way),):
-                self._held[person] = {way}
+                self.held[person] = {way}
             case "release", _:
-                self._held.pop(person, None)
+                self.held.pop(person, None)
             case "clock", (int(seconds),):
                 person.ahead_ms = seconds * 1000
-            case "keep", _:
-                if person.wire is not None and person not in self._held and person.device.drained:
-                    self._copies[name] = person.vault.copy(), self.age
-            case "lose", _:
-                self._lose(name)
-            case "restore", _:
-                self._restore(name, person)
             case "claim", (str(other), int(times)):
                 self._claim(person, other, times)
             case "steal", _:
                 chance = person.chance.randbytes
                 thief = Thief(person.vault, person.keys, self.age, person.now_ms, chance)
                 self.thieves.setdefault(name, thief)
-            case _:
+            case _ if not self.change_devices(event, person):
                 self._do_person(event, person)
 
     def _do_person(self, event: Event, person: Person) -> None:
         """What people do, rather than their devices."""
         name, user = event.who, user_of(event.who)
+        self.read_alarms(person)
         match event.what, event.args:
             case "text", (str(to),):
                 text = Text(self._body(event), name, user, to, "", self.age)
@@ -288,14 +257,6 @@ class Life(World):
                 number = self._number(person, lambda: person.change_group(group, *lists))
                 change = Change(group, (other,), what == "add", self.age)
                 self.records.changes(name, number, change)
-            case "link", (str(other),):
-                self._link(person, other)
-            case "revoke", (str(other),):
-                self._revoke(person, other)
-            case "state-recovery", _:
-                self._words[user] = recovery.state_recovery(person)
-            case "recover", (str(other),):
-                self._recover(user, other)
             case _:
                 raise ValueError(f"no such event: {event}")
 
@@ -316,9 +277,12 @@ class Life(World):
     def _body(self, event: Event) -> str:
         return f"text {len(self.records.texts)} of {event.who}"
 
-    def _cut(self, person: Person) -> None:
-        if person.wire is not None:
-            self.cut(person.wire)
+    def read_alarms(self, person: Person) -> None:
+        """The person accepts alarms that tell of what somebody did."""
+        for alarm in person.open_alarms():
+            if alarm.code in HONEST_ALARMS:
+                with person.unit() as unit:
+                    alarms.accept(unit.records, alarm.number)
 
     def _claim(self, person: Person, user: str, times: int) -> None:
         """An insider takes a user's key packages away."""
@@ -331,61 +295,3 @@ class Life(World):
         """Only the wall clock jumps: the monotonic one goes on, and the witnesses have theirs."""
         self.ledger.ahead_ms = self.ledger.jumped_ms = ahead_ms
         self.ledger.now_ms = self.wall_ms()
-
-    def _restore(self, name: str, person: Person) -> None:
-        if name not in self._copies:
-            return
-        vault, kept = self._copies[name]
-        person.vault = vault.copy()
-        self.records.forget_pending(name)
-        self.records.devices[name].restored.append((kept, self.age))
-        person.restart()
-
-    def _link(self, person: Person, name: str) -> None:
-        """The whole pairing, while both devices are on line; the new one stays so."""
-        if name in self.devices or person.wire is None or person in self._held:
-            return
-        host, newcomer = linking.Host(person), linking.Newcomer(self, name)
-        self.settle()
-        joined = newcomer.join(host.code)
-        self.settle()
-        if joined.digits and joined.digits == host.pairing.digits:
-            host.type_digits(joined.digits)
-            newcomer.say(joined.confirm())
-            self.settle()
-            for wait in (12, 12):  # the ledger must show it to the host
-                self.now += wait
-                self.settle()
-        host.leave()
-        if newcomer.pairing is None or newcomer.pairing.stage is not Stage.DONE:
-            newcomer.crash()
-            return
-        self._adopt(name, newcomer.person())
-        self.wanted.add(name)
-
-    def _revoke(self, person: Person, name: str) -> None:
-        other = self.devices.get(name)
-        if other is None or other.address != person.address or other is person:
-            return
-        linking.revoke(person, other)
-        self.records.devices[name].lost(self.age)
-
-    def _lose(self, name: str) -> None:
-        """The device is off line for ever."""
-        self._lost.add(name)
-        self.wanted.discard(name)
-        self.records.devices[name].lost(self.age)
-        self._cut(self.devices[name])
-
-    def _recover(self, user: str, name: str) -> None:
-        """All devices of the user are lost; a new one comes by the words."""
-        if user not in self._words or name in self.devices:
-            return
-        for other, _ in list(self.records.devices_of(user)):
-            self._lose(other)
-        words, check = self._words[user]
-        found = recovery.Recoverer(self, name)
-        found.recover(words, self.user(user), check)
-        self.settle()
-        self._adopt(name, found.person())
-        self.wanted.add(name)

@@ -1,4 +1,4 @@
-"""When each user's devices come and go: linked, revoked or lost.
+"""When each user's devices come and go: linked, revoked, lost, recovered by words, reset.
 
 Drawn before all other traffic, so that people use devices that they have.
 """
@@ -17,11 +17,20 @@ DAY: Final = 86_400
 MAX_LIVE: Final = 4
 """Devices of one user at a time."""
 
-CHANGES: Final[dict[str, float]] = {"link": 0.01, "revoke": 0.005, "lose": 0.004}
+CHANGES: Final[dict[str, float]] = {
+    "link": 0.01,
+    "revoke": 0.005,
+    "lose": 0.004,
+    "recover": 0.001,
+    "reset": 0.001,
+}
 """Changes of a user's devices, and how often each happens for each person and day."""
 
 SETTLED_SECONDS: Final = HOUR
 """From a linking until the device revokes others."""
+
+RESET_SECONDS: Final = 5 * DAY
+"""From a reset until its device gives its user new words."""
 
 
 @dataclass(slots=True)
@@ -50,6 +59,7 @@ class Lifetimes:
         """One to four devices within the first hour, then changes at random moments."""
         for _ in range(self.chance.choice((1, 1, 2, 2, 3, 4)) - 1):
             self._link(self.chance.randrange(60, HOUR // 2))
+        self._add(self.chance.randrange(HOUR // 2, HOUR), f"{self.user}.1", "state-recovery")
         for at, what in sorted(self._moments()):
             match what:
                 case "link":
@@ -58,6 +68,8 @@ class Lifetimes:
                     self._revoke(at)
                 case "lose":
                     self._lose(at)
+                case "recover" | "reset":
+                    self._lose_all(at, what)
 
     def at(self, at: float) -> list[str]:
         """The devices that the user has at that time."""
@@ -102,3 +114,12 @@ class Lifetimes:
             wait = math.exp(self.chance.uniform(math.log(300), math.log(10 * DAY)))
             self._add(min(int(at + wait), self.end - 1), two[0].name, "revoke", two[1].name)
             two[1].until = at
+
+    def _lose_all(self, at: int, what: str) -> None:
+        """All devices are lost; a new one comes by the words, or by a reset."""
+        live = self.at(at)
+        for device in self.all:
+            device.until = min(device.until, at)
+        self._add(at, live[0], what, self._come(at))
+        if what == "reset" and at + RESET_SECONDS < self.end:
+            self._add(at + RESET_SECONDS, self.all[-1].name, "state-recovery")

@@ -6,6 +6,7 @@ since the beginning. A change is in doubt from its wish until it was seen to be 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
 
 from blackthorn.device.operations.operation import outcome_of
@@ -48,14 +49,38 @@ class Span:
     until: float = NEVER
 
 
+class Came(Enum):
+    """How a device became its user's."""
+
+    FIRST = auto()
+    LINKED = auto()
+    RECOVERED = auto()
+    RESET = auto()
+
+
 @dataclass(slots=True)
 class History:
-    """The times in which a device was its user's, and its folder was put back."""
+    """The times in which a device was its user's, was on line, and its folder was put back."""
 
     user: str
     span: Span
+    came: Came = Came.FIRST
     restored: list[tuple[float, float]] = field(default_factory=list)
     """(time of the copy, time of the restore)."""
+    on_line: list[tuple[float, float]] = field(default_factory=list)
+    """The first and last moment of each time on line."""
+    _is_on_line: bool = False
+
+    def seen(self, now: float, on_line: bool) -> None:
+        """Whether the device is on line now."""
+        if on_line:
+            began = self.on_line.pop()[0] if self._is_on_line else now
+            self.on_line.append((began, now))
+        self._is_on_line = on_line
+
+    def longest_on_line(self, start: float, end: float) -> float:
+        """The length of the longest time on line within these moments."""
+        return max((min(end, til) - max(start, since) for since, til in self.on_line), default=0)
 
     def lost(self, now: float) -> None:
         """The user has it no more, or wants it gone."""
@@ -83,7 +108,8 @@ class Records:
         self._pending.pop(device, None)
 
     def observe(self, name: str, person: Person, now: float) -> None:
-        """Look at what became of the device's operations."""
+        """Look at whether the device is on line, and what became of its operations."""
+        self.devices[name].seen(now, person.wire is not None)
         pending = self._pending.get(name)
         if not pending:
             return
@@ -105,9 +131,17 @@ class Records:
             spans = members.setdefault(user, [])
             inside = bool(spans) and spans[-1].until == NEVER
             if change.come and not inside:
-                spans.append(Span(change.wished, now))
+                leaving = bool(spans) and spans[-1].until > now
+                spans.append(Span(change.wished, NEVER if leaving else now))
             elif not change.come and inside:
                 spans[-1].surely_until, spans[-1].until = change.wished, now
+
+    def reset(self, user: str, now: float, effective: float) -> None:
+        """The user's identity is reset: until it is, they leave all their groups."""
+        for members in self.groups.values():
+            for span in members.get(user, [])[-1:]:
+                span.surely_until = min(span.surely_until, now)
+                span.until = min(span.until, effective)
 
     def users_of(self, text: Text) -> dict[str, list[Span]]:
         """Who may read a text, and in which times."""

@@ -4,6 +4,7 @@ from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.recovery import RecoveryAttempt
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.operations import change_chain
+from blackthorn.device.transparency import local_chain
 from blackthorn.errors import SecurityError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.keys import SigningKeys
@@ -57,20 +58,26 @@ class Recoverer(Newcomer):
         wire.say(f.SubmitStatement(1, made))
 
 
-def state_recovery(person: Person) -> tuple[str, str]:
-    """Give the person recovery words; the words and the check on their paper."""
+def make_words(person: Person) -> tuple[str, str]:
+    """Recovery words and the check on their paper, before the ledger shows them."""
     seed = new_seed(person.world.chance.randbytes)
     body = SetRecovery(recovery_keys(seed).public)
     person.enqueue(lambda unit: change_chain.enqueue(unit, "the recovery key", body))
-    bring_up(person.world)
     return " ".join(to_words(seed)), recovering.check(SERVER, person.world.ledger.config)
 
 
-def reset(world: Surroundings, name: str, phone: str = "new phone") -> Person:
+def state_recovery(person: Person) -> tuple[str, str]:
+    """Give the person recovery words, and wait until they are of use."""
+    made = make_words(person)
+    bring_up(person.world)
+    return made
+
+
+def reset(world: Surroundings, user: str, phone: str = "new phone") -> Person:
     """All is lost: a device by an activation code, which asks for a reset."""
     vault = memory_vault()
     signing = SigningKeys.generate(world.chance.randbytes)
-    address = Address(f"{name}@acme.example")
+    address = Address(f"{user}@acme.example")
     with vault.transaction() as records:
         keys.save(records, keys.of(signing, address))
         keys.put_name(records.settings, phone)
@@ -81,6 +88,8 @@ def reset(world: Surroundings, name: str, phone: str = "new phone") -> Person:
         own, phone, next_statement(world.ledger.stored(address), body, world.now_ms)
     )
     device = Person(world, phone, vault, own)
+    with device.unit() as unit:
+        local_chain.stored(unit, world.ledger.stored(address).statements[-1])
     world.people.append(device)
     device.connect()
     return device

@@ -24,6 +24,7 @@ Any part of a schedule is a schedule: an event that cannot be done does nothing.
 | `state-recovery` | | its user gets recovery words |
 | `lose` | | nobody has it any more: it never comes back |
 | `recover` | name | all devices are lost; a new one comes by the words, under that number |
+| `reset` | name | all devices are lost; a new one asks for a reset, under that number |
 | `server-crash` | `before` or `after` | the server ends before or after storing what waits |
 | `server-clock` | seconds | the server's clock is that far ahead of the true time |
 | `witnesses` | `on` or `off` | the witnesses cosign, or are silent |

@@ -84,4 +84,6 @@ def _calm(life: Life) -> None:
             event = Event(int(life.age), name, what, (to,))
             life.do(event)
             life.settle()
+    for person in life.devices.values():
+        life.read_alarms(person)
     life.calm(3_600)

@@ -20,6 +20,7 @@ from blackthorn.device.account import (
 )
 from blackthorn.device.conversations import (
     content,
+    conversations,
     heal_messages,
     other_commits,
     rejoining,
@@ -154,6 +155,8 @@ def _work_off(unit: UnitOfWork) -> list[int]:
     rows = []
     for heard in notes.take_heard(unit):
         message = heal_messages.decode(heard.body)
+        if _is_put_to_another(unit, heard, message):
+            continue
         if isinstance(message, heal_messages.Answers):
             heal_answers.take(unit, heard, message)
         elif isinstance(message, heal_messages.Lost | heal_messages.Missed):
@@ -175,6 +178,14 @@ def _work_off(unit: UnitOfWork) -> list[int]:
         elif isinstance(message, heal_messages.Unknown):
             lost_groups.told(unit, heard, message)
     return rows
+
+
+def _is_put_to_another(
+    unit: UnitOfWork, heard: notes.Heard, message: heal_messages.Message
+) -> bool:
+    """Whether an own device asks the person with whom both have a direct conversation."""
+    own = heard.kind != SELF and heard.user == unit.me.address
+    return own and isinstance(message, heal_messages.Question | heal_messages.Known)
 
 
 def _send(unit: UnitOfWork, name: str, message: heal_messages.Message) -> int:
@@ -332,12 +343,16 @@ def _send_again(unit: UnitOfWork, conversation: Conversation, rejoin: notes.Rejo
 
 
 def _replace(unit: UnitOfWork, conversation: Conversation) -> list[int]:
-    """H9: a new conversation takes the place of a direct one; the reconciler makes a self-group."""
+    """H9: a new conversation takes the place of a direct one, and of those that it had replaced.
+
+    The reconciler makes a self-group.
+    """
     record = conversation.record
     since_ms = rejoining.opened_ms(unit, record)
     notes.move(unit, conversation, Event.REPLACED)
     if record.kind == SELF:
         return []
+    conversations.mark_older_stale(unit, record)
     wanted.note(unit, record.id, since_ms)
     heard = unit.records.peers.tallies(record.id, limits.MAX_TALLIES)
     made = _send(unit, record.name, heal_messages.Missed(record.id, record.epoch, heard))

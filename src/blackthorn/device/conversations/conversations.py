@@ -350,6 +350,15 @@ def mark_stale(conversation: Conversation) -> None:
     conversation.record = replace(conversation.record, standing=State.STALE.value)
 
 
+def mark_older_stale(unit: UnitOfWork, record: ConversationRecord) -> None:
+    """Write in none of the conversations that this one has replaced: others left them."""
+    same = dict(unit.records.conversations.standings(record.kind, record.name))  # newest first
+    newest_first = list(same)
+    for older in newest_first[newest_first.index(record.id) + 1 :]:
+        if is_member(same[older]):
+            mark_stale(unit.open(older))
+
+
 def close_if_alone(unit: UnitOfWork, conversation: Conversation) -> None:
     """Write in another conversation if nobody but this user is left in a direct one."""
     users = addresses(conversation.group.members)

@@ -12,6 +12,9 @@ from blackthorn.storage.rows import values
 
 Row = tuple[Any, ...]
 
+_SMALL_BYTES = 1_024
+"""Settings of up to so many bytes are read together: more than forty are asked for in a turn."""
+
 
 class Table:
     def __init__(self, connection: apsw.Connection) -> None:
@@ -26,14 +29,29 @@ class Table:
 
 
 class Settings(Table):
-    """`ports.device_store.Settings`."""
+    """`ports.device_store.Settings`. Small values are read once for each transaction."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self._known: dict[str, bytes | None] | None = None
+
+    def forget(self) -> None:
+        """Read again: a transaction begins, or a part of it was undone."""
+        self._known = None
 
     def get(self, name: str) -> bytes | None:
-        row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
-        return row[0] if row else None
+        if self._known is None:
+            small = "SELECT name, value FROM settings WHERE length(value) <= ?"
+            self._known = dict(self._run(small, (_SMALL_BYTES,)))
+        if name not in self._known:
+            row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
+            self._known[name] = row[0] if row else None
+        return self._known[name]
 
     def put(self, name: str, value: bytes) -> None:
         self._run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+        if self._known is not None:
+            self._known[name] = value
 
 
 class KeyPackagePrivates(Table):

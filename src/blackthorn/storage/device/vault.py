@@ -6,7 +6,7 @@ the vault; each transaction takes the write lock at its start.
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -52,7 +52,8 @@ class VaultRecords:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self.settings: ports.Settings = records.Settings(connection)
+        self._settings = records.Settings(connection)
+        self.settings: ports.Settings = self._settings
         self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection)
         self.conversations: ports.Conversations = records.Conversations(connection)
         self.groups: device_groups.Groups = groups.Groups(connection)
@@ -70,8 +71,18 @@ class VaultRecords:
         self.leaves: Leaves = leaves.Leaves(connection)
         self.hellos: ports.Hellos = directory.Hellos(connection)
 
-    def attempt(self) -> AbstractContextManager[None]:
-        return records.savepoint(self._connection)
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        try:
+            with records.savepoint(self._connection):
+                yield
+        except BaseException:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """What was read is no longer sure: a transaction begins, or a part of it was undone."""
+        self._settings.forget()
 
 
 class Vault:
@@ -101,6 +112,7 @@ class Vault:
     @contextmanager
     def transaction(self) -> Iterator[VaultRecords]:
         with immediate(self._connection):
+            self._records.forget()
             yield self._records
 
     def close(self) -> None:
