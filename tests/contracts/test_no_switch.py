@@ -95,6 +95,7 @@ DEVICE_COMMANDS = {
     "group send",
     "group add",
     "group confirm",
+    "group move",
     "group remove",
     "group list",
     "mail list",

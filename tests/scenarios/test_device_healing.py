@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.conversations import conversations, rejoining, self_group
+from blackthorn.device.conversations import conversations, naming, rejoining, self_group
 from blackthorn.simulation.device import Wire
 from blackthorn.simulation.linking import add_device
 from blackthorn.storage.device import vault
@@ -324,7 +324,7 @@ def test_where_nobody_can_confirm_a_newcomer_the_person_does() -> None:
     assert "members are yet to confirm it" in dan.outcomes[number].error
     assert "waits for a yes" not in carol.received()
     with dan.unit() as unit:
-        rejoining.confirm(unit, conversations.group_named(unit, "team"))
+        rejoining.confirm(unit, naming.group_named(unit, "team"))
     live(world, 60)
     assert "waits for a yes" in carol.received()
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from blackthorn.device.conversations import confirming, content, conversations, key_packages, noted
+from blackthorn.device.conversations import content, conversations, key_packages, naming, noted
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import GroupMetadata
 from blackthorn.device.core.members import addresses, identities
@@ -479,7 +479,7 @@ def test_nothing_is_sealed_where_a_revoked_laptop_invited_before_somebody_vouche
     show(world, mallory)
     assert carol.waiting() and "secret" not in mallory.received()
     with carol.unit() as unit:
-        confirming.confirm(unit, "trap")
+        naming.confirm(unit, "trap")
         (record,) = [one for one in unit.records.conversations.all() if one.name == "trap"]
         assert not noted.by_former_inviter(unit, record.id)
 

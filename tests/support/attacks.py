@@ -482,4 +482,24 @@ ATTACKS: Final = (
                "test_no_text_goes_after_a_day_without_a_verified_epoch",
            ),
            told="Within that day texts go to a device that was revoked"),
+    Attack(76, INSIDER, "A move to another suite that leads nowhere, elsewhere, or without "
+           "a member",
+           "The Commit in the old group names the new one by what only that exports; it must have "
+           "the same devices; the old group goes on where it does not come",
+           elsewhere=tuple(
+               f"tests/scenarios/test_device_moves_hostile.py::{test}"
+               for test in (
+                   "test_a_move_whose_welcome_never_comes_changes_nothing",
+                   "test_another_group_than_was_announced_is_not_taken",
+                   "test_a_group_without_one_of_the_members_is_not_taken",
+                   "test_a_group_that_nobody_announced_replaces_none",
+               )
+           ),
+           told="Texts of those to whom it does not come wait until members have answered"),
+    Attack(77, _OI, "A stolen laptop moves a group together with whom it added",
+           "What is noted in the old group is noted in the new one",
+           elsewhere=(
+               "tests/scenarios/test_device_moves_hostile.py::"
+               "test_whom_a_stolen_laptop_added_does_not_come_along",
+           )),
 )  # fmt: skip

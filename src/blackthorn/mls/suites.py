@@ -20,7 +20,9 @@ from blackthorn.wire.tls import opaque, u16, u32
 SUITE_1: Final = 0x0001
 SUITE_XWING_AES256: Final = 0xF04E
 SUITE_XWING_AES128: Final = 0xF04F
-DEFAULT_SUITE: Final = SUITE_XWING_AES256
+LADDER: Final = (SUITE_XWING_AES128, SUITE_XWING_AES256)
+"""The suites of conversations, the weakest first; a conversation moves upward only."""
+DEFAULT_SUITE: Final = LADDER[-1]
 
 _PREFIX = b"MLS 1.0 "
 
@@ -189,6 +191,11 @@ _SUITES: Final = {suite.number: suite for suite in (
 
 SUPPORTED: Final = tuple(_SUITES)
 """Numbers of all suites of this build, the preferred first."""
+
+
+def is_above(number: int, floor: int) -> bool:
+    """Whether a suite is stronger than `floor`, both of the ladder."""
+    return number in LADDER and floor in LADDER and LADDER.index(number) > LADDER.index(floor)
 
 
 def suite(number: int) -> CipherSuite:

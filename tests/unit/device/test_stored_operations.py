@@ -2,8 +2,9 @@
 
 import pytest
 
+from blackthorn.device.core import prepared as stored
+from blackthorn.device.core.prepared import KeyPackageClaim, PreparedPosting
 from blackthorn.device.healing.notes import Wish
-from blackthorn.device.operations import prepared as stored
 from blackthorn.device.operations.add_again import AddAgain
 from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.change_chain import ChangeChain
@@ -11,7 +12,7 @@ from blackthorn.device.operations.change_group import ChangeGroup
 from blackthorn.device.operations.create_group import CreateGroup
 from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
-from blackthorn.device.operations.prepared import KeyPackageClaim, PreparedPosting
+from blackthorn.device.operations.move_suite import MoveSuite
 from blackthorn.device.operations.renew import Renew
 from blackthorn.device.operations.send_heal import SendCommit, SendHeal
 from blackthorn.device.operations.send_text import SendText
@@ -88,6 +89,10 @@ STORED = [
     (
         SettleMembers("group", "team", GROUP),
         b"\x84\xa4type\xa6settle\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 " + GROUP,
+    ),
+    (
+        MoveSuite("group", "team", GROUP),
+        b"\x84\xa4type\xa4move\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 " + GROUP,
     ),
     (CreateSelfGroup(), b"\x81\xa4type\xa4self"),
     (

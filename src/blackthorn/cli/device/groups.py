@@ -74,12 +74,34 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
 @on_device
 def confirm(name: Name, at: DeviceOptions) -> None:
     """Say that a group's members or a revoked device's invitation are right: texts go again."""
-    from blackthorn.device.conversations import confirming
+    from blackthorn.device.conversations import naming
     from blackthorn.programs.device.home import wall_ms
 
     with program(at).device.unit(wall_ms()) as unit:
-        confirming.confirm(unit, name)
+        naming.confirm(unit, name)
     terminal.say(f"confirmed: group {safe_line(name)}")
+
+
+@groups.command("move")
+@on_device
+def move(at: DeviceOptions, json: JsonOption = False) -> None:
+    """Move all conversations, those with one person too, to the suite of this release.
+
+    It does nothing where they are of that suite. All devices of a conversation must have been
+    updated and have connected since; the others are named, and the command is repeated later.
+    """
+    from blackthorn.device.core.group_metadata import SELF
+    from blackthorn.device.operations import move_suite
+    from blackthorn.programs.device.home import wall_ms
+
+    device = program(at)
+    with device.device.unit(wall_ms()) as unit:
+        wanted = move_suite.due(unit)
+    numbers = device.enqueue_all([one.enqueue for one in wanted])
+    names = ["your own devices" if one.kind == SELF else safe_line(one.name) for one in wanted]
+    report(device, {n: (name, "moved") for n, name in zip(numbers, names, strict=True)}, json)
+    if not wanted and not json:
+        terminal.say("All conversations are of the suite of this release.")
 
 
 @groups.command("list")

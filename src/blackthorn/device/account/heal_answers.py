@@ -15,10 +15,11 @@ from blackthorn.device.conversations.heal_messages import AnsweredItem, AskedIte
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import Identity, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, lacking, limits, notes
+from blackthorn.device.healing import decisions, lacking, limits, moving, notes
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 
 _HOUR_MS: Final = 3_600_000
+_MOVED: Final = "MOVED"
 
 
 def answer(
@@ -53,8 +54,10 @@ def _answer_item(
     unit: UnitOfWork, heard: notes.Heard, nonce: bytes, item: AskedItem
 ) -> AnsweredItem | None:
     standing = unit.records.conversations.standing(item.conversation)
-    if standing is None or not is_member(standing):
+    if standing is None:
         return None
+    if not is_member(standing):
+        return _moved(unit, heard, item.conversation)
     conversation = unit.open(item.conversation)
     group, known = conversation.group, item.conversation
     adds_again = answers(standing, Answer.ADD_AGAIN)  # by a Commit that first ends what is noted
@@ -62,7 +65,7 @@ def _answer_item(
         standing = State.UNCONFIRMED
     members = identities(group.members)
     if not any((one.address, one.device) == (heard.user, heard.device) for one in members):
-        return _removed(unit, known, heard) if answers(standing, Answer.REMOVED) else None
+        return _removed(unit, known, known, heard) if answers(standing, Answer.REMOVED) else None
     secret = notes.branch_secret(unit, conversation)
     equal = _equal(conversation, secret, nonce, item.branch)
     if item.epoch == group.epoch and equal:
@@ -138,11 +141,27 @@ def _equal(conversation: Conversation, secret: bytes, nonce: bytes, branch: byte
     return hmac.compare_digest(decisions.branch(conversation.group.suite, secret, nonce), branch)
 
 
-def _removed(unit: UnitOfWork, known: bytes, heard: notes.Heard) -> AnsweredItem | None:
+def _moved(unit: UnitOfWork, heard: notes.Heard, known: bytes) -> AnsweredItem | None:
+    """The answer where another group has taken the place: it is there that the device is added."""
+    present = moving.newest(unit, known)
+    standing = unit.records.conversations.standing(present)
+    if present == known or standing is None or not answers(standing, Answer.OTHER):
+        return None
+    group = unit.open(known).group
+    for room in (known, present):
+        if not _is_member(heard, identities(unit.open(room).group.members)):
+            return _removed(unit, known, room, heard)
+    return AnsweredItem(known, decisions.AHEAD, group.epoch + 1, moved=present)
+
+
+def _removed(
+    unit: UnitOfWork, asked: bytes, known: bytes, heard: notes.Heard
+) -> AnsweredItem | None:
+    """That the device was removed from `known`, which is or follows what it asked for."""
     oldest_ms = unit.now_ms - limits.REMOVAL_SECONDS * 1000
     for removal in reversed(notes.of(unit.records, known).removals):
         if removal.device == heard.device and removal.at_ms >= oldest_ms:
-            return AnsweredItem(known, decisions.REMOVED, removal.epoch, by=removal.by)
+            return AnsweredItem(asked, decisions.REMOVED, removal.epoch, by=removal.by)
     return None
 
 
@@ -190,6 +209,8 @@ def take(unit: UnitOfWork, heard: notes.Heard, replied: heal_messages.Answers) -
                 where = {"mark": item.branch, "parted": item.parted, "maker": item.by}
                 reply = msgspec.structs.replace(reply, **where)
             _note_reply(unit, item.conversation, reply)
+            if item.moved and conversation.record.standing == State.ASKING:
+                lacking.add(unit, lacking.Lack(item.moved, to_whom, _MOVED))
 
 
 def _is_member(heard: notes.Heard, members: Collection[Identity]) -> bool:

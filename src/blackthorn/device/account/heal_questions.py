@@ -146,7 +146,8 @@ def ask_from_outside(
     if not _spend(unit, _ASK):
         return None
     nonce, branch = unit.random(rejoining.NONCE_BYTES), _NO_BRANCH
-    package, _ = key_packages.make_bound(unit, rejoining.bound_to(known, nonce))
+    bound = rejoining.bound_to(known, nonce)
+    package, _ = key_packages.make_bound(unit, bound)
     if secret:
         branch = decisions.branch(suites.suite(suites.DEFAULT_SUITE), secret, nonce)
     return _send(unit, user, nonce, heal_messages.AskedItem(known, epoch, branch, why, package))
@@ -162,7 +163,7 @@ def _ask(unit: UnitOfWork, conversation: Conversation, user: str, *, with_packag
     nonce, package, reference = unit.random(rejoining.NONCE_BYTES), b"", b""
     if with_package:
         bound = rejoining.bound_to(known, nonce)
-        package, reference = key_packages.make_bound(unit, bound)
+        package, reference = key_packages.make_bound(unit, bound, group.suite.number)
     branch = decisions.branch(group.suite, notes.branch_secret(unit, conversation), nonce)
     trail = [
         (epoch, decisions.branch(group.suite, secret, nonce))

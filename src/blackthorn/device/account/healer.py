@@ -29,7 +29,15 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
-from blackthorn.device.healing import branches, decisions, lacking, limits, notes, wanted
+from blackthorn.device.healing import (
+    branches,
+    decisions,
+    lacking,
+    limits,
+    moving,
+    notes,
+    wanted,
+)
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations import add_again, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
@@ -204,6 +212,8 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     state = State(conversation.record.standing)
     if state is State.ASKING and passed(healing.since_ms, unit.now_ms, _DAY_MS):
         conversation = rejoining.go_back(unit, conversation)
+        known, state = conversation.record.id, State(conversation.record.standing)
+        healing = notes.of(unit.records, known)
     epoch = conversation.group.epoch
     if state is State.FOLLOWING and healing.replies:
         newer = [reply for reply in healing.replies if reply.epoch > epoch]
@@ -223,6 +233,8 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
         stays = event in (Event.SAME, Event.BRANCH_GOES_ON)
         if stays and not decisions.elsewhere(healing):
             void.give_up(unit, conversation)
+        if stays and healing.moving is not None:
+            notes.change(unit, known, moving=None)
         _tell_removed(unit, conversation, event, healing)
     rows = _rejoined(unit, conversation)
     for user, message in heal_answers.to_tell(unit, known):
@@ -276,6 +288,8 @@ def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healin
     def waited(seconds: int) -> bool:
         return passed(healing.since_ms, unit.now_ms, seconds * 1000)
 
+    if record.standing in (State.FOLLOWING, State.UNCONFIRMED) and healing.moving is not None:
+        return Event.NOT_MOVED if moving.is_overdue(healing.moving, unit.now_ms) else None
     if record.standing in (State.UNCONFIRMED, State.SUSPECT) and healing.rejoin is not None:
         due = waited(limits.TEXTS_HELD_SECONDS)
         members = addresses(conversation.group.members)

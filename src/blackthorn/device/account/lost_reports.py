@@ -10,11 +10,11 @@ from itertools import groupby
 from typing import Final
 
 from blackthorn.device.conversations import content, heal_messages, lost
-from blackthorn.device.core import history
+from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.device.core.members import Identity, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import limits, notes
+from blackthorn.device.healing import limits, moving, notes
 from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.operations.send_heal import SendHeal
 from blackthorn.device.transparency.lookup_queue import reached
@@ -58,7 +58,7 @@ def _is_here(unit: UnitOfWork, text: LostText) -> bool:
 
 def _ask(unit: UnitOfWork, known: bytes, device: bytes, texts: Sequence[LostText]) -> list[int]:
     author = _author(unit, known, device)
-    standing = unit.records.conversations.standing(known)
+    standing = unit.records.conversations.standing(moving.newest(unit, known))
     if author is None or standing is None or not is_member(standing):
         _tell(unit, known, device, texts)
         return []
@@ -123,7 +123,15 @@ def missed(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     notes.change(unit, record.id, missed=-1, tallies=[])
     if record.kind == SELF:
         return []
-    part = heal_messages.encode_part(heal_messages.Missed(record.id, noted.missed, noted.tallies))
+    asked = [heal_messages.Missed(record.id, noted.missed, noted.tallies)]
+    facts = group_metadata.read_group_metadata(conversation.group.group_context_extensions)
+    before = unit.records.conversations.get(facts.replaces)
+    if before is not None and notes.of(unit.records, before.id).successor == record.id:
+        heard = unit.records.peers.tallies(before.id, limits.MAX_TALLIES)
+        asked.append(heal_messages.Missed(before.id, before.epoch, heard))
     group = record.id if record.kind == GROUP else b""
-    salt = unit.random(content.SALT_BYTES)
-    return [SendHeal(record.name, salt, part, group=group).enqueue(unit)]
+    parts = [heal_messages.encode_part(one) for one in asked]
+    return [
+        SendHeal(record.name, unit.random(content.SALT_BYTES), part, group=group).enqueue(unit)
+        for part in parts
+    ]

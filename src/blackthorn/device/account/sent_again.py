@@ -16,7 +16,7 @@ from blackthorn.device.core import history
 from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.device.core.members import Identity, identities
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.healing import limits, notes
+from blackthorn.device.healing import limits, moving, notes
 from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.operations import send_heal
 from blackthorn.device.transparency import local_chain
@@ -111,7 +111,8 @@ def _is_entitled(
         return False
     if place.kind != GROUP and place.standing == State.STALE:
         return True  # the conversation that takes its place has the device, or none gets it
-    return is_member(place.standing) and reader in identities(unit.open(place.id).group.members)
+    present = unit.open(moving.newest(unit, place.id))
+    return is_member(present.record.standing) and reader in identities(present.group.members)
 
 
 def _may_send(unit: UnitOfWork, device: bytes) -> bool:
@@ -146,7 +147,8 @@ def _send(
         if too_often or not passed(before.at_ms, unit.now_ms, pause_ms):
             return []
     _note(unit, text, reader.device, reader.address, times + 1)
-    second = place.kind == GROUP and users and not mine and grouped is None
+    in_it = place.kind == GROUP and is_member(place.standing)
+    second = in_it and users and not mine and grouped is None
     if second and not send_heal.joined_since(unit, place.id, text.epoch):
         _note(unit, text, _WHOLE_GROUP, "", 1)
         return [_to_group(unit, place, text, part, reader)]

@@ -24,7 +24,7 @@ from blackthorn.device.core.members import (
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import notes
+from blackthorn.device.healing import moving, notes
 from blackthorn.device.healing.states import Event, State
 from blackthorn.errors import InputError
 from blackthorn.ids import Address
@@ -86,7 +86,8 @@ def merge(
     if removed_me and conversation.record.kind == GROUP:
         other_commits.keep(unit, conversation)
     other_commits.ended(unit, conversation, group.epoch, digest, by)
-    renews = group.renews(staged)
+    renews, found = group.renews(staged), moving.announced(staged.authenticated_data)
+    key = None if found is None or removed_me else moving.shared_key(group)
     group.merge(staged)
     if removed_me:
         noted.forget(unit, conversation.record.id)
@@ -95,6 +96,8 @@ def merge(
         if conversation.record.kind != SELF:  # which nobody is shown
             conversations.tell(unit, conversation, committer, f"{committer} removed you")
         return
+    if found is not None and key is not None:
+        moving.note(unit, conversation, found, key)
     unit.moved(conversation)
     renewal.committed(unit, conversation, by.device, renews=renews)
     rejoining.note(unit, conversation, staged, by.address)

@@ -9,10 +9,11 @@ All live devices of a user are in all of their conversations. The *self-group* c
 devices alone (`device.conversations.self_group`) and is never shown.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import (
     former,
     key_packages,
@@ -33,11 +34,10 @@ from blackthorn.device.core.members import (
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import wanted
+from blackthorn.device.healing import moving, wanted
 from blackthorn.device.healing.states import State, is_member
 from blackthorn.device.transparency import local_chain
 from blackthorn.device.transparency.ledger_state import clock_ms, too_old
-from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mls import suites
 from blackthorn.mls.errors import InvalidCommit, InvalidWelcome
@@ -79,6 +79,21 @@ def create(
     `tree` takes the ratchet tree out of the Welcome. The conversation's first Commit
     is merged at once: nobody else can commit yet.
     """
+    group, welcome = _first_epoch(unit, metadata, packages, tree)
+    conversation = Conversation(_record(group, metadata, name), group)
+    unit.adopt(conversation)
+    renewal.committed(unit, conversation, unit.me.device)
+    return conversation, welcome
+
+
+def _first_epoch(
+    unit: UnitOfWork,
+    metadata: group_metadata.GroupMetadata,
+    packages: Sequence[VerifiedKeyPackage],
+    tree: trees.DetachedTree | None,
+    psks: Mapping[bytes, Secret] | None = None,
+) -> tuple[Group, bytes]:
+    """A new group with the owners of `packages`, which depends on these keys, and its Welcome."""
     now = clock_ms(unit) // 1000
     group = Group.create(
         suites.suite(suites.DEFAULT_SUITE),
@@ -91,15 +106,42 @@ def create(
         extensions=[metadata.extension()],
     )
     made = group.commit(
-        add=packages, tree_apart=tree, random=unit.random, now=now, validate=unit.validate
+        add=packages,
+        psk_ids=list(psks or ()),
+        external_psks=psks,
+        tree_apart=tree,
+        random=unit.random,
+        now=now,
+        validate=unit.validate,
     )
     group.merge_pending()
-    conversation = Conversation(_record(group, metadata, name), group)
-    unit.adopt(conversation)
-    renewal.committed(unit, conversation, unit.me.device)
     if made.welcome is None:
         raise InvalidCommit("a conversation needs somebody to talk with")
-    return conversation, made.welcome
+    return group, made.welcome
+
+
+def make_successor(
+    unit: UnitOfWork,
+    place: Conversation,
+    packages: Sequence[VerifiedKeyPackage],
+    tree: trees.DetachedTree | None,
+) -> tuple[Group, bytes]:
+    """A group of the DEFAULT_SUITE to take that one's place, and its Welcome; nothing is stored."""
+    facts = group_metadata.read_group_metadata(place.group.group_context_extensions)
+    kind, name = place.record.kind, place.record.name
+    created_ms = facts.created_ms if kind == GROUP else next_created_ms(unit, kind, name)
+    facts = replace(facts, created_ms=created_ms, replaces=place.record.id)
+    return _first_epoch(unit, facts, packages, tree, dict([moving.shared_key(place.group)]))
+
+
+def succeed(unit: UnitOfWork, conversation: bytes, state: bytes) -> None:
+    """The own new group takes the conversation's place: the server has accepted its Welcome."""
+    place, group = unit.open(conversation), Group.deserialise(state)
+    facts = group_metadata.read_group_metadata(group.group_context_extensions)
+    made = Conversation(_record(group, facts, place.record.name), group)
+    unit.adopt(made)
+    renewal.committed(unit, made, unit.me.device)
+    rejoining.take_own_place(unit, place, made)
 
 
 def _record(group: Group, metadata: group_metadata.GroupMetadata, name: str) -> ConversationRecord:
@@ -117,17 +159,25 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
     """
     private, last_resort = _own_private(unit, welcome)
     validate, tree = unit.gathering(), trees.Finder(unit)
-    group = Group.join(welcome, private, unit.keys.identity, validate=validate, ratchet_tree=tree)
+    group = Group.join(
+        welcome,
+        private,
+        unit.keys.identity,
+        validate=validate,
+        ratchet_tree=tree,
+        external_psks=moving.SharedKeys(unit),
+    )
     if group.epoch > limits.MAX_EPOCH:
         raise InvalidWelcome("the Welcome is of an epoch that no conversation reaches")
     void.check_extensions(group)
     rejoining.check_package(private.package, group.group_id)
     metadata = group_metadata.read_group_metadata(group.group_context_extensions)
+    known = unit.records.conversations.get(group.group_id)
+    place = rejoining.place_for(unit, group, metadata) if known is None else None
     name = _name(unit, metadata, group)
     metadata = replace(metadata, created_ms=_created_ms(unit, metadata, name))
-    if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
+    if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS and place is None:
         raise InvalidWelcome("conversation limit reached")
-    known = unit.records.conversations.get(group.group_id)
     if known is not None:
         rejoining.check(unit, known, group)
     inviter = _vouched(unit, group, validate, first)
@@ -142,6 +192,9 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
     unit.adopt(conversation)
     renewal.joined(unit, conversation, private.package)
     noted.forget(unit, group.group_id)
+    if place is not None:
+        rejoining.take_place(unit, place, conversation, inviter.address)
+        return conversation
     rejoins = known is not None and is_member(known.standing)
     if not rejoins:
         unit.records.peers.forget_counts(group.group_id)
@@ -274,27 +327,6 @@ def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
         return True
     mark_stale(conversation)
     return False
-
-
-def group_named(unit: UnitOfWork, name: str) -> Conversation:
-    """The active group of that name or hexadecimal id prefix. Raises UserError.
-
-    A group's maker may name it after another's id, so only a whole id is certain.
-    """
-    records = unit.records.conversations.named(GROUP, name)
-    if len(name) >= 8 and set(name) <= set("0123456789abcdef"):
-        groups = [r for r in unit.records.conversations.all() if r.kind == GROUP]
-        records += [r for r in groups if r.name != name and r.id.hex().startswith(name)]
-        records = [r for r in groups if r.id.hex() == name] or records
-    active = [record for record in records if is_member(record.standing)]
-    if not active and records:
-        raise UserError(f"you were removed from the group {name}")
-    if not active:
-        raise UserError(f"no such group: {name} (see blackthorn group list)")
-    if len(active) > 1:
-        ids = ", ".join(f"{record.id.hex()} ({record.name})" for record in active)
-        raise UserError(f"several groups are meant by {name}; use the id of one: {ids}")
-    return unit.open(active[0].id)
 
 
 def other_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:

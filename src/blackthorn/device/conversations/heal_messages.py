@@ -58,7 +58,7 @@ class AnsweredItem(Struct, frozen=True, array_like=True):
     `branch` is that of the answerer's epoch, without nonce; `by` removed the asker. `sure`: the
     answerer follows the conversation, and is not itself about to find its way back. If the
     answerer is on another branch, `parted` is the epoch that two Commits have ended, and `by` made
-    the one on its side.
+    the one on its side. `moved` is the group that has taken the conversation's place.
     """
 
     conversation: Bytes32
@@ -68,6 +68,7 @@ class AnsweredItem(Struct, frozen=True, array_like=True):
     by: Annotated[str, Meta(max_length=320)] = ""
     sure: bool = False
     parted: Uint64 = 0
+    moved: Annotated[bytes, Meta(max_length=32)] = b""
 
 
 class Answers(Struct, frozen=True, tag="answers"):

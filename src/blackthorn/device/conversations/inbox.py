@@ -29,7 +29,7 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core import envelope, group_metadata, moments, parts, trees
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify, same_device
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import lacking, notes
+from blackthorn.device.healing import lacking, moving, notes
 from blackthorn.device.healing.states import Event
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -296,7 +296,7 @@ def _hear(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
                     _count(unit, line.conversation, line.device, line.count)
             return True
         case heal_messages.Missed(room, _) if place.kind == group_metadata.GROUP:
-            known = room == place.id
+            known = moving.newest(unit, room) == place.id
         case _:
             known = place.kind != group_metadata.GROUP
     if not known:

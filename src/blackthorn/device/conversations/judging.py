@@ -79,6 +79,11 @@ class Notes(Struct, frozen=True):
         new = [(member, change.moment) for member in change.added]
         return msgspec.structs.replace(self, changes=changes, leaves=[*known, *new])
 
+    def from_beginning(self) -> "Notes":
+        """The same for a group of the same members that has begun: nothing was heard there yet."""
+        changes = [msgspec.structs.replace(one, epoch=0, heard=[]) for one in self.changes]
+        return msgspec.structs.replace(self, changes=changes, guests=[])
+
     def with_heard(self, sender: Identity, epoch: int, moment: int) -> "Notes":
         """The same after a message of that device, sealed in that epoch."""
         changes, guests, inviter = list(self.changes), self.guests, self.inviter

@@ -24,6 +24,8 @@ from blackthorn.wire.tls import Reader
 LAST_RESORT: Final = "last-resort-ms"
 NEWEST_SET: Final = "key-packages-ms"
 _DAY_SECONDS: Final = 24 * 3600
+_FIRST_SUITE: Final = suites.SUITE_XWING_AES256
+"""Of key packages whose suite was not noted yet."""
 
 
 USED: Final = b"used"
@@ -37,27 +39,39 @@ def make(unit: UnitOfWork, count: int) -> list[bytes]:
 
 def make_set(unit: UnitOfWork) -> list[bytes]:
     """Create KEY_PACKAGE_STOCK one-time key packages in place of all earlier ones."""
-    unit.records.settings.put(NEWEST_SET, clock_ms(unit).to_bytes(8, "big"))
+    unit.records.settings.put(NEWEST_SET, _made_now(unit))
     return make(unit, limits.KEY_PACKAGE_STOCK)
 
 
 def make_last_resort(unit: UnitOfWork) -> bytes:
-    unit.records.settings.put(LAST_RESORT, clock_ms(unit).to_bytes(8, "big"))
+    unit.records.settings.put(LAST_RESORT, _made_now(unit))
     return _make_one(unit, last_resort=True)
 
 
-def make_bound(unit: UnitOfWork, bound: Extension) -> tuple[bytes, bytes]:
-    """A key package for one conversation and question, and its reference; never published."""
-    message = _make_one(unit, last_resort=False, extensions=[bound])
+def _made_now(unit: UnitOfWork) -> bytes:
+    """When, and of which suite, key packages were made."""
+    return clock_ms(unit).to_bytes(8, "big") + suites.DEFAULT_SUITE.to_bytes(2, "big")
+
+
+def make_bound(unit: UnitOfWork, bound: Extension, suite: int | None = None) -> tuple[bytes, bytes]:
+    """A key package for one conversation and question, and its reference; never published.
+
+    Without `suite` it is of the DEFAULT_SUITE.
+    """
+    message = _make_one(unit, last_resort=False, extensions=[bound], suite=suite)
     return message, decode(read_key_package_message, message, "key package").reference
 
 
 def _make_one(
-    unit: UnitOfWork, *, last_resort: bool, extensions: Sequence[Extension] = ()
+    unit: UnitOfWork,
+    *,
+    last_resort: bool,
+    extensions: Sequence[Extension] = (),
+    suite: int | None = None,
 ) -> bytes:
     now_ms = clock_ms(unit)
     message, private = create_key_package(
-        suites.suite(suites.DEFAULT_SUITE),
+        suites.suite(suites.DEFAULT_SUITE if suite is None else suite),
         unit.me.credential(),
         unit.keys.identity,
         unit.keys.identity_public,
@@ -80,7 +94,8 @@ def _lifetime_seconds(last_resort: bool) -> int:
 def are_due(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> bool:
     """Whether new ones are to be published when `stock` are unclaimed.
 
-    A set is due by its age too, and when it is dated ahead: the clock was wrong then.
+    A set is due by its age too, when it is of a suite of an earlier release, and when it is dated
+    ahead: the clock was wrong then.
     """
     return stock < limits.KEY_PACKAGE_STOCK_LOW or _last_resort_due(unit) or _set_due(unit)
 
@@ -110,8 +125,11 @@ def renew_all(unit: UnitOfWork) -> None:
 
 def _due(unit: UnitOfWork, setting: str, seconds: int) -> bool:
     made = unit.records.settings.get(setting)
-    age_ms = clock_ms(unit) - int.from_bytes(made or b"", "big")
-    return made is None or not 0 <= age_ms < seconds * 1000
+    if made is None:
+        return True
+    age_ms = clock_ms(unit) - int.from_bytes(made[:8], "big")
+    suite = int.from_bytes(made[8:], "big") or _FIRST_SUITE
+    return suite != suites.DEFAULT_SUITE or not 0 <= age_ms < seconds * 1000
 
 
 def _last_day(unit: UnitOfWork, *, last_resort: bool) -> int:

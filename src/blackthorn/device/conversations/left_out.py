@@ -52,6 +52,17 @@ def note(
     _put(unit, [*kept, made][-limits.MAX_LEFT_OUT :])
 
 
+def move(unit: UnitOfWork, conversation: bytes, to: bytes) -> None:
+    """Another group has taken the place of this one."""
+    entries = _all(unit)
+    moved = [
+        msgspec.structs.replace(one, conversation=to) if one.conversation == conversation else one
+        for one in entries
+    ]
+    if moved != entries:
+        _put(unit, moved)
+
+
 def forget(unit: UnitOfWork, conversation: bytes, addresses: Collection[str]) -> None:
     """These users are complete, or were removed: nobody adds them unasked."""
     _keep(unit, lambda one: one.conversation != conversation or one.address not in addresses)

@@ -11,7 +11,7 @@ from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import Identity, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import limits
+from blackthorn.device.healing import limits, moving
 from blackthorn.device.healing.states import is_member
 from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.errors import DecryptionFailed
@@ -68,8 +68,10 @@ def place_of(
     if place is None and heard_in.kind == DIRECT:
         return heard_in  # of a direct conversation that this one replaces
     if place is not None and place.kind == GROUP:
-        elsewhere = heard_in.kind == GROUP and heard_in.id != room
-        members = identities(unit.open(room).group.members) if is_member(place.standing) else []
+        present = unit.open(moving.newest(unit, room))
+        elsewhere = heard_in.kind == GROUP and heard_in.id not in (room, present.record.id)
+        in_it = is_member(present.record.standing)
+        members = identities(present.group.members) if in_it else []
         if sender in members and not elsewhere:
             return place
     if place is not None and place.kind == DIRECT:

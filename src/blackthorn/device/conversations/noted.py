@@ -95,6 +95,14 @@ def invited(unit: UnitOfWork, conversation: Conversation, inviter: Identity) -> 
     _put(unit, conversation.record.id, Notes(inviter=inviter))
 
 
+def move(unit: UnitOfWork, conversation: bytes, to: bytes) -> None:
+    """Another group of the same members has taken the place of this one."""
+    notes = _get(unit, conversation)
+    if notes is not None:
+        _put(unit, to, notes.from_beginning())
+        unit.records.noted.put_notes(conversation, None)
+
+
 def require_looked_up(unit: UnitOfWork, conversation: Conversation, author: Identity) -> None:
     """Raises UnknownDeviceError for an added device of which no chain and no lookup tells."""
     notes = _get(unit, conversation.record.id) or _NOTHING

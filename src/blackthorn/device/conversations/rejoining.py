@@ -10,15 +10,16 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import key_packages, other_commits
+from blackthorn.device.conversations import key_packages, left_out, noted, other_commits
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, limits, notes, wanted
-from blackthorn.device.healing.states import Event, State
+from blackthorn.device.healing import decisions, limits, moving, notes, wanted
+from blackthorn.device.healing.states import Event, State, is_member
 from blackthorn.device.transparency import copies
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import UserError
+from blackthorn.mls import suites
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import InvalidWelcome
@@ -100,6 +101,78 @@ def check(unit: UnitOfWork, known: ConversationRecord, group: Group) -> None:
         raise InvalidWelcome("the Welcome is of an epoch before this device was removed")
 
 
+def place_for(
+    unit: UnitOfWork, group: Group, facts: group_metadata.GroupMetadata
+) -> Conversation | None:
+    """The conversation whose place the group of a Welcome takes. Raises InvalidWelcome.
+
+    A group that was announced there must be that one, with the same devices. One that was not is
+    taken only where this device has fallen behind, and then confirmed as after a rejoin.
+    """
+    standing = unit.records.conversations.standing(facts.replaces) if facts.replaces else None
+    if standing is None or not is_member(standing):
+        return None
+    place = unit.open(facts.replaces)
+    before = group_metadata.read_group_metadata(place.group.group_context_extensions)
+    stronger = suites.is_above(group.suite.number, place.group.suite.number)
+    if (facts.kind, facts.name) != (before.kind, before.name) or not stronger:
+        raise InvalidWelcome("the group replaces one with other facts, or of no weaker suite")
+    if _is_announced(unit, place, group):
+        return place
+    if standing not in (State.BEHIND, State.ASKING):
+        raise InvalidWelcome("the group replaces one that this device follows, unannounced")
+    return place
+
+
+def _is_announced(unit: UnitOfWork, place: Conversation, group: Group) -> bool:
+    """Whether it is the group that a Commit announced. Raises InvalidWelcome: it should be."""
+    announced = notes.of(unit.records, place.record.id).moving
+    if announced is None or announced.group != group.group_id or group.epoch != moving.FIRST_EPOCH:
+        return False
+    same = set(identities(place.group.members)) == set(identities(group.members))
+    if announced.mark != moving.mark(group) or announced.epoch != place.group.epoch or not same:
+        raise InvalidWelcome("the group is not the one that was announced")
+    return True
+
+
+def take_place(unit: UnitOfWork, place: Conversation, made: Conversation, by: str) -> None:
+    """Let the group of a Welcome take the place of another; what waits there waits here."""
+    if _is_announced(unit, place, made.group):
+        noted.move(unit, place.record.id, made.record.id)
+    else:
+        _found_later(unit, place, made)
+    _take_place(unit, place, made, by)
+
+
+def take_own_place(unit: UnitOfWork, place: Conversation, made: Conversation) -> None:
+    """Let an own new group take the place of another."""
+    _take_place(unit, place, made, unit.me.address)
+
+
+def _take_place(unit: UnitOfWork, place: Conversation, made: Conversation, by: str) -> None:
+    old, new = place.record.id, made.record.id
+    left_out.move(unit, old, new)
+    notes.move(unit, place, Event.REPLACED)
+    notes.change(unit, old, successor=new, moving=None, wishes=[], replies=[], questions=[])
+    if made.record.kind != group_metadata.SELF:
+        name = made.group.suite.name
+        tell(unit, made, by, f"{by} moved this conversation to a stronger suite: {name}")
+
+
+def _found_later(unit: UnitOfWork, place: Conversation, conversation: Conversation) -> None:
+    """This device was added to the new group later: members are to confirm it (H12)."""
+    rejoin = _rejoin(unit, place, conversation.group)
+    present = addresses(conversation.group.members)
+    asked = {user for user in rejoin.users if user in present} - {unit.me.address, rejoin.by}
+    state = State.UNCONFIRMED if asked or rejoin.strangers else State.FOLLOWING
+    conversation.record = replace(conversation.record, standing=state.value)
+    known, now_ms = conversation.record.id, unit.now_ms
+    notes.change(unit, known, rejoin=rejoin, missed=0, since_ms=now_ms, next_ms=now_ms)
+    for room in (place.record.id, known):
+        wanted.note(unit, room, rejoin.opened_ms)
+    tell_rejoined(unit, conversation)
+
+
 def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Conversation:
     """The known conversation with the group of a Welcome, in the state to which it leads."""
     before = unit.open(known.id)
@@ -140,9 +213,23 @@ def go_back(unit: UnitOfWork, conversation: Conversation) -> Conversation:
     rejoin = notes.of(unit.records, known).rejoin
     back = None if rejoin is None else other_commits.go_back(unit, conversation)
     if back is None:
-        return conversation
+        return conversation if rejoin is None else _give_back(unit, conversation)
     notes.change(unit, known, since_ms=unit.now_ms, turn=0, next_ms=unit.now_ms, replies=[])
     return back
+
+
+def _give_back(unit: UnitOfWork, conversation: Conversation) -> Conversation:
+    """The conversation whose place a group has taken that nobody confirms, if there is one."""
+    facts = group_metadata.read_group_metadata(conversation.group.group_context_extensions)
+    if notes.of(unit.records, facts.replaces).successor != conversation.record.id:
+        return conversation
+    place = unit.open(facts.replaces)
+    conversation.record = replace(conversation.record, standing=State.STALE.value)
+    place.record = replace(place.record, standing=State.ASKING.value)
+    now_ms = unit.now_ms
+    notes.change(unit, conversation.record.id, rejoin=None)
+    notes.change(unit, facts.replaces, successor=b"", since_ms=now_ms, turn=0, next_ms=now_ms)
+    return place
 
 
 def _rejoin(unit: UnitOfWork, before: Conversation, group: Group) -> notes.Rejoin:

@@ -20,6 +20,7 @@ SELF: Final = "self"
 """The user's own devices among themselves (`device.conversations.self_group`); never shown."""
 _VERSION: Final = 1
 _KINDS: Final = (DIRECT, GROUP, SELF)
+_ID_BYTES: Final = 32
 _MAX_BYTES: Final = 2 * limits.MAX_GROUP_NAME_BYTES
 
 
@@ -29,14 +30,19 @@ class GroupMetadataError(DecodeError):
 
 @dataclass(frozen=True, slots=True)
 class GroupMetadata:
-    """A conversation. Only a group has a `name`; `created_ms` is the creator's clock."""
+    """A conversation. Only a group has a `name`; `created_ms` is the creator's clock.
+
+    It `replaces` the group of that id, of which it has kind and name (`healing.moving`).
+    """
 
     kind: str
     name: str
     created_ms: int
+    replaces: bytes = b""
 
     def extension(self) -> Extension:
         value = [_VERSION, _KINDS.index(self.kind), self.created_ms, self.name]
+        value += [self.replaces] if self.replaces else []
         return Extension(APPLICATION_EXTENSION, cbor2.dumps(value, canonical=True))
 
 
@@ -49,6 +55,10 @@ def read_group_metadata(extensions: Extensions | list[Extension]) -> GroupMetada
     match cbor.load(data, 2, refusal):
         case [1, 0 | 1 | 2 as kind, int(created_ms), str(name)] if _fits(kind, created_ms, name):
             return GroupMetadata(_KINDS[kind], name, created_ms)
+        case [1, 0 | 1 | 2 as kind, int(created_ms), str(name), bytes(replaces)] if (
+            _fits(kind, created_ms, name) and len(replaces) == _ID_BYTES
+        ):
+            return GroupMetadata(_KINDS[kind], name, created_ms, replaces)
     raise refusal
 
 

@@ -8,6 +8,9 @@ KEPT_EPOCH_SECONDS = 30 * 24 * 3600
 SENT_TEXT_SECONDS = 30 * 24 * 3600
 """How long an own text can be sent again unchanged."""
 
+MAX_MOVES = 16
+"""Groups, each of which took the place of the one before: the suites that there may ever be."""
+
 MAX_SENT_AGAIN = 1_000
 """Own texts that go again after one rejoin."""
 

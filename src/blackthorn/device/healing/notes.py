@@ -94,6 +94,20 @@ class Rejoin(Struct, frozen=True):
     sent_again: bool = False
 
 
+class Moving(Struct, frozen=True, array_like=True):
+    """A Commit that began `epoch` has announced another `group`, of that `mark` (`moving`).
+
+    Its Welcome needs the pre-shared key of that name.
+    """
+
+    group: bytes
+    mark: bytes
+    epoch: int
+    key_name: bytes
+    key: bytes
+    at_ms: int
+
+
 class Healing(Struct, frozen=True, omit_defaults=True):
     """See the module. `signal` is the name of the event that led to the state, at `since_ms`.
 
@@ -103,7 +117,8 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     Commit has removed the device, and members are asked whether another one took its place. At
     `goes_on_ms` it was decided that the own branch of two goes on, or that the other one does, from
     the epoch `parted` on. What was written from the epoch `missed` on is to be asked for (-1:
-    nothing); `tallies` are the counts of devices that were read until then.
+    nothing); `tallies` are the counts of devices that were read until then. `successor` is the
+    group that has taken this one's place, `moving` the one that is about to.
     """
 
     since_ms: int = 0
@@ -127,6 +142,8 @@ class Healing(Struct, frozen=True, omit_defaults=True):
     rejoin: Rejoin | None = None
     missed: int = -1
     tallies: list[tuple[bytes, int]] = []
+    moving: Moving | None = None
+    successor: bytes = b""
 
 
 class Heard(Struct, frozen=True):
@@ -154,7 +171,7 @@ def of(records: Records, conversation: bytes) -> Healing:
 def put(records: Records, conversation: bytes, healing: Healing) -> None:
     """Store it."""
     waits = healing.taken_epoch >= 0 or healing.missed >= 0
-    busy = healing.wishes or healing.replies or healing.rejoin or waits
+    busy = healing.wishes or healing.replies or healing.rejoin or healing.moving or waits
     busy = busy or any(one.to_tell for one in healing.removals)
     records.healing.put(conversation, _encode(healing), busy=bool(busy))
 

@@ -56,6 +56,7 @@ class Event(Enum):
     FORKED = "S6: another Commit of an epoch that is past"
     WELCOMED = "a Welcome to it came although this device is in it"
     TOLD = "a member says unasked that this device was removed"
+    NOT_MOVED = "a Commit announced another group in its place, whose Welcome does not come"
     ADDED_AGAIN = "a Commit removes this device and adds it again; its Welcome is yet to be taken"
     DOUBTFUL_REMOVAL = "H6: a former device removed this one"
     MERGED = "the missing Commit is merged"
@@ -67,7 +68,7 @@ class Event(Enum):
     )
     MANY_COMMITS = "16 Commits were merged while something was noted"
     ASKED = "a member was asked to add this device again"
-    REPLACED = "H9: a new direct or self conversation takes its place"
+    REPLACED = "a new conversation takes its place: H9, or a move to another suite"
     ALONE = "nobody else is left in a direct conversation"
     WELCOME = "a Welcome to it is taken, members are still to be asked"
     WELCOME_KNOWN = "a Welcome to it is taken, and there is nobody to ask"
@@ -96,6 +97,7 @@ _SUSPECTED: Final = {
     Event.ADDED_AGAIN: State.BEHIND,
     Event.WELCOMED: State.SUSPECT,
     Event.TOLD: State.SUSPECT,
+    Event.NOT_MOVED: State.SUSPECT,
     Event.TAKEN: State.SUSPECT,
     Event.MISSED: State.SUSPECT,
     Event.SILENT: State.SUSPECT,
@@ -110,7 +112,12 @@ TABLE: Final[Mapping[State, Row]] = {
         "in step with the other members, as far as is known",
         Texts.GO,
         frozenset(Answer),
-        {Event.NOTED: State.UNCONFIRMED, **_SUSPECTED, Event.REMOVED: State.LEFT},
+        {
+            Event.NOTED: State.UNCONFIRMED,
+            Event.REPLACED: State.STALE,
+            **_SUSPECTED,
+            Event.REMOVED: State.LEFT,
+        },
     ),
     State.UNCONFIRMED: Row(
         "something is noted, or members are still to confirm a rejoin",
@@ -119,6 +126,7 @@ TABLE: Final[Mapping[State, Row]] = {
         {
             Event.SETTLED: State.FOLLOWING,
             Event.SAME: State.FOLLOWING,
+            Event.REPLACED: State.STALE,
             Event.ALONE: State.STALE,
             Event.MANY_COMMITS: State.BEHIND,
             Event.WAITED: State.BEHIND,
@@ -140,6 +148,7 @@ TABLE: Final[Mapping[State, Row]] = {
             Event.ADDED_AGAIN: State.BEHIND,
             Event.ONE_AHEAD: State.BEHIND,
             Event.WAITED: State.BEHIND,
+            Event.REPLACED: State.STALE,
             Event.SAID_REMOVED: State.LEFT,
             Event.REMOVED: State.LEFT,
         },
@@ -169,6 +178,7 @@ TABLE: Final[Mapping[State, Row]] = {
             Event.MERGED: State.FOLLOWING,
             Event.SAME: State.FOLLOWING,
             Event.BRANCH_GOES_ON: State.FOLLOWING,
+            Event.REPLACED: State.STALE,
             Event.SAID_REMOVED: State.LEFT,
             Event.REMOVED: State.LEFT,
         },
@@ -197,7 +207,9 @@ TABLE: Final[Mapping[State, Row]] = {
 MEMBER: Final = frozenset(State) - {State.LEFT, State.STALE}
 """States in which this device counts itself among the members."""
 
-SIGNALS_THAT_HOLD_TEXTS: Final = frozenset({Event.TAKEN, Event.MISSED, Event.DOUBTFUL_REMOVAL})
+SIGNALS_THAT_HOLD_TEXTS: Final = frozenset(
+    {Event.TAKEN, Event.MISSED, Event.NOT_MOVED, Event.DOUBTFUL_REMOVAL}
+)
 
 
 HALF_SURE: Final = frozenset({Event.TAKEN, Event.MISSED, Event.WELCOMED})

@@ -1,11 +1,11 @@
 """Add devices again to a group in which they are: removed and added in one Commit (H10, H11)."""
 
 from blackthorn.device.conversations import conversations, rejoining
-from blackthorn.device.core import members
+from blackthorn.device.core import members, prepared
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
 from blackthorn.device.healing.states import Answer, answers
-from blackthorn.device.operations import operation, postings, prepared
+from blackthorn.device.operations import operation, postings
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.ids import Address
 from blackthorn.mls.errors import MLSError

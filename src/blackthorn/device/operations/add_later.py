@@ -43,7 +43,8 @@ class AddLater(operation.Operation, frozen=True, tag="later"):
         if not missing:
             left_out.forget(unit, self.conversation, [self.address])
             return operation.NothingToDo()
-        wanted = claims.ClaimRequest([self.address], missing, addresses(group.members))
+        known, suite = addresses(group.members), group.suite.number
+        wanted = claims.ClaimRequest([self.address], missing, known, suite)
         found = claims.claimed(unit, row, wanted)
         if not isinstance(found, claims.Claimed):
             return found

@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from blackthorn.device.core import prepared
 from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.operations import limits, prepared
+from blackthorn.device.operations import limits
 from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, finish
 from blackthorn.device.transparency import local_chain
 from blackthorn.device.transparency.ledger_state import clock_ms

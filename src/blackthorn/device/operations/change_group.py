@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from blackthorn.device.conversations import conversations
+from blackthorn.device.conversations import conversations, naming
 from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import claims, limits, operation, postings
@@ -49,7 +49,8 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> operation.Step:
         conversation = self.sealed_in(unit)
         group = conversation.group
-        wanted = claims.ClaimRequest(list(self.add), known=members.addresses(group.members))
+        known, suite = members.addresses(group.members), group.suite.number
+        wanted = claims.ClaimRequest(list(self.add), known=known, suite=suite)
         found = claims.claimed(unit, row, wanted, self.add)
         if not isinstance(found, claims.Claimed):
             return found
@@ -104,7 +105,7 @@ def enqueue(
     unit: UnitOfWork, name: str, add: Sequence[Address] = (), remove: Sequence[Address] = ()
 ) -> int:
     """Enqueue a change of a group's members; the number of its row. Raises UserError."""
-    conversation = conversations.group_named(unit, name)
+    conversation = naming.group_named(unit, name)
     if unit.me.address in (*add, *remove):
         raise UserError("you cannot add or remove yourself")
     operation.check_domain(unit, add)

@@ -12,9 +12,9 @@ from msgspec.structs import replace as changed
 
 from blackthorn.device.conversations import conversations, left_out
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
+from blackthorn.device.core.prepared import KeyPackageClaim, claim_of, encode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.prepared import KeyPackageClaim, claim_of, encode
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import DecodeError, UserError
 from blackthorn.ids import Address, DeviceId
@@ -45,6 +45,8 @@ class ClaimRequest:
     addresses: list[str]
     devices: list[DeviceId] = field(default_factory=list)
     known: list[Address] = field(default_factory=list)
+    suite: int = 0
+    """The suite of the conversation; 0: of a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def claimed(
     if missing := claim.missing(wanted.addresses):
         devices = [DeviceId(device) for device in claim.devices] or wanted.devices
         return replace(wanted, addresses=missing, devices=devices)
-    good, bad = _verify(unit, claim.packages, wanted.addresses)
+    suite = wanted.suite or suites.DEFAULT_SUITE
+    good, bad = _verify(unit, claim.packages, wanted.addresses, suite)
     spoiled = [device for device, reason in bad.items() if reason != UNPUBLISHED]
     if spoiled and claim.tries + 1 < limits.MAX_CLAIM_TRIES:
         again = spoiled[:MAX_DEVICES_PER_USER]
@@ -139,7 +142,7 @@ def _incomplete(unit: UnitOfWork, wanted: ClaimRequest, good: Collection[Identit
 
 
 def _verify(
-    unit: UnitOfWork, packages: Iterable[ClaimedKeyPackage], asked: Collection[str]
+    unit: UnitOfWork, packages: Iterable[ClaimedKeyPackage], asked: Collection[str], suite: int
 ) -> tuple[dict[Identity, VerifiedKeyPackage], dict[Identity, str]]:
     """The usable packages by device, and why others are not."""
     good: dict[Identity, VerifiedKeyPackage] = {}
@@ -149,7 +152,7 @@ def _verify(
         if device.address not in asked or device == unit.me:
             continue  # never asked for
         try:
-            good[device] = _verified(unit, claim, device)
+            good[device] = _verified(unit, claim, device, suite)
         except UnknownDeviceError as error:
             other = error.unknown_devices != [device]
             bad[device] = _ANOTHERS.format(device.address) if other else UNPUBLISHED
@@ -158,19 +161,25 @@ def _verify(
     return good, {device: reason for device, reason in bad.items() if device not in good}
 
 
-def _verified(unit: UnitOfWork, claim: ClaimedKeyPackage, device: Identity) -> VerifiedKeyPackage:
+def _verified(
+    unit: UnitOfWork, claim: ClaimedKeyPackage, device: Identity, suite: int
+) -> VerifiedKeyPackage:
     now = clock_ms(unit) // 1000
     package = parse_key_package(claim.package, now=now, validate=unit.validate)
     if identify(package.credential) != device:
         raise InvalidKeyPackage(_ANOTHERS.format(device.address))
-    if package.suite.number not in _accepted_suites(unit, device):
+    if package.suite.number != suite:
+        if suites.is_above(package.suite.number, suite):
+            raise InvalidKeyPackage("this conversation has to move first: blackthorn group move")
+        raise InvalidKeyPackage(f"the key package of {device.address} is of a weaker suite")
+    if not _is_strong_enough(unit, device, suite):
         raise InvalidKeyPackage(f"the key package of {device.address} is of a weaker suite")
     return package
 
 
-def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:
-    """The cipher suites accepted for a device, including those that its chain requires."""
+def _is_strong_enough(unit: UnitOfWork, identity: Identity, suite: int) -> bool:
+    """Whether a suite is one on which the device's chain insists, or above one."""
     chain = unit.chains.of(identity.address)
     device = chain.device(identity.device) if chain is not None else None
     insisted = set(device.suites) if device is not None else set()
-    return {suites.DEFAULT_SUITE} & (insisted or {suites.DEFAULT_SUITE})
+    return not insisted or any(suite == one or suites.is_above(suite, one) for one in insisted)

@@ -35,7 +35,7 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)
         known = members.addresses(group.members)
-        wanted = claims.ClaimRequest(self.claims(unit), missing, known)
+        wanted = claims.ClaimRequest(self.claims(unit), missing, known, group.suite.number)
         found = claims.claimed(unit, row, wanted) if missing else claims.Claimed([], [])
         if not isinstance(found, claims.Claimed):
             return found

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
+from blackthorn.device.core.prepared import UNREADABLE, PreparedPosting, encode
 from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
-from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.link.frames import StatementStored, SubmitStatement

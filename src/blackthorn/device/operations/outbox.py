@@ -11,11 +11,11 @@ import msgspec
 
 from blackthorn.device.conversations import commits, conversations, other_commits, void
 from blackthorn.device.core import failures
+from blackthorn.device.core import prepared as forms
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
 from blackthorn.device.operations import limits
-from blackthorn.device.operations import prepared as forms
 from blackthorn.device.operations.operation import finish
 from blackthorn.device.operations.table import operation_of
 from blackthorn.ids import Address
@@ -73,6 +73,8 @@ def accepted(unit: UnitOfWork, posting: bytes) -> None:
         commits.merge_own(unit, unit.open(prepared.conversation), digest)
         own = sealed[: 1 + is_part(sealed[0])]
         other_commits.keep_commit(unit, prepared.conversation, digest, own)
+    if prepared.sort == forms.MOVE:
+        conversations.succeed(unit, prepared.conversation, prepared.successor)
     if following := prepared.next():
         stored, posting = forms.encode(following), following.posting.id
         unit.records.outbox.update(replace(row, posting=posting, prepared=stored))

@@ -25,15 +25,15 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core import envelope, group_metadata, trees
 from blackthorn.device.core import limits as core_limits
 from blackthorn.device.core.members import Identity, addresses, identify
+from blackthorn.device.core.prepared import MOVE, PreparedPosting, encode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits as heal_limits
-from blackthorn.device.healing import notes, states
+from blackthorn.device.healing import moving, notes, states
 from blackthorn.device.healing.decisions import held
 from blackthorn.device.healing.states import State
 from blackthorn.device.operations import limits as operation_limits
 from blackthorn.device.operations.claims import HopelessError
 from blackthorn.device.operations.operation import Operation, Waiting
-from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.ids import Address, DeviceId
@@ -54,6 +54,7 @@ ID_BYTES: Final = 16
 
 def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
     """The conversation. Raises HopelessError: `absent`, or this device was removed."""
+    conversation = moving.newest(unit, conversation)
     record = unit.records.conversations.get(conversation)
     if record is None:
         raise HopelessError(absent)
@@ -65,6 +66,9 @@ def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
 def hold(unit: UnitOfWork, conversation: bytes) -> str:
     """Why nothing new is sealed in the conversation now, in words; "" when it is."""
     standing = unit.records.conversations.standing(conversation)
+    if standing == State.STALE:
+        conversation = moving.newest(unit, conversation)
+        standing = unit.records.conversations.standing(conversation)
     if standing is None or standing == State.FOLLOWING:
         return ""
     return held(State(standing), notes.of(unit.records, conversation), unit.now_ms)
@@ -182,7 +186,8 @@ def before_sealing(
     if found.notes.inviter is not None:
         return Waiting(_guest_of(unit, conversation, found.notes.inviter), found.ask)
     if operation.commits:
-        return None
+        pending = moving.is_pending(unit, conversation.record.id)
+        return Waiting(moving.MOVING) if pending else None
     gone = conversations.gone_devices(unit, conversation.group)
     if not gone and not renewal.is_before_text(unit, conversation):
         return None
@@ -227,7 +232,7 @@ def commit(
     _note_cleared(unit, conversation, gone, removed, coming)
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
-    handle = group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
+    order = _order(unit, conversation)
     now = clock_ms(unit) // 1000
     users = set(addresses(group.members))
     tree = _detached(unit, len(group.members) + len(added), users)
@@ -250,10 +255,43 @@ def commit(
     if not parcels:
         commits.merge_own(unit, conversation, b"")
         return None
-    # The handle is of this epoch alone, so the number that stands beside it says nothing.
-    order = Order(handle, 0, unit.random(ID_BYTES))
     posting = _posting(unit, conversation, sort, parcels, order)
     return save(unit, row, operation, _followed_by(unit, posting, tree, added), progress)
+
+
+def move(
+    unit: UnitOfWork,
+    row: OutboxRecord,
+    operation: Operation,
+    conversation: Conversation,
+    packages: Sequence[VerifiedKeyPackage],
+) -> PreparedPosting:
+    """A stored Commit that announces a new group of the same devices, and that group's Welcome."""
+    group, devices = conversation.group, conversations.other_devices(unit, conversation.group)
+    tree = _detached(unit, len(group.members), set(addresses(group.members)))
+    made, welcome = conversations.make_successor(unit, conversation, packages, tree)
+    key, order = unit.envelope_key(conversation), _order(unit, conversation)
+    commit = group.commit(
+        random=unit.random,
+        now=clock_ms(unit) // 1000,
+        validate=unit.validate,
+        authenticated_data=moving.announce(made),
+    )
+    try:
+        sealed = key.seal_all(commit.commit, unit.random)
+    except envelope.TooLargeError as error:
+        raise HopelessError(TOO_LARGE) from error
+    parcels = [(devices, parcel) for parcel in sealed] + _welcomes(welcome, packages)
+    posting = _posting(unit, conversation, MOVE, parcels, order)
+    posting = msgspec.structs.replace(posting, successor=made.serialise())
+    return save(unit, row, operation, _followed_by(unit, posting, tree, packages))
+
+
+def _order(unit: UnitOfWork, conversation: Conversation) -> Order:
+    """The claim on the present epoch, which one Commit may end."""
+    handle = conversation.group.export(ORDER_LABEL, void.context(unit, conversation), HANDLE_BYTES)
+    # The handle is of this epoch alone, so the number that stands beside it says nothing.
+    return Order(handle, 0, unit.random(ID_BYTES))
 
 
 def digests(prepared: PreparedPosting, before: bytes = b"") -> bytes:

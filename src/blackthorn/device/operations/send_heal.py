@@ -8,10 +8,10 @@ from blackthorn.device.conversations import conversations, heal_messages, other_
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import Identity, addresses, identify, identities
+from blackthorn.device.core.prepared import PreparedPosting
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import claims, postings
 from blackthorn.device.operations import operation as base
-from blackthorn.device.operations.prepared import PreparedPosting
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mls.group import state_rows
 from blackthorn.ports.device_healing import SentText

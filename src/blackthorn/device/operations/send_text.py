@@ -6,15 +6,16 @@ from dataclasses import replace
 import msgspec
 
 from blackthorn.device import limits
-from blackthorn.device.conversations import content, conversations
+from blackthorn.device.conversations import content, conversations, heal_messages, naming
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import addresses
+from blackthorn.device.core.prepared import PreparedPosting, encode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import moving
 from blackthorn.device.healing.states import is_member
 from blackthorn.device.operations import claims, create_group, postings
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
-from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_healing import SentText
@@ -109,6 +110,8 @@ class SendText(base.Operation, frozen=True, tag="text"):
         """A text sealed again for the same conversation keeps its id and count."""
         record = conversation.record
         again = self.conversation == record.id
+        if not again and moving.newest(unit, self.conversation) == record.id:
+            return self._seal_again(unit, row, conversation)
         count = self.count if again else record.sent + 1
         body = content.encode(content.TextContent(self.salt, self.text, self.sent_ms, count))
         if not conversations.other_devices(unit, conversation.group):
@@ -129,6 +132,17 @@ class SendText(base.Operation, frozen=True, tag="text"):
             conversation.record = replace(record, sent=count)
             unit.records.history.rename(self.message, message, record.id, count)
         return prepared
+
+    def _seal_again(
+        self, unit: UnitOfWork, row: OutboxRecord, conversation: Conversation
+    ) -> PreparedPosting:
+        """The group was replaced since it was sealed, perhaps accepted: the same text, same id."""
+        body = content.encode(content.TextContent(self.salt, self.text, self.sent_ms, self.count))
+        again = heal_messages.Again(self.conversation, body, self.digests)
+        part = heal_messages.encode(heal_messages.encode_part(again), self.salt, unit.now_ms)
+        prepared = postings.message(unit, conversation, part)
+        made = postings.digests(prepared, self.digests)
+        return postings.save(unit, row, msgspec.structs.replace(self, digests=made), prepared)
 
     def conversation_created(
         self, unit: UnitOfWork, row: OutboxRecord, creation: base.Operation, conversation: bytes
@@ -182,7 +196,7 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
     if kind == DIRECT:
         base.check_domain(unit, [Address(name)])
     if kind == GROUP and not create_group.is_waiting(unit, name):
-        record = conversations.group_named(unit, name).record
+        record = naming.group_named(unit, name).record
         group, name = record.id, record.name
     salt = unit.random(content.SALT_BYTES)
     text = text.encode("utf-8", "replace").decode()

@@ -11,6 +11,7 @@ from typing import Final
 
 from blackthorn.device.conversations import key_packages, noted
 from blackthorn.device.core import anchors, members
+from blackthorn.device.core.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox, postings, settle_members, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
@@ -22,7 +23,6 @@ from blackthorn.device.operations.operation import (
     Waiting,
     finish,
 )
-from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.transparency import alarms, copies, directory_client
 from blackthorn.device.transparency.ledger_state import is_silent
 from blackthorn.device.transparency.lookup_queue import reached

@@ -50,7 +50,8 @@ class SettleMembers(operation.Operation, frozen=True, tag="settle"):
             return operation.Waiting(postings.UNCONFIRMED, judged.ask)
         back = [] if judged.ask else judged.back
         users, devices = sorted({str(one.address) for one in back}), [one.device for one in back]
-        wanted = claims.ClaimRequest(users, devices)
+        suite = conversation.group.suite.number
+        wanted = claims.ClaimRequest(users, devices, suite=suite)
         found = claims.claimed(unit, row, wanted) if back else claims.Claimed([], [])
         if not isinstance(found, claims.Claimed):
             return found

@@ -4,10 +4,10 @@ import msgspec
 
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.core.prepared import PreparedPosting
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import postings
 from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, name_of
-from blackthorn.device.operations.prepared import PreparedPosting
 from blackthorn.ports.device_store import OutboxRecord
 
 

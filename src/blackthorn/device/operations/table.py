@@ -4,13 +4,14 @@ from typing import Any, Final, Union
 
 import msgspec
 
+from blackthorn.device.core.prepared import UNREADABLE
 from blackthorn.device.core.stored import decode
 from blackthorn.device.operations import change_chain, change_group, create_group, create_self_group
 from blackthorn.device.operations.add_again import AddAgain
 from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.keep_members import KeepMembers
+from blackthorn.device.operations.move_suite import MoveSuite
 from blackthorn.device.operations.operation import Operation
-from blackthorn.device.operations.prepared import UNREADABLE
 from blackthorn.device.operations.renew import Renew
 from blackthorn.device.operations.send_heal import SendCommit, SendHeal
 from blackthorn.device.operations.send_text import SendText
@@ -32,6 +33,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     change_chain.ChangeChain,
     AddLater,
     Renew,
+    MoveSuite,
 )
 
 _stored_form: Any = Union[KINDS]  # noqa: UP007  (the members are known at run time only)

@@ -30,5 +30,7 @@ class StagedCommit:
     """The interim transcript hash on which the Commit builds."""
     next: Epoch | None = field(repr=False)
     """None when this member is removed."""
+    authenticated_data: bytes = field(default=b"", repr=False)
+    """Of a received Commit: what its committer signed beside it (6.1)."""
     key: tuple[int, int] | None = field(default=None, repr=False)
     """Leaf index and generation of the message key that merging erases (9.2)."""

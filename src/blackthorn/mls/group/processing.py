@@ -189,7 +189,8 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
     except errors.MLSError as error:
         error.cannot_follow = True
         raise
-    return describe(epoch, verified.sender, applied, new, path_leaf)
+    staged = describe(epoch, verified.sender, applied, new, path_leaf)
+    return replace(staged, authenticated_data=authenticated.content.authenticated_data)
 
 
 def stage_external_commit(

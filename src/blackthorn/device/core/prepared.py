@@ -13,7 +13,10 @@ from blackthorn.ports.device_store import OutboxRecord
 
 UNREADABLE: Final = "the outbox has an operation of another version of this program: update it"
 
-COMMITS: Final = ("commit", "clearing", "additions")
+MOVE: Final = "move"
+"""The sort of a posting with the Commit that announces a new group, and that group's Welcome."""
+
+COMMITS: Final = ("commit", "clearing", "additions", MOVE)
 """Sorts of postings with a Commit, which is pending in its group until it is accepted."""
 
 STEPS: Final = ("clearing", "additions")
@@ -28,7 +31,8 @@ class PreparedPosting(Struct, frozen=True, omit_defaults=True):
     was merged before, for a device that missed it), or a Commit after which the operation goes on:
     "clearing" removes devices first, "additions" adds some of many.
     The parts of a large group's `tree` follow when it is accepted, each by a posting of sort "tree"
-    to the `joining` devices; `after` is then the sort of the one that they follow.
+    to the `joining` devices; `after` is then the sort of the one that they follow. `successor` is
+    the stored group that takes the conversation's place once a posting of sort "move" is accepted.
     """
 
     posting: Posting
@@ -39,6 +43,7 @@ class PreparedPosting(Struct, frozen=True, omit_defaults=True):
     tree: list[Posting] = []
     joining: list[bytes] = []
     after: str = ""
+    successor: bytes = b""
 
     def next(self) -> "PreparedPosting | None":
         """What is sent once this posting is accepted."""
@@ -47,7 +52,13 @@ class PreparedPosting(Struct, frozen=True, omit_defaults=True):
         posting, *rest = self.tree
         after = self.after or self.sort
         return replace(
-            self, posting=posting, fanouts=[self.joining], tree=rest, sort="tree", after=after
+            self,
+            posting=posting,
+            fanouts=[self.joining],
+            tree=rest,
+            sort="tree",
+            after=after,
+            successor=b"",
         )
 
     @property
