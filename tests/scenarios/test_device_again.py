@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.link import frames as f
 from blackthorn.simulation.linking import add_device
-from tests.scenarios.test_device_copies import copy_of, restore
+from tests.scenarios.test_device_copies import copy_of, reconnect, restore
 from tests.scenarios.test_device_healing import AWHILE, four, miss_a_commit
 from tests.support.device_world import World
 from tests.support.losing import again, lose, told
@@ -174,6 +174,31 @@ def test_a_restored_device_gets_what_was_written_after_the_copy() -> None:
     for text in ("first", "second", "third"):
         assert again(dan, text) == ["sent again"]
     assert again(bob, "first") == [""]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_restored_device_asks_authors_whom_it_never_read(changed: bool) -> None:
+    """It may follow by Commits that members give it, and no count tells of a first text."""
+    world = four()
+    alice, bob, carol, dan = world.people
+    data = copy_of(dan)
+    reconnect(world, dan, 3)
+    bob.write_group("team", "the first of bob")
+    world.settle()
+    if changed:
+        alice.change_group("team", [], [carol])
+        world.settle()
+        bob.write_group("team", "the second of bob")
+        world.settle()
+    restore(dan, data)
+    dan.connect()
+    world.settle()
+    live(world, AWHILE)
+    assert not any("added this device again" in line for line in dan.events())
+    assert again(dan, "the first of bob") == ["sent again"]
+    if changed:
+        assert again(dan, "the second of bob") == ["sent again"]
+    assert again(dan, "hello") == [""] and len(told(alice, "asks for")) == 0
 
 
 @pytest.mark.parametrize("removed", [False, True])

@@ -7,7 +7,7 @@ No sockets and no clock. Several processes may run a `Device` over one store; on
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from blackthorn.device.account import exit_notices, healer, reconciler
+from blackthorn.device.account import exit_notices, healer, lost_reports, reconciler
 from blackthorn.device.conversations import key_packages, limits, noted, receiver, renewal
 from blackthorn.device.core import groups, kept_epochs, unit_of_work, verified_chains
 from blackthorn.device.core.keys import DeviceKeys
@@ -266,6 +266,7 @@ class Device:
                 renewal.copied(unit)
                 lacking.note(unit, restored=True)
                 wanted.note(unit, wanted.ALL, copies.before_ms(unit))
+                lost_reports.restored(unit)
             if self._stock is not None or (inbound.active and inbound.drained):
                 frames += self._replenish(unit)
             if inbound.active and inbound.drained:

@@ -114,8 +114,20 @@ def _name(unit: UnitOfWork, known: bytes, device: bytes) -> str:
     return next((one.address for one in found if one.device == device), "a former member")
 
 
+def restored(unit: UnitOfWork) -> None:
+    """Ask all authors for what the copy of a restored folder has read since.
+
+    This device may follow the others by Commits that they give it, and no count of an author whom
+    it never read shows what is missing.
+    """
+    for record in unit.records.conversations.all():
+        if record.kind != SELF and is_member(record.standing):
+            heard = unit.records.peers.tallies(record.id, limits.MAX_TALLIES)
+            notes.change(unit, record.id, missed=0, tallies=heard)
+
+
 def missed(unit: UnitOfWork, conversation: Conversation) -> list[int]:
-    """Once this device follows the group again, ask all authors for what it has missed."""
+    """Once this device follows the conversation, ask all authors for what it has missed."""
     record = conversation.record
     noted = notes.of(unit.records, record.id)
     if noted.missed < 0 or record.standing != State.FOLLOWING:
