@@ -299,4 +299,34 @@ def test_a_commit_that_nobody_can_follow_is_given_up_after_three_days(shown):
         world.wake(12 * 3600)
         live(world, 300)
     assert not alice.outcomes[number].error
+    told = "alice@acme.example went on without a change that nobody could read or give"
+    assert all(person.events().count(told) == 1 for person in (bob, carol))
     all_agree(world, "alice", "bob", "carol")
+
+
+def test_a_commit_after_one_that_was_given_up_names_it():
+    world = team(3510)
+    alice, bob, _, mallory = world.people
+    insider = Insider(world)
+    sealed, handle = insider.seal(renamed)
+    insider.post(sealed, handle, mallory)
+    alice.change_group("team", [], [mallory])
+    world.settle()
+    with bob.device.unit(world.now_ms) as unit:
+        (record,) = unit.records.conversations.all()
+        copy = Group.deserialise(unit.open(record.id).group.serialise())
+        keys = list(unit.envelopes())
+    parcels, take = [], world.dispatcher._submission._take
+
+    def spy(session, posting, lists):
+        parcels.extend(parcel.sealed for parcel in posting.parcels if posting.order is not None)
+        return take(session, posting, lists)
+
+    world.dispatcher._submission._take = spy
+    for _ in range(8):
+        world.wake(12 * 3600)
+        live(world, 300)
+    here = [parcel for parcel in parcels if any(key.matches(parcel) for key in keys)]
+    _, message = envelope.open_group_parcel(here[-1], keys)  # those before came second
+    staged = copy.process(message, validate=believe)
+    assert staged.authenticated_data == b"lost" + envelope.digest(sealed)

@@ -14,6 +14,7 @@ from blackthorn.device.conversations import (
     other_commits,
     rejoining,
     renewal,
+    void,
 )
 from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.device.core.members import (
@@ -102,6 +103,7 @@ def merge(
     renewal.committed(unit, conversation, by.device, renews=renews)
     rejoining.note(unit, conversation, staged, by.address)
     former.removed(unit, conversation, staged.removed)
+    void.went_on(unit, conversation, staged)
     _tell_change(unit, conversation, committer, before, gone)
 
 

@@ -69,6 +69,9 @@ MAX_COUNTED_GAP = 1_000
 LOST_COMMIT_SECONDS = 72 * 3600
 """Age of an accepted Commit that nobody can follow at which it is given up: a long week-end."""
 
+MAX_LOST_COMMITS = 8
+"""Given up Commits of one epoch that the next Commit names, 32 bytes each: one takes three days."""
+
 MAX_VOID_COMMITS = 1_024
 """Void Commits of one epoch that a device remembers beside those that the server accepted."""
 

@@ -16,11 +16,13 @@ removes judges alike. Whether the ledger lists a device is no such rule: that de
 The server accepts one Commit for each handle and names its digest to those who come second. If that
 Commit is void, the next one is ordered by the handle made of its digest, and so on. A void Commit
 that the server did not name opens no handle. One that does not come, or fails without being void,
-is given up after 72 hours if members say that nothing followed, and opens the same next handle.
+is given up after 72 hours if members say that nothing followed, and opens the same next handle; the
+next Commit names it.
 """
 
 import contextlib
 from collections.abc import Iterator
+from typing import Final
 
 from blackthorn.device.conversations import limits
 from blackthorn.device.core import history
@@ -32,11 +34,14 @@ from blackthorn.mls import limits as mls_limits
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.credential import Credential
 from blackthorn.mls.epoch.policy import MemberCommit, Policy
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import InvalidCommit, InvalidLeaf, InvalidSignature, InvalidWelcome
 from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.framing.proposals import Add, Remove
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
+
+_LOST: Final = b"lost"
 
 
 class VoidCommitError(InvalidCommit):
@@ -149,6 +154,21 @@ def give_up(unit: UnitOfWork, conversation: Conversation) -> None:
     orders, known = unit.records.commit_orders, conversation.record.id
     if orders.give_up(known, conversation.group.epoch, before_ms):
         unit.bump()
+
+
+def lost_before(unit: UnitOfWork, conversation: Conversation) -> bytes:
+    """What the next Commit says in its authenticated data: "lost" and which ones were given up."""
+    orders, known = unit.records.commit_orders, conversation.record.id
+    digests = orders.given_up(known, conversation.group.epoch, limits.MAX_LOST_COMMITS)
+    return _LOST + b"".join(digests) if digests else b""
+
+
+def went_on(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
+    """Say that the committer of a merged Commit has given up another one before it."""
+    if staged.authenticated_data.startswith(_LOST) and conversation.record.kind != SELF:
+        committer, occasion = identify(staged.committer.credential), staged.epoch.to_bytes(8, "big")
+        text = f"{committer.address} went on without a change that nobody could read or give"
+        history.add_event(unit, conversation.record, occasion, committer.address, text)
 
 
 def context(unit: UnitOfWork, conversation: Conversation) -> bytes:

@@ -241,6 +241,7 @@ def commit(
         remove=leaving,
         path=path,
         tree_apart=tree,
+        authenticated_data=void.lost_before(unit, conversation),
         random=unit.random,
         now=now,
         validate=unit.validate,

@@ -56,6 +56,13 @@ class CommitOrders(Table):
         )
         return bytes(row[0]) if row else b""
 
+    def given_up(self, conversation: bytes, epoch: int, most: int) -> list[bytes]:
+        query = (
+            "SELECT digest FROM commit_order WHERE conversation = ? AND epoch = ? AND lost"
+            " ORDER BY place DESC LIMIT ?"
+        )
+        return [bytes(row[0]) for row in self._run(query, (conversation, epoch, most))]
+
     def missing(self, conversation: bytes, epoch: int) -> bytes:
         row = self._one(
             "SELECT digest FROM commit_order WHERE conversation = ? AND epoch = ?"
