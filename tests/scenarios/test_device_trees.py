@@ -1,10 +1,13 @@
 """Welcomes whose ratchet tree follows in parts. The limits are lowered, no check."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
+from blackthorn.device.account import heal_questions
 from blackthorn.device.core import limits, trees
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import limits as operation_limits
 from blackthorn.link import frames as f
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
@@ -301,14 +304,32 @@ def test_who_never_gets_a_part_of_the_tree_asks_any_member_and_is_added_again(
     assert dave.received() == ["you are in"]
 
 
-def test_nobody_is_asked_whom_a_welcome_names_and_this_device_does_not_know(
+def test_where_the_device_knows_no_member_it_asks_one_and_is_added_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world, dave = forsaken(11, monkeypatch)
-    live(world, 1200, 30)
-    assert not dave.conversations() and expected(dave) == 1
     with dave.unit() as unit:
-        assert not unit.records.outbox.all()
+        known = [person for person in world.people if unit.chains.of(person.address) is not None]
+    assert known in ([], [dave])
+    live(world, 2400, 30)
+    assert len(place(dave).group.members) == 4
+    assert expected(dave) == 0 and kept(dave) == 0
+
+
+def test_strangers_whom_welcomes_name_are_asked_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can name anybody in a Welcome that opens nothing."""
+    world, dave = forsaken(12, monkeypatch)
+    asked: list[str] = []
+    monkeypatch.setattr(heal_questions, "ask_from_outside", partial(note, asked))
+    for _ in range(24):
+        world.later(3600)
+        world.reconnect_all()
+    assert 4 <= len(asked) <= 5 and expected(dave) == 1
     world.later(7 * 24 * 3600)
     world.reconnect_all()
     assert expected(dave) == kept(dave) == 0
+
+
+def note(asked: list[str], _unit: UnitOfWork, _known: bytes, user: str, *_: object) -> int:
+    asked.append(user)
+    return 0

@@ -388,7 +388,7 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_trees.py::"
                "test_welcomes_without_trees_fill_no_disk",
                "tests/scenarios/test_device_trees.py::"
-               "test_nobody_is_asked_whom_a_welcome_names_and_this_device_does_not_know",
+               "test_strangers_whom_welcomes_name_are_asked_rarely",
            ),
            told="While parts are withheld, their device is not in the group"),
     Attack(67, _OI, "A Commit in order is kept from a member",

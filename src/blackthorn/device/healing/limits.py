@@ -76,6 +76,9 @@ MAX_EPOCHS_AHEAD = 2**16
 COMMIT_WAIT_SECONDS = 60
 """Wait for the Commit that came before this device's own, with everything delivered (S2)."""
 
+STRANGER_PAUSE_SECONDS = 6 * 3600
+"""Between questions to members whom only a Welcome names, in all: whom it names is not verified."""
+
 UNREADABLE_WAIT_SECONDS = 600
 """Wait for what opens a parcel before the server is asked for taken handles (S3)."""
 
