@@ -18,10 +18,10 @@ from tests.support.link_harness import run, running
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file system of 6 MB; where we may not mount one, storing fails while `full` exists."""
+    """A file system of 8 MB; where we may not mount one, storing fails while `full` exists."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True).returncode == 0:
         yield folder
         subprocess.run(["umount", "-l", str(folder)], check=True)
@@ -46,7 +46,7 @@ async def _post(link: LinkConnection, fanout: bytes, name: int) -> f.AnyFrame:
 def test_a_full_disk_refuses_serves_what_it_has_and_heals(disk: Path) -> None:
     async def scene() -> None:
         async with running(disk) as server:
-            (disk / "filler").write_bytes(bytes(2_000_000))
+            (disk / "filler").write_bytes(bytes(4_000_000))
             sender = await server.open(server.devices[0], resume=False)
             told = fanout_frame([server.devices[1].id])
             sender.send(told)

@@ -1,12 +1,14 @@
 """Receiving (docs/specs/link.md, 5): the window, superseding, setting aside, stalling."""
 
+from typing import Any
+
 import pytest
 
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.session import State
-from blackthorn.ports.parcels import RemoveUndecryptable
+from blackthorn.ports.parcels import RemoveParcels, RemoveUndecryptable
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.support.link_world import Device, World, fill, of, posting
@@ -306,3 +308,29 @@ def test_after_a_restart_numbers_go_on_above_what_waits(world: World) -> None:
     assert numbers(receiver) == [1, 2, 3, 3]
     assert receiver.shown == [b"one", b"three", b"four"]
     world.check_nothing_lost()
+
+
+def test_what_is_acknowledged_is_deleted_in_commands_of_bounded_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messaging_limits, "MAX_REMOVED_BYTES", 100)
+    sender, receiver = world.devices[:2]
+    removed: list[int] = []
+    submit = world.writer.submit
+
+    def spy(command: Any, done: Any) -> None:
+        if isinstance(command, RemoveParcels):
+            removed.append(len(command.places))
+        submit(command, done)
+
+    monkeypatch.setattr(world.writer, "submit", spy)
+    sender.connect()
+    world.settle()
+    for size in (40, 41, 42, 300, 43, 44):
+        sender.post([receiver], bytes(size))
+    world.settle()
+    receiver.connect()
+    world.settle()
+    assert removed == [2, 1, 1, 2]
+    world.check_all_shown_once()
+    world.check_counts()

@@ -8,7 +8,7 @@ Only a parcel acknowledged on the connection that delivered it is deleted; it is
 while its deletion waits to share a commit.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -183,10 +183,9 @@ class Delivery:
         """Submit the devices' answers to the writer."""
         if self._acknowledged:
             entries, self._acknowledged = self._acknowledged, []
-            new = [entry for entry in entries if not entry.undecryptable]
-            self.writer.submit(ports.RemoveParcels(_places(new)), partial(self._removed, new))
-            old = [entry for entry in entries if entry.undecryptable]
-            if old:
+            for new in _cut([entry for entry in entries if not entry.undecryptable]):
+                self.writer.submit(ports.RemoveParcels(_places(new)), partial(self._removed, new))
+            for old in _cut([entry for entry in entries if entry.undecryptable]):
                 command = ports.RemoveUndecryptable(_places(old))
                 self.writer.submit(command, partial(self._removed_undecryptable, old))
         if self._undecryptable:
@@ -295,6 +294,20 @@ class Delivery:
                 self.writer.submit(command, done)
 
         self.writer.submit(command, done)
+
+
+def _cut(entries: Entries) -> Iterator[Entries]:
+    """Parts for one command each: deleted bytes are overwritten, for which the disk needs room."""
+    part: Entries = []
+    size = 0
+    for entry in entries:
+        if part and size + entry.size > limits.MAX_REMOVED_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += entry.size
+    if part:
+        yield part
 
 
 def _places(entries: Entries) -> list[tuple[int, int]]:

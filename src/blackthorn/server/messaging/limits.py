@@ -25,6 +25,10 @@ MAX_DELIVER_BYTES = 1 * MIB
 MAX_READ_PARCELS = 256
 """Parcels read from disk at once for one device, so that the reader is soon free for another."""
 
+MAX_REMOVED_BYTES = 8 * MIB
+"""Acknowledged parcels that one command deletes, or one parcel: overwriting them takes as much of
+the write-ahead log, and must be possible on a disk that is nearly full."""
+
 MAX_UNSTORED_BYTES = 256 * MIB
 """Parcels of all devices on their way to the disk; beyond it senders must wait."""
 
