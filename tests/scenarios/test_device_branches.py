@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from blackthorn.device.account import heal_answers
-from blackthorn.device.conversations import conversations, key_packages, rejoining
+from blackthorn.device.conversations import key_packages, rejoining
 from blackthorn.device.conversations.heal_messages import AnsweredItem, Answers, AskedItem, Question
+from blackthorn.device.core.members import indices_of
 from blackthorn.device.healing import decisions, notes
 from blackthorn.device.healing.states import Event
 from blackthorn.mls.group.group import Group
@@ -40,7 +41,7 @@ def other_commit(
         (record,) = unit.records.conversations.named("group", "team")
         key = unit.envelope_key(unit.open(record.id))
     group = group or forks.fork(insider, "team")
-    leaving = conversations.indices_of(group, (), {one.keys.device for one in remove})
+    leaving = indices_of(group, (), {one.keys.device for one in remove})
     made = group.commit(
         remove=leaving,
         random=world.chance.randbytes,

@@ -7,7 +7,7 @@ import pytest
 from blackthorn.device.conversations import content, conversations
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
-from blackthorn.device.core.members import Identity, identities
+from blackthorn.device.core.members import Identity, identities, indices_of
 from blackthorn.device.core.unit_of_work import unit
 from blackthorn.ids import device_id
 from blackthorn.link import frames as f
@@ -253,7 +253,7 @@ def test_the_other_side_of_a_direct_conversation_does_not_become_somebody_else()
 
     def swap(group, made):
         verified = parse_key_package(package, now=int(world.now), validate=believe)
-        gone = conversations.indices_of(group, [alice.address])
+        gone = indices_of(group, [alice.address])
         return group.commit(
             add=[verified],
             remove=gone,

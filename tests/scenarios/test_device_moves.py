@@ -5,15 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from blackthorn.device.conversations import content
+from blackthorn.device.conversations import content, left_out, void
 from blackthorn.device.core import envelope
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import limits, move_suite
 from blackthorn.mls import suites
 from blackthorn.ports.device_store import ConversationRecord, OutboxRecord
 from blackthorn.simulation.linking import add_device
 from tests.support import runs
 from tests.support.device_world import Person, World
-from tests.support.losing import take_out
+from tests.support.losing import group_id, take_out
 from tests.support.stranding import come_back, go_off_line, live, strand
 
 OLD, NEW = suites.SUITE_XWING_AES128, suites.SUITE_XWING_AES256
@@ -350,6 +351,43 @@ def test_own_devices_and_the_self_group_move_too() -> None:
     tablet.write_group("team", "from the tablet")
     world.settle()
     assert "from the tablet" in bob.received()
+
+
+def test_a_commit_that_was_given_up_is_named_before_the_move(
+    release_before: pytest.MonkeyPatch,
+) -> None:
+    world = team(7115)
+    update(world)
+
+    def given_up(unit: UnitOfWork, conversation: Conversation) -> bytes:
+        first = conversation.record.kind == "group" and conversation.group.epoch == 1
+        return b"lost" + bytes(32) if first else b""
+
+    with release_before.context() as patch:
+        patch.setattr(void, "lost_before", given_up)
+        move(world.people[0])
+        world.settle()
+    assert any("went on without a change" in line for line in world.people[1].events())
+    check_all_talk(world)
+
+
+def test_changes_and_people_who_wait_follow_into_the_new_group() -> None:
+    world = team(7114, "alice", "bob", "carol", "dan", "erin", "frank")
+    alice, bob, *_, erin, frank = world.people
+    for person in (erin, frank):
+        alice.change_group("team", [], [person])
+        world.settle()
+    update(world)
+    old = group_id(alice, "team")
+    go_off_line(bob)
+    bob.change_group("team", [erin], [])
+    with alice.unit() as unit:
+        left_out.note(unit, old, frank.address)
+    move(alice)
+    world.settle()
+    come_back(bob)
+    live(world, 1_200)
+    check_all_talk(world)
 
 
 def test_a_member_who_is_not_updated_is_named_and_nothing_changes() -> None:

@@ -5,7 +5,8 @@ import pytest
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GroupMetadata
 from blackthorn.device.core.members import identify
-from blackthorn.device.healing import moving
+from blackthorn.device.healing import moving, notes
+from blackthorn.device.healing.states import Event
 from blackthorn.device.operations import create_group, postings
 from blackthorn.mls import suites
 from blackthorn.simulation.linking import add_device, revoke
@@ -116,6 +117,44 @@ def revoke_and_vanish(world: World, person: Person, laptop: Person) -> None:
             world._ledger_step()
             world.step_wire(person.wire, to_server=False)
     go_off_line(person)
+
+
+def test_who_was_behind_leaves_a_group_that_nobody_confirms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An insider takes a stranded device to another group; later it asks from the old one."""
+    world = team(7207, "mallory", "bob", "carol", "dan", "erin")
+    update(world)
+    mallory, bob, carol, dan, erin = world.people
+    replaced = group_id(mallory, "team")
+    for person in (bob, carol, erin):
+        go_off_line(person)
+    with dan.unit() as unit:
+        opened = unit.open(replaced)
+        notes.move(unit, opened, Event.FAILED)
+
+    def false(kind: str, name: str, created_ms: int) -> GroupMetadata:
+        return GroupMetadata(kind, "team", created_ms, replaced)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(create_group, "GroupMetadata", false)
+        mallory.create_group("team2", dan, bob)
+        world.settle()
+    assert sorted(standing(dan)) == ["stale", "unconfirmed"]
+    dan.write_group("team", "not for mallory alone")
+    live(world, 300)
+    assert "not for mallory alone" not in mallory.received()
+    world.people.remove(mallory)
+    world.cut(mallory.wire)
+    for _ in range(3):
+        world.wake(86_400)
+        live(world, 120)
+    assert sorted(standing(dan)) == ["asking", "stale"]
+    for person in (bob, carol, erin):
+        come_back(person)
+    live(world, 7_200)
+    assert sorted(standing(dan)) == ["active", "stale"]
+    assert "not for mallory alone" in carol.received()
 
 
 def test_whom_a_stolen_laptop_added_does_not_come_along() -> None:

@@ -11,7 +11,7 @@ import pytest
 from blackthorn.device.conversations import content, conversations, key_packages, naming, noted
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import GroupMetadata
-from blackthorn.device.core.members import addresses, identities
+from blackthorn.device.core.members import addresses, identities, indices_of
 from blackthorn.link import frames as f
 from blackthorn.mls.errors import GenerationConsumed
 from blackthorn.mls.framing.key_package import KeyPackagePrivate, parse_key_package
@@ -84,7 +84,7 @@ def seal_commit(
             for one in add
         ]
         gone = {one.keys.device for one in remove}
-        leaving = conversations.indices_of(conversation.group, (), gone)
+        leaving = indices_of(conversation.group, (), gone)
         made = conversation.group.commit(
             add=packages,
             remove=leaving,

@@ -29,15 +29,7 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
-from blackthorn.device.healing import (
-    branches,
-    decisions,
-    lacking,
-    limits,
-    moving,
-    notes,
-    wanted,
-)
+from blackthorn.device.healing import branches, decisions, lacking, limits, notes, wanted
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations import add_again, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
@@ -289,7 +281,7 @@ def _by_time(unit: UnitOfWork, conversation: Conversation, healing: notes.Healin
         return passed(healing.since_ms, unit.now_ms, seconds * 1000)
 
     if record.standing in (State.FOLLOWING, State.UNCONFIRMED) and healing.moving is not None:
-        return Event.NOT_MOVED if moving.is_overdue(healing.moving, unit.now_ms) else None
+        return Event.NOT_MOVED if decisions.is_overdue(healing.moving, unit.now_ms) else None
     if record.standing in (State.UNCONFIRMED, State.SUSPECT) and healing.rejoin is not None:
         due = waited(limits.TEXTS_HELD_SECONDS)
         members = addresses(conversation.group.members)

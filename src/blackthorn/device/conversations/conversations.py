@@ -9,7 +9,7 @@ All live devices of a user are in all of their conversations. The *self-group* c
 devices alone (`device.conversations.self_group`) and is never shown.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -333,16 +333,6 @@ def other_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """The recipients of a message in the group."""
     members = identities(group.members)
     return [member.device for member in members if member.device != unit.me.device]
-
-
-def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
-    """The leaf indices of all devices of the `wanted` users and of these devices."""
-    found = ((member.index, identify(member.credential)) for member in group.members)
-    return [
-        index
-        for index, member in found
-        if member.address in wanted or bytes(member.device) in devices
-    ]
 
 
 def gone_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:

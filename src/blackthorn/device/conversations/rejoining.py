@@ -139,21 +139,26 @@ def take_place(unit: UnitOfWork, place: Conversation, made: Conversation, by: st
     """Let the group of a Welcome take the place of another; what waits there waits here."""
     if _is_announced(unit, place, made.group):
         noted.move(unit, place.record.id, made.record.id)
+        _tell_moved(unit, made, by)
     else:
         _found_later(unit, place, made)
-    _take_place(unit, place, made, by)
+    _take_place(unit, place, made)
 
 
 def take_own_place(unit: UnitOfWork, place: Conversation, made: Conversation) -> None:
     """Let an own new group take the place of another."""
-    _take_place(unit, place, made, unit.me.address)
+    _tell_moved(unit, made, unit.me.address)
+    _take_place(unit, place, made)
 
 
-def _take_place(unit: UnitOfWork, place: Conversation, made: Conversation, by: str) -> None:
+def _take_place(unit: UnitOfWork, place: Conversation, made: Conversation) -> None:
     old, new = place.record.id, made.record.id
     left_out.move(unit, old, new)
     notes.move(unit, place, Event.REPLACED)
     notes.change(unit, old, successor=new, moving=None, wishes=[], replies=[], questions=[])
+
+
+def _tell_moved(unit: UnitOfWork, made: Conversation, by: str) -> None:
     if made.record.kind != group_metadata.SELF:
         name = made.group.suite.name
         tell(unit, made, by, f"{by} moved this conversation to a stronger suite: {name}")
@@ -227,7 +232,7 @@ def _give_back(unit: UnitOfWork, conversation: Conversation) -> Conversation:
     conversation.record = replace(conversation.record, standing=State.STALE.value)
     place.record = replace(place.record, standing=State.ASKING.value)
     now_ms = unit.now_ms
-    notes.change(unit, conversation.record.id, rejoin=None)
+    notes.change(unit, conversation.record.id, rejoin=None, successor=facts.replaces)
     notes.change(unit, facts.replaces, successor=b"", since_ms=now_ms, turn=0, next_ms=now_ms)
     return place
 

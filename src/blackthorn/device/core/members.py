@@ -12,7 +12,7 @@ its members may be former devices. The user of an unknown device is looked up, a
 checked again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from blackthorn.ids import Address, DeviceId, device_id
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.errors import InvalidLeaf
+from blackthorn.mls.group.group import Group
 from blackthorn.wire.address import parse_address
 
 DEVICE_ID_BYTES = 16
@@ -151,3 +152,13 @@ def identities(members: Iterable[Member]) -> list[Identity]:
 def addresses(members: Iterable[Member]) -> list[Address]:
     """The users of these members, sorted and unique."""
     return sorted({identity.address for identity in identities(members)})
+
+
+def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
+    """The leaf indices of all devices of the `wanted` users and of these devices."""
+    found = ((member.index, identify(member.credential)) for member in group.members)
+    return [
+        index
+        for index, member in found
+        if member.address in wanted or bytes(member.device) in devices
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from blackthorn.device.healing import branches, limits
-from blackthorn.device.healing.notes import Healing, Reply
+from blackthorn.device.healing.notes import Healing, Moving, Reply
 from blackthorn.device.healing.states import (
     HALF_SURE,
     MEMBER,
@@ -63,6 +63,11 @@ def held(state: State, healing: Healing, now_ms: int) -> str:
     if texts is Texts.WAIT:
         return "this device has missed a change: it asks to be added again, and this waits"
     return ""
+
+
+def is_overdue(moving: Moving, now_ms: int) -> bool:
+    """Whether members are to be asked for a group that was announced."""
+    return not 0 <= now_ms - moving.at_ms < limits.ANSWER_SECONDS * 1000
 
 
 def verdict(

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, UnitOfWork
-from blackthorn.device.healing import limits, notes
+from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.mls.group.group import Group
 from blackthorn.wire.tls import u64
 
@@ -94,12 +94,7 @@ def note(
 def is_pending(unit: UnitOfWork, conversation: bytes) -> bool:
     """Whether the Welcome of an announced group is waited for."""
     moving = notes.of(unit.records, conversation).moving
-    return moving is not None and not is_overdue(moving, unit.now_ms)
-
-
-def is_overdue(moving: notes.Moving, now_ms: int) -> bool:
-    """Whether members are to be asked for the new group."""
-    return not 0 <= now_ms - moving.at_ms < limits.ANSWER_SECONDS * 1000
+    return moving is not None and not decisions.is_overdue(moving, unit.now_ms)
 
 
 def newest(unit: UnitOfWork, conversation: bytes) -> bytes:

@@ -56,7 +56,7 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
             return found
         present = set(conversations.other_devices(unit, group))
         added = [p for p in found.packages if members.identify(p.credential).device not in present]
-        removed = conversations.indices_of(group, self.remove, self.remove_devices)
+        removed = members.indices_of(group, self.remove, self.remove_devices)
         total = len(found.packages)
         if not added and not removed and total <= limits.MAX_ADDED_WITH_PATH:
             if self.add and not row.problem:  # else another's change came first, to the same end

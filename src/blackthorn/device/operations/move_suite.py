@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from blackthorn.device.conversations import conversations
+from blackthorn.device.conversations import conversations, void
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
@@ -62,6 +62,9 @@ class MoveSuite(operation.Operation, frozen=True, tag="move"):
         ]
         if old:
             raise claims.HopelessError(_not_ready(old))
+        if void.lost_before(unit, conversation):  # which the announcement has no room to say
+            step = postings.commit(unit, row, self, conversation, [], [], "clearing")
+            return step or operation.NothingToDo()
         return postings.move(unit, row, self, conversation, packages)
 
     def failure_text(self) -> operation.FailureText:

@@ -24,7 +24,7 @@ from blackthorn.device.conversations import (
 )
 from blackthorn.device.core import envelope, group_metadata, trees
 from blackthorn.device.core import limits as core_limits
-from blackthorn.device.core.members import Identity, addresses, identify
+from blackthorn.device.core.members import Identity, addresses, identify, indices_of
 from blackthorn.device.core.prepared import MOVE, PreparedPosting, encode
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits as heal_limits
@@ -230,7 +230,7 @@ def commit(
     members = [device for device in conversations.other_devices(unit, group) if device not in gone]
     coming = {identify(package.credential).address for package in added}
     _note_cleared(unit, conversation, gone, removed, coming)
-    leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
+    leaving = sorted({*removed, *indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
     order = _order(unit, conversation)
     now = clock_ms(unit) // 1000

@@ -58,7 +58,7 @@ class SettleMembers(operation.Operation, frozen=True, tag="settle"):
         added = [p for p in found.packages if members.identify(p.credential).device in devices]
         gone = set(conversations.gone_devices(unit, conversation.group))
         gone |= {leaf.device for leaf, _ in judged.notes.leaves}  # the server may not know them
-        out = conversations.indices_of(conversation.group, (), {one.device for one in judged.out})
+        out = members.indices_of(conversation.group, (), {one.device for one in judged.out})
         commit = postings.commit(unit, row, self, conversation, added, sorted(gone), "commit", out)
         if commit is None:
             self.accepted(unit)
