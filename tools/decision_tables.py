@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from blackthorn.governance import directives, exits, officers, warrant_canary
+from blackthorn.governance import directives, exits, ledger_case, officers, warrant_canary
 from blackthorn.governance.closure import rules as closure_rules
 from blackthorn.governance.package import rules as package_rules
 from blackthorn.governance.rules import RULES
@@ -46,7 +46,8 @@ def directives_page() -> str:
         _table(warrant_canary.TRANSITIONS),
     ]
     said = "\n".join(f"- `{name}`: {text}" for name, text in warrant_canary.STATEMENTS.items())
-    return "\n".join([*parts, said, "", "## Officers\n", _table(officers.TRANSITIONS)])
+    parts += [said, "", "## Officers\n", _table(officers.TRANSITIONS)]
+    return "\n".join([*parts, "## The ledger's time\n", _table(ledger_case.TRANSITIONS)])
 
 
 def markets_page() -> str:

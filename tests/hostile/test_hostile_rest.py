@@ -21,9 +21,9 @@ from blackthorn.directory.verify import (
     decode_evidence,
     decode_gossip,
     decode_value,
-    resume,
 )
 from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.governance.ledger_time import resume
 from blackthorn.identity.statements import decode
 from blackthorn.link import frames as f
 from blackthorn.mls.errors import MLSError

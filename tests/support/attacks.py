@@ -502,4 +502,27 @@ ATTACKS: Final = (
                "tests/scenarios/test_device_moves_hostile.py::"
                "test_whom_a_stolen_laptop_added_does_not_come_along",
            )),
+    Attack(78, OPERATOR, "The ledger's time is set back, so that a reset seems to be of long ago",
+           "Two officers sign it in the log, once for a fault: a step of over an hour, at most a "
+           "week of heads ago. It falls to no time before the fault, of a head or of witnesses",
+           elsewhere=(
+               *(
+                   f"tests/unit/directory/test_head_times.py::{test}"
+                   for test in (
+                       "test_an_entry_that_does_not_hold_permits_nothing",
+                       "test_a_second_fall_on_one_entry",
+                       "test_an_entry_that_is_logged_again_permits_nothing",
+                       "test_D41_an_entry_of_another_ledger",
+                       "test_D41_a_fall_below_the_head_before_the_fault",
+                       "test_D41_a_fall_below_the_quorums_time_before_the_fault",
+                       "test_D41_a_step_that_is_more_than_a_week_of_heads_ago",
+                   )
+               ),
+               "tests/scenarios/test_device_ledger_time.py::"
+               "test_the_time_falls_without_an_entry_and_devices_tell_it",
+               "tests/scenarios/test_device_ledger_time.py::"
+               "test_the_time_falls_below_what_a_device_knew_of_witnesses_and_it_tells_it",
+           ),
+           told="Two officers and the server together can shorten the delay of a reset by as long "
+           "as the fault lasted that they claim"),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 ORDER: Final = {
     "user": "add code move list",
     "config": "postmaster check",
-    "ledger": "status policy trust check init witness",
+    "ledger": "status policy trust check init heal sign witness",
     "ledger witness": "add",
     "group": "create send add remove confirm list",
     "mail": "list read save",

@@ -13,6 +13,7 @@ from blackthorn.directory.audit import Replay
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import SecurityError, VerificationError
+from blackthorn.governance.ledger_time import new_replay
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP, verify_certificate
@@ -79,7 +80,7 @@ class _Log:
         self._rows = rows
         self._policy = policy
         self.log = MerkleLog()
-        self.replay = Replay()
+        self.replay = new_replay()
         self.mutations: dict[int, Mutation] = {}
         self.heads: dict[int, Head] = {}
         """By the size of the log behind them."""

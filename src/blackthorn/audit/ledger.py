@@ -4,7 +4,7 @@
 2. Bundles match their tiles, and tiles match the entries.
 3. The entries keep the directory's rules (`directory.audit.Replay`).
 4. They are exactly the checkpoint's, and its head is not ahead of the quorum's time. Times of heads
-   rise, so none before it is.
+   rise, so none before it is, but for those that officers' entries name (D41).
 
 The first fault is raised with its place: a tile's path or an entry's index.
 """
@@ -19,6 +19,7 @@ from blackthorn.directory import limits
 from blackthorn.directory.audit import Replay
 from blackthorn.directory.checks import check_head_time
 from blackthorn.errors import VerificationError
+from blackthorn.governance.ledger_time import new_replay
 from blackthorn.tlog import tiles
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash
 from blackthorn.tlog.policy import Policy, parse_policy
@@ -39,7 +40,7 @@ class LedgerAudit:
     policy: Policy
     verified: VerifiedCheckpoint
     log: MerkleLog = field(default_factory=MerkleLog)
-    replay: Replay = field(default_factory=Replay)
+    replay: Replay = field(default_factory=new_replay)
     entries: list[bytes] = field(default_factory=list)
     """Kept for evidence while they fit its file."""
 

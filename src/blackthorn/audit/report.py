@@ -15,6 +15,7 @@ from blackthorn.audit.ledger_run import open_source, own_folder, read_policy_fil
 from blackthorn.audit.sources import need
 from blackthorn.directory.audit import Replay
 from blackthorn.errors import DiskError, UserError, VerificationError, system_error
+from blackthorn.governance.ledger_time import LoggedOfficers
 from blackthorn.report.history import History, Snapshot
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.server import ServerFolder
@@ -48,7 +49,7 @@ class _HistoryReplay(Replay):
     """A directory replay that also feeds a history of decisions."""
 
     def __init__(self, history: History, policy: str, at_head: AtHead) -> None:
-        super().__init__()
+        super().__init__(officers=LoggedOfficers())
         self._history = history
         self._policy = policy
         self._at_head_of = at_head

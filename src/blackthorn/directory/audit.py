@@ -1,7 +1,8 @@
 """The auditor: replays every entry of a log and recomputes everything.
 
-Only a replay can check: epochs and their times rise; versions rise by one; heads count right, and
-their map follows from the mutations; the configuration changes only by a logged, permitted entry.
+Only a replay can check: epochs and their times rise, but for a fall that officers permit; versions
+rise by one; heads count right, and their map follows from the mutations; the configuration changes
+only by a logged, permitted entry.
 Each refusal names the entry's index. A replay that has raised is useless: the log is wrong.
 """
 
@@ -10,9 +11,10 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn.directory import limits
+from blackthorn.directory import head_times, limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
+from blackthorn.directory.head_times import Fall, Officers, Step, Steps
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
@@ -20,7 +22,7 @@ from blackthorn.tlog.frontier import Frontier
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.verify import Checkpoint
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(slots=True)
@@ -36,12 +38,18 @@ class Tally:
 
 @dataclass
 class Replay:
-    """An auditor's replay of one log. `feed` each entry in order, from index 0."""
+    """An auditor's replay of one log. `feed` each entry in order, from index 0.
+
+    Without `officers` no fall of the time is permitted.
+    """
 
     config: DirectoryConfig | None = None
     epoch: int = 0
     unix_ms: int = 0
     tally: Tally = field(default_factory=Tally)
+    officers: Officers | None = None
+    falls: tuple[Fall, ...] = ()
+    """The newest falls of the time."""
     _edge: Frontier = field(default_factory=Frontier)
     _tree: PrefixTree = field(default_factory=PrefixTree)
     _versions: dict[bytes, int] = field(default_factory=dict)
@@ -49,6 +57,9 @@ class Replay:
     _changed: dict[bytes, bytes] = field(default_factory=dict)
     """Entries of the map since the last head."""
     _at_head: bool = False
+    _steps: Steps = ()
+    _records: list[tuple[int, bytes]] = field(default_factory=list)
+    """Typed entries since the last head."""
 
     @property
     def size(self) -> int:
@@ -68,7 +79,7 @@ class Replay:
         return self._versions.get(index, 0)
 
     def feed(self, data: bytes) -> None:
-        """The next entry. Raises `VerificationError`: D1 to D4, D23 to D31."""
+        """The next entry. Raises `VerificationError`: D1 to D4, D23 to D31, D41."""
         place = self._edge.size
         try:
             self._take(data)
@@ -96,6 +107,7 @@ class Replay:
                 self.tally.configs += 1
             case Record(kind=kind, body=body):
                 decode_record(kind, body)
+                self._records.append((kind, body))
                 self.tally.records += 1
 
     def _mutate(self, entry: Mutation) -> None:
@@ -108,8 +120,7 @@ class Replay:
         self.tally.mutations += 1
 
     def _end_epoch(self, head: Head) -> None:
-        if head.unix_ms <= self.unix_ms:
-            raise VerificationError("D25", "the time of the head is not later than the one before")
+        self._check_time(head)
         if head.changes != self._changes:
             raise VerificationError("D27", f"{self._changes} mutations, counted {head.changes}")
         self._tree = self._tree.updated(self._changed)
@@ -120,8 +131,22 @@ class Replay:
             raise VerificationError("D29", "the root of the map is not what the mutations make")
         if self.config is None or head.config != self.config.digest:
             raise VerificationError("D30", "the head is not of the logged configuration")
+        self._steps = head_times.after_head(self._steps, self.epoch, self.unix_ms, head.unix_ms)
         self.epoch, self.unix_ms, self._changes = head.epoch, head.unix_ms, 0
         self.tally.epochs += 1
+
+    def _check_time(self, head: Head) -> None:
+        """The time of the head rises, or falls as the officers' entries of its epoch permit."""
+        records, self._records = self._records, []
+        heal = self.officers.permitted(records, head.unix_ms) if self.officers and records else None
+        if head.unix_ms > self.unix_ms:
+            return
+        if heal is None or self.config is None:
+            raise VerificationError("D25", "the time of the head is not later than the one before")
+        origin = self.config.origin
+        head_times.check_fall(heal, origin, self._steps, self.unix_ms, head.unix_ms)
+        fall = Fall(heal.after, head.epoch, head.unix_ms)
+        self.falls = (*self.falls, fall)[-limits.MAX_FALLS :]
 
     def check_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
         """The checkpoint, if it matches the replay. Raises `VerificationError` (D32)."""
@@ -144,18 +169,26 @@ class Replay:
         )
         peaks, counts = list(self._edge.peaks), list(astuple(self.tally))
         place = [self.epoch, self.unix_ms, self.size]
-        return cbor2.dumps([_VERSION, self.config.encode(), *place, peaks, counts, leaves])
+        times = [[list(astuple(found)) for found in rows] for rows in (self._steps, self.falls)]
+        officers = b"" if self.officers is None else self.officers.save()
+        state = [self.config.encode(), *place, peaks, counts, leaves, *times, officers]
+        return cbor2.dumps([_VERSION, *state])
 
 
 _LEAF_BYTES: Final = 32 + 4 + 32
 
 
-def resume(data: bytes) -> Replay:
-    """A replay from `save`'s bytes. Raises `VerificationError` (D33)."""
+def resume(data: bytes, officers: Officers | None = None) -> Replay:
+    """A replay from `save`'s bytes; `officers` are new ones. Raises `VerificationError` (D33)."""
     match _load(data):
-        case [1, bytes(record), int(epoch), int(unix_ms), int(size), list(peaks), list(counts),
-              bytes(leaves)] if _whole(peaks, counts, leaves):  # fmt: skip
-            replay = Replay(decode_config(record), epoch, unix_ms, Tally(*counts))
+        case [2, bytes(record), int(epoch), int(unix_ms), int(size), list(peaks), list(counts),
+              bytes(leaves), list(steps), list(falls), bytes(kept)] if (
+                  _whole(peaks, counts, leaves) and _are_times([*steps, *falls])):  # fmt: skip
+            replay = Replay(decode_config(record), epoch, unix_ms, Tally(*counts), officers)
+            if officers is not None:
+                officers.load(kept)
+            replay._steps = tuple(Step(*row) for row in steps)
+            replay.falls = tuple(Fall(*row) for row in falls)
             replay._edge = Frontier(size, peaks)
             replay._at_head = True
             rows = [leaves[at : at + _LEAF_BYTES] for at in range(0, len(leaves), _LEAF_BYTES)]
@@ -171,6 +204,13 @@ def _whole(peaks: list[Any], counts: list[Any], leaves: bytes) -> bool:
         and len(counts) == len(Tally.__slots__)
         and all(type(count) is int for count in counts)
         and not len(leaves) % _LEAF_BYTES
+    )
+
+
+def _are_times(rows: list[Any]) -> bool:
+    return all(
+        type(row) is list and len(row) == 3 and all(type(value) is int for value in row)
+        for row in rows
     )
 
 

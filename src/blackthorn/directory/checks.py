@@ -4,7 +4,7 @@ Each function returns the verified thing, or raises `VerificationError` with the
 number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from blackthorn.directory import limits
 from blackthorn.directory.commitment import LABEL_BYTES, OPENING_BYTES, Value, commit, decode_value
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import Head, decode_entry
+from blackthorn.directory.head_times import Fall
 from blackthorn.directory.lookup import Answer, EpochPart
 from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.errors import VerificationError
@@ -26,13 +27,15 @@ INDEX_BYTES: Final = 32
 class Terms:
     """The trusted policy and configuration, and the checker's time in Unix milliseconds.
 
-    `max_age_s` bounds the age of the quorum's cosignatures; None: no bound.
+    `max_age_s` bounds the age of the quorum's cosignatures; None: no bound. `falls` are those of
+    the time that a replay of the log has found.
     """
 
     policy: verify.Policy
     config: DirectoryConfig
     now_ms: int
     max_age_s: int | None
+    falls: tuple[Fall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,22 @@ def verify_epoch(
         _check_continues(last, checkpoint.size, checkpoint.root, consistency)
     epoch = _epoch(part, checkpoint, verified.quorum_time)
     head = epoch.head
-    rises = last is None or (head.epoch > last.epoch and head.unix_ms > last.unix_ms)
+    rises = last is None or _rises(head, last, terms.falls)
     if last is not None and checkpoint.size > last.size and not rises:
         raise VerificationError("D12", "the epoch or its time does not rise")
     if head.config != terms.config.digest:
         raise VerificationError("D13", "the head is of another configuration")
     _check_time(head, verified.quorum_time, terms)
     return epoch
+
+
+def _rises(head: Head, last: Accepted, falls: Iterable[Fall]) -> bool:
+    """Whether epoch and time rise, the time from that of the last fall between the two heads."""
+    least_ms = last.unix_ms + 1
+    for fall in falls:
+        if last.epoch < fall.epoch <= head.epoch:
+            least_ms = fall.unix_ms
+    return head.epoch > last.epoch and head.unix_ms >= least_ms
 
 
 def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[bytes]) -> None:

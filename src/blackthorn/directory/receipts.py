@@ -7,6 +7,7 @@ from blackthorn.directory.checks import Accepted, VerifiedEpoch, index_of
 from blackthorn.directory.commitment import OPENING_BYTES, commit, decode_value
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import Head, Mutation, decode_entry
+from blackthorn.directory.head_times import Fall
 from blackthorn.directory.lookup import Receipt
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.merkle import leaf_hash
@@ -27,12 +28,15 @@ def verify_receipt(
     epoch: VerifiedEpoch,
     config: DirectoryConfig,
     seen: Iterable[Observation] = (),
+    falls: Sequence[Fall] = (),
 ) -> tuple[int, int]:
     """The statement's number and when the ledger logged it, in Unix milliseconds.
 
     `seen` are earlier verified versions: a version missing then must be logged behind that
-    checkpoint, and later. Without any, only an auditor can tell. Raises D17, D5, D19, D20, D21,
-    D39, D40.
+    checkpoint, and later. Without any, only an auditor can tell. `falls` are those of the time that
+    a replay of the log has found: heads that were ahead have another time than their place.
+
+    Raises D17, D5, D19, D20, D21, D39, D40.
     """
     # 1. The entry is the user's, and its commitment opens to what the receipt says.
     mutation = _open(receipt, label, config)
@@ -46,9 +50,9 @@ def verify_receipt(
     _check_logged(receipt.mutation, receipt.index, receipt.proof, epoch)
     _check_logged(receipt.head, receipt.head_index, receipt.head_proof, epoch)
     # 4. No past epoch was logged again, and nothing in the log that the map did not show.
-    _check_place(head, receipt.head_index, epoch.accepted)
+    _check_place(head, receipt.head_index, epoch.accepted, falls)
     for observation in seen:
-        _check_place(head, receipt.head_index, observation.accepted)
+        _check_place(head, receipt.head_index, observation.accepted, falls)
         if (receipt.version > observation.version) != (receipt.index >= observation.accepted.size):
             raise VerificationError("D40", "the log and the map had this version at other times")
     return receipt.seq, head.unix_ms
@@ -67,9 +71,11 @@ def _open(receipt: Receipt, label: str, config: DirectoryConfig) -> Mutation:
     return wanted
 
 
-def _check_place(head: Head, at: int, known: Accepted) -> None:
-    place = _order(at, known.size - 1)
-    if (_order(head.epoch, known.epoch), _order(head.unix_ms, known.unix_ms)) != (place, place):
+def _check_place(head: Head, at: int, known: Accepted, falls: Sequence[Fall]) -> None:
+    place, times = _order(at, known.size - 1), _order(head.unix_ms, known.unix_ms)
+    if any(fall.covers(head.epoch) or fall.covers(known.epoch) for fall in falls):
+        times = place
+    if (_order(head.epoch, known.epoch), times) != (place, place):
         raise VerificationError(
             "D39", f"entry {at} has not the time of its place beside entry {known.size - 1}"
         )

@@ -1,7 +1,6 @@
 """The directory's checks for devices, which import only this module; it re-exports."""
 
 from blackthorn.directory.audit import Replay as Replay
-from blackthorn.directory.audit import resume as resume
 from blackthorn.directory.checks import Absent as Absent
 from blackthorn.directory.checks import Accepted as Accepted
 from blackthorn.directory.checks import Gossip as Gossip
@@ -25,6 +24,7 @@ from blackthorn.directory.evidence.file import Evidence as Evidence
 from blackthorn.directory.evidence.file import decode_evidence as decode_evidence
 from blackthorn.directory.evidence.file import verify_evidence as verify_evidence
 from blackthorn.directory.evidence.users import ReplayedChain as ReplayedChain
+from blackthorn.directory.head_times import Fall as Fall
 from blackthorn.directory.lookup import Answer as Answer
 from blackthorn.directory.lookup import EpochPart as EpochPart
 from blackthorn.directory.lookup import Receipt as Receipt

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.governance import directives, exits, officers, warrant_canary
+from blackthorn.governance import directives, exits, ledger_case, officers, warrant_canary
 from blackthorn.governance.officers import Officers
 from blackthorn.governance.statements import Signed, Statement, message
 from blackthorn.governance.transitions import (
@@ -41,13 +41,18 @@ class Checked:
     lacks: tuple[Slot, ...]
 
 
+_NAMED: Final[dict[str, Sequence[Transition]]] = {
+    known.CASE: known.TRANSITIONS for known in (officers, warrant_canary, ledger_case)
+}
+
+
 def transitions_of(case: str) -> Sequence[Transition]:
     match case[:2]:
         case "D-":
             return directives.TRANSITIONS
         case "X-":
             return exits.TRANSITIONS
-    return warrant_canary.TRANSITIONS if case == warrant_canary.CASE else officers.TRANSITIONS
+    return _NAMED[case]
 
 
 @dataclass

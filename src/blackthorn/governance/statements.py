@@ -37,7 +37,7 @@ NO_STATEMENT: Final = bytes(32)
 """The `prev` of a case's first statement."""
 
 _OFFICER: Final = re.compile(r"O-[0-9a-f]{8}")
-_CASE: Final = re.compile(r"officers|canary|D-[0-9]{6}|X-[A-Z]{2}-[0-9]{1,4}")
+_CASE: Final = re.compile(r"officers|canary|ledger|D-[0-9]{6}|X-[A-Z]{2}-[0-9]{1,4}")
 _FIELDS: Final = {"v", "case", "seq", "prev", "action", "public", "private"}
 _MAX_TIME: Final = 2**53 - 1
 

@@ -12,6 +12,7 @@ from blackthorn.device.core.keys import DeviceKeys as OwnKeys
 from blackthorn.directory.audit import Replay
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.errors import BlackthornError
+from blackthorn.governance.ledger_time import new_replay
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, replay
 from blackthorn.identity.keys import SigningKeys, VerifyKeys
 from blackthorn.identity.statements import Statement, make
@@ -252,7 +253,7 @@ class LedgerWorld:
 
     def audit(self) -> Replay:
         """What anybody can check: the published log replays, and its note has its quorum."""
-        replay_ = Replay()
+        replay_ = new_replay()
         published = self.ledger.published
         if published is None:
             return replay_

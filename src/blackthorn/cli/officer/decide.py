@@ -137,8 +137,8 @@ def sign(
     waiting = decisions.waiting.get(case)
     if waiting is None and not statements.is_case(case):
         raise UserError(
-            f"there is no case {case!r}: it is officers, canary, a directive such as D-000001 or "
-            "an exit such as X-PK-1"
+            f"there is no case {case!r}: it is officers, ledger, canary, a directive such as "
+            "D-000001 or an exit such as X-PK-1"
         )
     if waiting is None:
         raise UserError(f"nothing waits for an approval in {case}")

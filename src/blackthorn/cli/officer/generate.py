@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 CaseArgument = Annotated[
-    str, Argument(metavar="CASE", help="Such as D-000001, X-PK-1, officers or canary.")
+    str, Argument(metavar="CASE", help="Such as D-000001, X-PK-1, officers, ledger or canary.")
 ]
 
 _TYPES: Final[dict[str, tuple[Any, str | None]]] = {

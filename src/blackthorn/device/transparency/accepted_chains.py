@@ -5,7 +5,7 @@ import msgspec
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.device.core import anchors, verified_chains
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import ledger_state
+from blackthorn.device.transparency import disputes, ledger_state
 from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_alarm
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
@@ -119,11 +119,11 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: verify.VerifiedEpoch) ->
     config = anchors.pinned(unit.records.settings).config
     known = unit.records.directory.chain(part.address)
     logged = verified_chains.logged_of(known) if known is not None and known.present else {}
-    seen = _seen(unit, known)
+    seen, falls = _seen(unit, known), disputes.falls(unit.records.settings)
     for proof in part.receipts:
         receipt = verify.Receipt(**msgspec.structs.asdict(proof))
         try:
-            seq, moment = verify.verify_receipt(receipt, part.address, epoch, config, seen)
+            seq, moment = verify.verify_receipt(receipt, part.address, epoch, config, seen, falls)
         except VerificationError as error:
             raise ReceiptError(error.rule, error.text, proof) from error
         logged[seq] = moment

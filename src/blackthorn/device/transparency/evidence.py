@@ -7,6 +7,7 @@ a chain counts as broken only if it is invalid at any times.
 from collections.abc import Sequence
 
 from blackthorn.directory.verify import DirectoryConfig, ReplayedChain, verify_evidence
+from blackthorn.governance.ledger_time import LoggedOfficers
 from blackthorn.identity import chain
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.statements import Cancel, Reset, decode
@@ -14,7 +15,7 @@ from blackthorn.identity.statements import Cancel, Reset, decode
 
 def proves(evidence: bytes) -> str:
     """The sentence that the file proves. Raises VerificationError when it proves nothing."""
-    return verify_evidence(evidence, replay)
+    return verify_evidence(evidence, replay, LoggedOfficers())
 
 
 def replay(label: str, statements: Sequence[bytes], config: DirectoryConfig) -> ReplayedChain:

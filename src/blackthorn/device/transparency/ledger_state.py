@@ -11,7 +11,7 @@ import msgspec
 from blackthorn.device import limits as device_limits
 from blackthorn.device.core import anchors, verified_chains
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import alarms, chain_news, config_rotation, departures
+from blackthorn.device.transparency import alarms, chain_news, departures, disputes
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
@@ -26,6 +26,7 @@ PLACE_BYTES: Final = 8
 _STALE: Final = "D14"
 _AHEAD: Final = "D38"
 _TERMS: Final = "D13"
+_RISES: Final = "D12"
 _WITNESSED: Final = "ledger-clock"
 """The setting with the ledger's time, Unix milliseconds."""
 _ADVANCED: Final = "ledger-clock-advanced"
@@ -64,13 +65,13 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
     """Verify and store the newest epoch, for which a lookup begun at `moment` asked.
 
     Raises VerificationError after raising the alarm; without an alarm when it only disagrees with
-    the clock (StaleError) or names a new configuration, which a replay checks.
+    the clock (StaleError), or has a new configuration or an earlier time, which a replay checks.
     """
     trusted = anchors.pinned(unit.records.settings)
     last = unit.records.directory.newest()
     part = verify.EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
-    age = transparency_limits.DIRECTORY_STALE_SECONDS
-    terms = verify.Terms(trusted.policy, trusted.config, _wall_ms(unit), age)
+    age, falls = transparency_limits.DIRECTORY_STALE_SECONDS, disputes.falls(unit.records.settings)
+    terms = verify.Terms(trusted.policy, trusted.config, _wall_ms(unit), age, falls)
     try:
         epoch = verify.verify_epoch(part, frame.consistency, accepted_of(last), terms)
     except VerificationError as error:
@@ -80,8 +81,9 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
         if error.rule == _AHEAD and trusted.policy.quorum == NO_QUORUM:
             # Without witnesses the time of the head is the server's word against this clock.
             raise StaleError(error.rule, "this device's clock is behind the server's") from error
-        if error.rule == _TERMS:
-            config_rotation.dispute(unit, frame.epoch, error)
+        before = _fallen_from(part, last) if error.rule == _RISES else None
+        if error.rule == _TERMS or before is not None:
+            disputes.dispute(unit, frame.epoch, error, before)
         else:
             _alarm_epoch(unit, error, frame, last)
         raise
@@ -91,6 +93,21 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
     unit.records.directory.put_checkpoint(record, device_limits.KEPT_CHECKPOINTS)
     accept_time(unit, record)
     return AcceptedEpoch(epoch, frame.epoch, 0 if too_old(unit) else moment)
+
+
+def _fallen_from(part: verify.EpochPart, last: CheckpointRecord | None) -> tuple[int, int] | None:
+    """Epoch and time of the last head, if the new one is of a later epoch: its time has fallen."""
+    head = verify.decode_entry(part.head)
+    if last is None or not isinstance(head, verify.Head) or head.epoch <= last.epoch:
+        return None
+    return last.epoch, last.unix_ms
+
+
+def set_back(unit: UnitOfWork, found_ms: int) -> None:
+    """The log has let the ledger's time fall: nothing is dated by that of before."""
+    if found_ms < _witnessed_ms(unit):
+        unit.records.settings.put(_WITNESSED, found_ms.to_bytes(8, "big"))
+        unit.records.settings.put(_ADVANCED, unit.now_ms.to_bytes(8, "big"))
 
 
 def _note_stale(unit: UnitOfWork, part: verify.EpochPart, last: CheckpointRecord | None) -> None:
@@ -127,8 +144,8 @@ def clock_ms(unit: UnitOfWork) -> int:
     """The ledger's time, Unix milliseconds: all that this device signs is dated so.
 
     When a quorum cosigned the newest accepted checkpoint; without witnesses, its head's time. It
-    never goes back. Before the first checkpoint it is the server's word at the activation, or else
-    this device's clock.
+    goes back only with the log (`set_back`). Before the first checkpoint it is the server's word at
+    the activation, or else this device's clock.
     """
     return _witnessed_ms(unit) or _claimed_ms(unit) or unit.now_ms
 

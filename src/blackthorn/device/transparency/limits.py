@@ -27,7 +27,8 @@ PENDING_USER_SECONDS = 2
 MAX_REPLAY_USERS = 20_000
 REPLAY_SECONDS = 3600
 REPLAY_ANSWER_SECONDS = 60
-"""Largest directory that devices replay (55 kB a day), the interval, and the answer timeout."""
+"""Largest directory that devices replay (55 kB a day), the interval, and the answer timeout, which
+is the interval as well while an alarm on the ledger's time is open."""
 
 MAX_KEPT_LOG_BYTES = 3_000_000
 """Replayed log entries kept as evidence: in base64 they fit a file of evidence."""

@@ -11,12 +11,14 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from blackthorn.directory import limits
 from blackthorn.directory.config import DirectoryConfig, decode_config
 from blackthorn.directory.evidence import log
 from blackthorn.directory.evidence import users as kinds
+from blackthorn.directory.head_times import Officers
 from blackthorn.errors import DecodeError, VerificationError
 from blackthorn.wire.address import parse_address
 
@@ -123,12 +125,15 @@ def _is_label(value: Any) -> bool:
         return False
 
 
-def verify_evidence(data: bytes, replay: kinds.Replay) -> str:
-    """The proven fact, in a sentence that names the log.
+def verify_evidence(data: bytes, replay: kinds.Replay, officers: Officers | None = None) -> str:
+    """The proven fact, in a sentence that names the log. `officers` are for a `bad-log`.
 
     Raises `VerificationError`: D34 when it is malformed, D35 and others when it proves nothing.
     """
     evidence = decode_evidence(data)
     config = decode_config(evidence.config)
-    sentence = KINDS[evidence.kind][1](evidence.fields, config, replay)
+    check = KINDS[evidence.kind][1]
+    if check is log.bad_log:
+        check = partial(log.bad_log, officers=officers)
+    sentence = check(evidence.fields, config, replay)
     return f"{sentence} (log key {config.log_vkey})"

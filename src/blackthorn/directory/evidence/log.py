@@ -13,6 +13,7 @@ from blackthorn.directory.audit import Replay as LogReplay
 from blackthorn.directory.checks import open_epoch
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.evidence.users import Fields, Replay, nothing, part_of, says, signed
+from blackthorn.directory.head_times import Officers
 from blackthorn.errors import VerificationError
 from blackthorn.tlog import verify
 from blackthorn.tlog.frontier import Frontier
@@ -139,12 +140,14 @@ def _text(data: bytes) -> str:
         raise nothing("the policy is not text") from None
 
 
-def bad_log(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Entries of the log that break a rule."""
+def bad_log(
+    fields: Fields, config: DirectoryConfig, replay: Replay, officers: Officers | None = None
+) -> str:
+    """Entries of the log that break a rule; `officers` verify what may let the time fall."""
     checkpoint = signed(fields["first"], config)
     entries: list[Any] = fields["entries"]
     tree = f"a tree of {checkpoint.size} entries"
-    log = LogReplay()
+    log = LogReplay(officers=officers)
     try:
         for entry in entries:
             log.feed(entry)

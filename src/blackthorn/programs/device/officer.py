@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions, replay
 from blackthorn.errors import SecurityError, UserError, VerificationError
-from blackthorn.governance import cases, inputs, officers, statements, values
+from blackthorn.governance import cases, inputs, ledger_case, officers, statements, values
 from blackthorn.governance.requests import DecisionRequest
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.link import frames as f
-from blackthorn.programs.device import chain_lookup, limits, requests
+from blackthorn.programs.device import chain_lookup, ledger_heal, limits, requests
 from blackthorn.programs.device.home import random
 from blackthorn.programs.device.program import DeviceProgram
 
@@ -142,6 +142,8 @@ def sign(
     Checked here before the server sees it. Raises UserError when it breaks a rule,
     VerificationError when the pending decision was tampered with.
     """
+    if waiting.signed.statement.case == ledger_case.CASE:
+        ledger_heal.check(device, waiting.signed.statement)
     try:
         at_ms, keys = decisions.now_ms, device.opened.keys.signing
         signed = statements.approve(waiting.signed, officer, at_ms, keys)

@@ -24,4 +24,5 @@ def make_decision_service(
         log=ledger, enterprise=enterprise, writer=writer, reader=reader, clock=clock, random=random
     )
     decisions.checks.append(DirectiveChecks(lambda: decisions.cases, reader, max_accounts))
+    decisions.checks.append(ledger.check_heal)
     return decisions

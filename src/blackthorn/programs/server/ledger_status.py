@@ -6,8 +6,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from blackthorn.directory import limits as directory_limits
 from blackthorn.directory.config import terms_digest
 from blackthorn.directory.entries import Head, decode_entry
+from blackthorn.directory.head_times import Steps, after_head
 from blackthorn.edges.http.witness_client import address_problem
 from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.governance.package.build import register_key
@@ -22,6 +24,9 @@ from blackthorn.programs.server.ledger import ledger_config
 from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.programs.witness.status import report as witness_report
 from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.ledger.head_time import last_right
+from blackthorn.server.ledger.ledger import AHEAD
+from blackthorn.server.ledger.start import entries_between
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.files.server import ServerFolder
@@ -79,6 +84,9 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     late = 2 * settings.ledger.heartbeat_seconds + WAITING_SECONDS
     if head is not None and pending is None and time.time() - head.unix_ms / 1000 > late:
         problems.append(f"nothing was published since {rfc3339(head.unix_ms)}")
+    if head is not None and head.unix_ms - _now_ms() > directory_limits.HEAD_STEP_MS:
+        fault = last_right(_steps(store, published.size if published else 0), _now_ms())
+        problems += [] if fault is None else [AHEAD.format(fault)]
     if unpublished:
         warnings.append(NOT_PUBLISHED)
     return {
@@ -97,6 +105,23 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
         "problems": problems,
         "warnings": warnings,
     }
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _steps(store: BlockingReader, size: int) -> Steps:
+    """Where the times of the heads went on by over an hour."""
+    steps: Steps = ()
+    before: Head | None = None
+    for data in entries_between(store, 0, size):
+        entry = decode_entry(data)
+        if isinstance(entry, Head):
+            if before is not None:
+                steps = after_head(steps, before.epoch, before.unix_ms, entry.unix_ms)
+            before = entry
+    return steps
 
 
 def _head(store: BlockingReader, checkpoint: ledger.Checkpoint) -> Head:

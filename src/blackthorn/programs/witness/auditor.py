@@ -11,8 +11,8 @@ from typing import Final
 
 from blackthorn.audit.ledger import read_bundle
 from blackthorn.audit.sources import HttpSource, Source
-from blackthorn.directory.audit import Replay
 from blackthorn.errors import SecurityError, VerificationError
+from blackthorn.governance.ledger_time import new_replay
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.tlog.tiles import Tile, tiles_between
 from blackthorn.wire.note import VerifierKey
@@ -36,7 +36,7 @@ class Auditor:
 
     def __init__(self, source: Source) -> None:
         self._source: Final = _Below(source, PENDING)
-        self._replay = Replay()
+        self._replay = new_replay()
         self._one_at_a_time = threading.Lock()
 
     @classmethod
@@ -57,7 +57,7 @@ class Auditor:
                 self._read_to(checkpoint)
                 self._replay.check_checkpoint(checkpoint)
             except SecurityError:
-                self._replay = Replay()  # perhaps only this transfer was altered
+                self._replay = new_replay()  # perhaps only this transfer was altered
                 raise
             config = self._replay.config
             if config is None or config.log_vkey != str(log):

@@ -13,6 +13,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.directory.commitment import Value, commit, opening_for
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record
+from blackthorn.directory.head_times import Steps, after_head
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.ports import ledger as ports
 from blackthorn.tlog import checkpoint as tlog
@@ -44,7 +45,10 @@ def value_of(leaf: ports.Leaf) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The end of an epoch: its head, the log's size with it, and the map."""
+    """The end of an epoch: its head, the log's size with it, and the map.
+
+    `steps` are where the times of heads went on by over an hour (`directory.head_times`).
+    """
 
     size: int
     head: bytes
@@ -52,6 +56,7 @@ class Tip:
     unix_ms: int
     config: bytes
     tree: PrefixTree
+    steps: Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,11 @@ class EpochBuilder:
         self._openings = openings
 
     def draft(
-        self, tip: Tip | None, config: DirectoryConfig, waiting: Waiting, now_ms: int
+        self, tip: Tip | None, config: DirectoryConfig, waiting: Waiting, unix_ms: int
     ) -> Draft:
-        """The epoch behind `tip`, at `now_ms` or just after the last one."""
+        """The epoch behind `tip`, whose head is of `unix_ms`."""
         start = self._log.size
         number = 1 if tip is None else tip.epoch + 1
-        unix_ms = now_ms if tip is None else max(now_ms, tip.unix_ms + 1)
         tree = PrefixTree() if tip is None else tip.tree
         entries: list[bytes] = []
         if tip is None or tip.config != config.digest:
@@ -129,11 +133,12 @@ class EpochBuilder:
         entries.append(head)
         checkpoint = self._sign(entries)
         records = tuple(each.number for each in waiting.records)
+        steps = () if tip is None else after_head(tip.steps, tip.epoch, tip.unix_ms, unix_ms)
         return Draft(
             ports.Epoch(
                 start, tuple(entries), tuple(leaves), tuple(published), records, checkpoint
             ),
-            Tip(checkpoint.size, head, number, unix_ms, config.digest, tree),
+            Tip(checkpoint.size, head, number, unix_ms, config.digest, tree, steps),
         )
 
     def _sign(self, entries: Sequence[bytes]) -> ports.Checkpoint:

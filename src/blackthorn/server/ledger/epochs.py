@@ -31,6 +31,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Draft, EpochBuilder, Openings, Tip, Waiting
 from blackthorn.server.ledger.gathering import gather
+from blackthorn.server.ledger.head_time import HeadTime
 from blackthorn.server.ledger.quorum_clock import QuorumClock
 from blackthorn.server.ledger.start import load
 from blackthorn.tlog import checkpoint as tlog
@@ -113,6 +114,7 @@ class Epochs:
         self._alarm = alarm
         self._told = told
         self._quorum = QuorumClock(monotonic)
+        self.time = HeadTime(config.origin, self._quorum, lambda: self._tip)
         self._again = False
         """Since the start no quorum has said what time it is."""
         self.log = MerkleLog()
@@ -196,9 +198,7 @@ class Epochs:
         elif self._draft is not None:
             self._save(now_ms)
         elif not (self._offered or self.held or self._again) and self._due(now_ms):
-            head_ms = self._quorum.head_ms(now_ms, self._tip.unix_ms if self._tip else None)
-            if self._tip is None or head_ms > self._tip.unix_ms:
-                self._make(now_ms, head_ms)
+            self._make(now_ms)
 
     def _set_clock(self, now_ms: int) -> None:
         """A clock that was set back delays nothing."""
@@ -222,7 +222,7 @@ class Epochs:
                 return True
         return now_ms >= self._made_ms + self._config.heartbeat_ms
 
-    def _make(self, now_ms: int, unix_ms: int) -> None:
+    def _make(self, now_ms: int) -> None:
         """Gather what waits and draft the next epoch, unless `check` drops something first."""
         self._busy = True
         since_ms, self._since_ms = self._since_ms, None
@@ -231,9 +231,12 @@ class Epochs:
             if isinstance(waiting, BlackthornError):
                 self._give_up(since_ms)
                 self._fail(waiting, now_ms)
-                return
-            checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
-            self._check(waiting, unix_ms, checked)
+            elif (unix_ms := self.time.next_ms(now_ms, waiting)) is None:
+                self._give_up(since_ms)
+                self._failed_ms = now_ms
+            else:
+                checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
+                self._check(waiting, unix_ms, checked)
 
         self._gather(limits.MAX_EPOCH_CHANGES, gathered)
 

@@ -20,7 +20,15 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.directory import limits as directory_limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, decode_entry
-from blackthorn.errors import BlackthornError, ConfigError, StorageError, VerificationError
+from blackthorn.errors import (
+    BlackthornError,
+    ConfigError,
+    InputError,
+    StorageError,
+    VerificationError,
+)
+from blackthorn.governance.cases import Checked
+from blackthorn.governance.ledger_time import heal_in
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports import ledger as ports
@@ -39,6 +47,10 @@ from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.wire.note import format_vkey
 
+AHEAD = (
+    "the newest head of the ledger is ahead of this clock: if the clock is right now, two officers "
+    "set it back by blackthorn ledger heal --epoch {}"
+)
 STOPPED = "the ledger has stopped: an administrator must restore it; try later"
 
 
@@ -234,6 +246,17 @@ class Ledger:
 
         self._reader.ask(ports.LeavesBetween(start, end, page), read)
 
+    def check_heal(self, checked: Checked, private: object, done: StoreDone[None]) -> None:
+        """A check of decisions: `done` gets InputError when the time cannot fall so."""
+        heal = heal_in(checked.signed)
+        try:
+            if heal is not None:
+                self._epochs.time.check(heal, self._now_ms)
+        except VerificationError as error:
+            done(InputError(str(error)))
+        else:
+            done(None)
+
     def behind(self, evidence: bytes | int, now_ms: int | None = None) -> None:
         """A signed checkpoint, or the size that a witness reports: stop if it is newer than ours.
 
@@ -262,6 +285,9 @@ class Ledger:
             found.append(
                 f"the ledger's time is {ahead} seconds ahead of its witnesses': set the clock"
             )
+        fault = self._epochs.time.fault(self._now_ms)
+        if fault is not None:
+            found.append(AHEAD.format(fault))
         return found
 
     def submit(

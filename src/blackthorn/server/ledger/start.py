@@ -7,6 +7,7 @@ is too old.
 from collections.abc import Iterator
 
 from blackthorn.directory.entries import Head, Mutation, decode_entry
+from blackthorn.directory.head_times import Steps, after_head
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.errors import DamageError, VerificationError
 from blackthorn.ports import ledger as ports
@@ -31,7 +32,7 @@ def load(
     log, map_ = MerkleLog(), _Map()
     tips: list[Signed] = []
     for checkpoint in checkpoints:
-        for entry in _entries(store, log.size, checkpoint.size):
+        for entry in entries_between(store, log.size, checkpoint.size):
             map_.feed(log.append(entry), entry)
         _check(store, log, checkpoint, key)
         tips.append((checkpoint, map_.tip(checkpoint.size)))
@@ -43,7 +44,8 @@ def load(
     return log, published, pending
 
 
-def _entries(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
+def entries_between(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
+    """Entries of the log from `start` to before `end`. Raises DamageError."""
     while start < end:
         query = ports.ReadEntries(start, min(CHUNK, end - start), limits.MAX_ENTRIES_BYTES)
         found = store.read(query)
@@ -114,6 +116,7 @@ class _Map:
         self._changed: dict[bytes, bytes] = {}
         self._tree = PrefixTree()
         self._head: tuple[int, Head, bytes] | None = None
+        self._steps: Steps = ()
 
     def feed(self, place: int, data: bytes) -> None:
         try:
@@ -124,6 +127,9 @@ class _Map:
             self.leaves[entry.index] = (entry.version, entry.commitment)
             self._changed[entry.index] = entry.commitment
         elif isinstance(entry, Head):
+            if self._head is not None:
+                before = self._head[1]
+                self._steps = after_head(self._steps, before.epoch, before.unix_ms, entry.unix_ms)
             self._head = (place, entry, data)
 
     def tip(self, size: int) -> Tip:
@@ -135,4 +141,4 @@ class _Map:
         place, head, data = self._head
         if self._tree.root != head.map_root:
             raise DamageError(f"the map is not the one of entry {place} of the ledger")
-        return Tip(size, data, head.epoch, head.unix_ms, head.config, self._tree)
+        return Tip(size, data, head.epoch, head.unix_ms, head.config, self._tree, self._steps)

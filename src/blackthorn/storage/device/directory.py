@@ -59,6 +59,12 @@ class Directory(Table):
         row = self._one(_CHECKPOINT + " WHERE size = ?", (size,))
         return device_store.CheckpointRecord(*row) if row else None
 
+    def checkpoint_until(self, epoch: int) -> device_store.CheckpointRecord | None:
+        """The newest accepted checkpoint of that epoch or an earlier one, if still stored."""
+        query = _CHECKPOINT + " WHERE epoch <= ? ORDER BY size DESC LIMIT 1"
+        row = self._one(query, (epoch,))
+        return device_store.CheckpointRecord(*row) if row else None
+
     def put_checkpoint(self, record: device_store.CheckpointRecord, keep: int) -> None:
         """Store or replace a checkpoint; keep the `keep` newest."""
         self._run(
