@@ -26,7 +26,10 @@ OWN: Final = "the log's own"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A passed audit; `resets` only for a server's own folder."""
+    """A passed audit; `resets` only for a server's own folder.
+
+    `falls` are times to which officers have set the ledger back after a wrong clock.
+    """
 
     origin: str
     entries: int
@@ -36,6 +39,7 @@ class Result:
     records: int
     configurations: int
     resets: int | None
+    falls: list[str]
     published: str
     cosignatures: dict[str, str]
     freshest: str | None
@@ -149,6 +153,7 @@ def _result(audited: LedgerAudit, rows: RowsAudit | None, policy: str, line: str
         records=tally.records,
         configurations=tally.configs,
         resets=rows.resets if rows is not None else None,
+        falls=[rfc3339(fall.unix_ms) for fall in replay.falls],
         published=rfc3339(replay.unix_ms),
         cosignatures=times,
         freshest=max(times.values(), default=None),

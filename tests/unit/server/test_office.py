@@ -215,6 +215,36 @@ def test_clocks_of_devices_that_are_wrong(people: OfficePeople) -> None:
         assert says in refusal
 
 
+def test_officers_who_know_only_the_wrong_time_of_the_ledger_let_it_fall(
+    people: OfficePeople,
+) -> None:
+    """What their devices sign is dated by heads that are two days ahead."""
+    world = people.world
+    received(people)
+    epoch = world.ledger.published.epoch
+    for ahead_ms in (2 * DAY, -2 * DAY):
+        world.now_ms += ahead_ms
+        world.ledger.wake()
+        world.settle(20_000)
+    ahead_ms = world.ledger.time_ms
+    assert ahead_ms > world.now_ms + DAY
+    public = {"ledger": world.keys.origin, "epoch": epoch, "least_ms": 0}
+    wrong, kept = people.draft("ledger", "heal", {**public, "epoch": 1})
+    assert "[D41]" in people.submit("ann", people.sign(wrong, "ann", at_ms=ahead_ms), kept)[0]
+    signed, kept = people.draft("ledger", "heal", public)
+    one = people.sign(signed, "ann", at_ms=ahead_ms)
+    refusal, lacks = people.submit("ann", one, kept)
+    assert refusal == "" and len(lacks) == 1
+    world.settle(20_000)
+    assert world.ledger.time_ms > world.now_ms + DAY, "one officer is not enough"
+    assert people.submit("lea", people.sign(one, "lea", at_ms=ahead_ms), kept) == ("", ())
+    people.restart()
+    world.settle(20_000)
+    assert world.ledger.time_ms <= world.now_ms
+    assert len(world.audit().falls) == 1
+    assert people.register().cases.case("ledger").state == "healed"
+
+
 def test_a_proposal_is_not_pushed_out_by_another_officer(people: OfficePeople) -> None:
     case = received(people)
     first, kept = people.draft(case, "refuse", {"reason": "not-lawful", "letter": bytes(32)})

@@ -178,6 +178,8 @@ def print_result(result: "Result") -> None:
     for name, value in rows.items():
         table.add_row(name, str(value))
     terminal.out.print(table)
+    for fall in result.falls:
+        terminal.say(f"After a wrong clock officers have set the ledger's time back to {fall}.")
     if result.waiting is not None:
         waiting = count(result.waiting, "entry is", "entries are")
         terminal.say(f"{waiting} not cosigned yet.")
