@@ -13,7 +13,7 @@ ORDER: Final = {
     "config": "postmaster check",
     "ledger": "status policy trust check init heal sign witness",
     "ledger witness": "add",
-    "group": "create send add remove confirm list",
+    "group": "create send add remove confirm move list",
     "mail": "list read save",
     "device": "add link list passphrase settings revoke reset-status cancel-reset",
     "recovery": "create use",
