@@ -1,6 +1,7 @@
 """A server whose clock was days ahead: officers let the ledger's time fall, and people go on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,6 @@ from tests.support.ledger_officers import LedgerOfficers
 from tests.support.stranding import live
 
 DAY = 24 * 3600
-AHEAD_MS = 2 * DAY * 1000
 NAMES = ("alice", "bob", "carol")
 
 
@@ -37,8 +37,10 @@ def minutes(world: World, number: int) -> None:
     live(world, 60 * number, step=30)
 
 
-def faulty(witnesses: int, seed: int, *, alone: bool = False) -> tuple[World, LedgerOfficers]:
-    """The clock was two days ahead for some minutes, in which people looked up; it is right now."""
+def faulty(
+    witnesses: int, seed: int, *, alone: bool = False, days: int = 2
+) -> tuple[World, LedgerOfficers]:
+    """The clock was days ahead for some minutes, in which people looked up; it is right now."""
     world = World(seed, *NAMES, witnesses=witnesses, epoch_ms=10_000)
     officers = LedgerOfficers(world.ledger)
     for person in world.people:
@@ -46,7 +48,7 @@ def faulty(witnesses: int, seed: int, *, alone: bool = False) -> tuple[World, Le
     world.people[0].write(world.people[1], "hello")
     minutes(world, 25)
     assert world.people[1].received() == ["hello"]
-    set_server_clock(world, AHEAD_MS, alone=alone)
+    set_server_clock(world, days * DAY * 1000, alone=alone)
     for _ in range(3):
         officers.ledger.ledger.wake()
         minutes(world, 11)
@@ -69,11 +71,15 @@ def ledger_ms(person: Person) -> int:
         return ledger_state.clock_ms(unit)
 
 
-@pytest.mark.parametrize(("witnesses", "alone"), [(0, False), (1, False), (1, True)])
+@pytest.mark.parametrize(
+    ("witnesses", "alone", "days"),
+    [(0, False, 2), (1, False, 2), (1, True, 2), (1, False, 20)],
+)
 def test_after_the_heal_people_who_never_wrote_each_other_can_at_once(
-    witnesses: int, alone: bool
+    witnesses: int, alone: bool, days: int
 ) -> None:
-    world, officers = faulty(witnesses, 300 + witnesses, alone=alone)
+    """After 20 days all key packages are dated ahead: they are made anew."""
+    world, officers = faulty(witnesses, 300 + witnesses, alone=alone, days=days)
     alice, bob, carol = world.people
     alice.write(carol, "first contact")
     bob.write(alice, "known")
@@ -101,7 +107,7 @@ def test_after_the_heal_people_who_never_wrote_each_other_can_at_once(
 def test_a_device_that_accepted_heads_ahead_of_time_follows_the_fall_by_a_replay() -> None:
     world, officers = faulty(1, 310)
     alice = world.people[0]
-    assert ledger_ms(alice) > world.now_ms + AHEAD_MS // 2
+    assert ledger_ms(alice) > world.now_ms + DAY * 1000
     officers.heal(right(world))
     minutes(world, 2)
     alice.connect()
@@ -129,12 +135,8 @@ def test_the_time_falls_below_what_a_device_knew_of_witnesses_and_it_tells_it() 
     with alice.unit() as unit:
         known = unit.records.directory.checkpoint_until(epoch)
         assert known is not None and known.quorum_s
-        unit.records.directory.put_checkpoint(
-            type(known)(*(  # witnesses said so half a day after that head
-                known.size, known.root, known.note, known.epoch, known.unix_ms,
-                world.now_ms // 1000 + DAY, known.users,
-            )), 512,
-        )  # fmt: skip
+        later_s = world.now_ms // 1000 + DAY
+        unit.records.directory.put_checkpoint(replace(known, quorum_s=later_s), 512)
     officers.heal(epoch)
     minutes(world, 2)
     alice.connect()
