@@ -1,7 +1,10 @@
 """`blackthorn audit closure` as a process: what holds, and what is changed, with its rule."""
 
+import functools
+import http.server
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,19 @@ def test_a_closure_holds_and_a_person_finds_his_place(folder: Path) -> None:
     assert result["holds"] and result["register_key"] == "given"
     assert result["decisions"][-2:] == ["destroy", "close"]
     assert (result["receipt"]["address"], result["receipt"]["place"]) == ("u3@acme.example", 3)
+
+
+def test_a_statement_is_read_from_its_address(folder: Path) -> None:
+    served = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), served) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address, log = f"http://127.0.0.1:{server.server_port}", str(folder / "log")
+        done = run("audit", "closure", f"{address}/X-PK-1.json", "--ledger", log)
+        missing = run("audit", "closure", f"{address}/X-PK-2.json", "--ledger", log)
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert "every check holds" in done.stdout
+    assert missing.returncode == 2 and "/closures/X-PK-1.json" in missing.stderr
 
 
 def test_a_person_is_told_what_their_receipt_means(folder: Path) -> None:

@@ -181,8 +181,13 @@ def test_damaged_mail_is_listed_and_stops_nothing(world: World, tmp_path: Path) 
     code, said = failing(
         world.alice, "export", str(tmp_path / "o"), "--passphrase-file", str(world.passphrase)
     )
-    assert code == 6 and len(said.splitlines()) == 1
+    assert code == 6 and len(said.splitlines()) == 1 and "--without-mail" in said
     assert list(tmp_path.iterdir()) == []
+    here = ("--without-mail", "--passphrase-file", str(world.passphrase))
+    done = world.alice.run_json("export", str(tmp_path / "here"), *here)
+    assert (done["counts"]["mails"], done["counts"]["conversations"]) == (0, 2)
+    assert [each["item"] for each in done["problems"]] == ["mail"]
+    assert world.alice.run_json("export", "verify", str(tmp_path / "here"))["ok"] is True
     database = apsw.Connection(str(next(deployment.directory.glob("*.db"))))
     (sealed,) = database.execute("SELECT sealed FROM mail WHERE uid = 5").fetchone()
     middle = len(sealed) // 2

@@ -7,6 +7,7 @@ from typing import Any
 from blackthorn.audit.ledger import Progress
 from blackthorn.audit.package import read_register
 from blackthorn.audit.report import read_log
+from blackthorn.audit.sources import HttpSource
 from blackthorn.errors import LimitError, UserError, system_error
 from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.closure.check import check_statement, exit_of
@@ -63,20 +64,22 @@ def _receipt(placed: ProvenReceipt) -> dict[str, Any]:
 
 
 def audit_closure(
-    file: Path,
+    file: str,
     ledger: str,
     receipt: Path | None,
     register: str | None,
     policy: Path | None,
     progress: Progress,
 ) -> ClosureAudit:
-    """Check the file and perhaps a person's receipt; `register` is a vkey or a file of one.
+    """Check a statement and perhaps a person's receipt; `register` is a vkey or a file of one.
+
+    `file` is a path, or the address at which a ledger serves the statement.
 
     Raises VerificationError with the broken rule, SecurityError with a place in the ledger,
-    UserError for an unreadable file.
+    UserError for an unreadable file, UnavailableError for an address that does not answer.
     """
     key = None if register is None else read_register(register)
-    data = _read(file, governance_limits.MAX_CLOSURE_BYTES)
+    data = _statement(file)
     own = None if receipt is None else _read(receipt, link_limits.MAX_RECEIPT_BYTES)
     name = exit_of(data)
     found: dict[str, Case] = {}
@@ -88,6 +91,20 @@ def audit_closure(
     case = found.get(name, Case(name))
     statement, placed = check_statement(data, key, case, own)
     return ClosureAudit(statement, case, placed, ledger, read.stand.size, key is not None)
+
+
+def _statement(source: str) -> bytes:
+    if "://" not in source:
+        return _read(Path(source), governance_limits.MAX_CLOSURE_BYTES)
+    folder, _, name = source.rpartition("/")
+    with HttpSource(folder) as http:
+        data = http.read(name, governance_limits.MAX_CLOSURE_BYTES)
+    if data is None:
+        raise UserError(
+            f"the server has no {source}: it serves the statement of a closed market as "
+            "https://HOST/closures/X-PK-1.json"
+        )
+    return data
 
 
 def _read(path: Path, bound: int) -> bytes:

@@ -60,7 +60,7 @@ class HttpSource:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, bound: int = limits.MAX_AUDIT_ANSWER_BYTES) -> bytes | None:
         """Raises UnavailableError, and UserError for a malformed address."""
         url = f"{self._base}/{path}"
         try:
@@ -72,8 +72,8 @@ class HttpSource:
                 data = bytearray()
                 for piece in answer.iter_raw():
                     data += piece
-                    if len(data) > limits.MAX_AUDIT_ANSWER_BYTES:
-                        raise SecurityError(f"{url} answers with more bytes than any tile has")
+                    if len(data) > bound:
+                        raise SecurityError(f"{url} answers with more than {bound} bytes")
                 return bytes(data)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise UserError(f"{self._base!r} is not the address of a log") from None

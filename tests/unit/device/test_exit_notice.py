@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 
 from blackthorn.cli import main, terminal
 from blackthorn.cli.device import exit_notices as shown
+from blackthorn.cli.device import outcomes
 from blackthorn.device.account import exit_notices, limits
 from blackthorn.device.account.exit_notices import Notice, countdown, days_left
-from blackthorn.errors import UnavailableError
+from blackthorn.device.operations.operation import Outcome
+from blackthorn.errors import UnavailableError, UserError
 from blackthorn.link.frames import MarketNotice
 from blackthorn.programs.device import market_exit
 from blackthorn.simulation.memory import memory_vault
@@ -48,6 +50,7 @@ def day(at_ms: int) -> str:
         ("stopped", "service in PK has ended; see: "),
         ("retrieval", "can be fetched until 2016-01-29, in 42 days; export: "),
         ("preparing", "can be fetched until 2016-01-29, in 42 days; export: "),
+        ("preparing", "FOLDER; receipt: blackthorn market receipt --out FILE"),
         ("rescinded", "service in PK continues"),
         ("another", "service in PK has ended; see: "),
     ],
@@ -69,6 +72,30 @@ def test_the_countdown_says_what_ends_when(state: str, line: str) -> None:
 )
 def test_days_that_have_begun_count(now_ms: int, days: int) -> None:
     assert days_left(notice("announced"), now_ms) == days
+
+
+def test_after_the_last_day_nothing_is_promised() -> None:
+    line = countdown(notice("retrieval"), STOP + 30 * DAY, day)
+    assert "ended on 2016-01-29, it may be destroyed already; export: " in line
+    assert "can be fetched" not in line
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("announced", ""),
+        ("draining", ""),
+        ("read-only", "the service in PK, your market, is read-only; see: blackthorn notices"),
+        ("stopped", "the service in PK, your market, has ended; see: blackthorn notices"),
+        ("preparing", "the service in PK, your market, has ended; see: blackthorn notices"),
+        ("rescinded", ""),
+    ],
+)
+def test_a_user_of_an_ended_market_is_told_that_it_is_their_own(state: str, why: str) -> None:
+    with memory_vault().transaction() as records:
+        exit_notices.keep(records.settings, said("D-000001", "retrieval"))
+        exit_notices.keep(records.settings, said(state=state))
+        assert exit_notices.sending_ended(records.settings) == why
 
 
 def test_one_day_is_no_days() -> None:
@@ -135,6 +162,9 @@ class Program:
         with self.opened.vault.transaction() as records:
             for each in notices:
                 exit_notices.keep(records.settings, each)
+
+    async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
+        return {number: Outcome(number, bytes(16), "no key packages", True) for number in numbers}
 
     async def report(self, program: object, what: str, value: str = "") -> str:
         self.told.append((what, value))
@@ -250,3 +280,13 @@ def test_the_receipt_is_written_once(
 )
 def test_minutes_before_and_after_a_date_no_day_is_counted(now_ms: int, says: str) -> None:
     assert says in countdown(notice("announced"), now_ms, day)
+
+
+def test_what_is_not_sent_names_the_end_of_the_own_market_first() -> None:
+    lines = []
+    for state in ("announced", "stopped"):
+        with pytest.raises(UserError) as caught:
+            outcomes.report(Program(said(state=state)), {1: ("bob", "sent")}, False)  # type: ignore[arg-type]
+        lines.append(str(caught.value))
+    why = "the service in PK, your market, has ended; see: blackthorn notices"
+    assert lines == ["bob: no key packages", f"{why}; bob: no key packages"]

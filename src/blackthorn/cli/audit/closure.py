@@ -68,7 +68,13 @@ def _when(at_ms: int) -> str:
 
 
 def closure(
-    file: Annotated[Path, Argument(metavar="FILE", help="The published statement.")],
+    file: Annotated[
+        str,
+        Argument(
+            metavar="FILE|URL",
+            help="The published statement, such as https://HOST/closures/X-PK-1.json.",
+        ),
+    ],
     ledger: options.LedgerOption,
     receipt: Annotated[
         Path | None, Option(metavar="FILE", help="A person's receipt, to find it in the statement.")

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from blackthorn.cli import options, terminal
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import UserError
+from blackthorn.errors import UnavailableError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.wire.words import count
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.export.export import ExportSummary
 
 _MAKE = "make"
+_WITHOUT_MAIL = "nothing was written: with --without-mail the rest is exported, from this device"
 
 
 class _FolderOrCommand(TyperGroup):
@@ -55,13 +56,18 @@ def make(
     passphrase_file: Annotated[
         Path | None, Option(help="A file whose first line is the passphrase for the exported keys.")
     ] = None,
+    without_mail: Annotated[
+        bool,
+        Option("--without-mail", help="Do not connect: only what this device itself has."),
+    ] = False,
     json: options.JsonOption = False,
 ) -> None:
     """Write all your data into FOLDER, in standard formats. `make` may be omitted.
 
     Mail as .eml files and as an mbox, conversations as web pages and JSON, contacts as vCards, your
     OpenPGP keys under a passphrase, and a manifest that your device signs. Unreadable items are
-    listed there. --json prints {"folder", "address", "counts", "problems"}.
+    listed there. Mail is on the server: when it cannot be reached, --without-mail exports the rest.
+    --json prints {"folder", "address", "counts", "problems"}.
     """
     from blackthorn.cli.device.exit_notices import report_export
     from blackthorn.cli.progress import ProgressBar
@@ -70,8 +76,12 @@ def make(
     secret = _passphrase(passphrase_file)
     device = options.program(at)
     with ProgressBar() as bar:
-        summary = run_export(device, folder, secret, bar.show)
-    report_export(device)
+        try:
+            summary = run_export(device, folder, secret, bar.show, mail=not without_mail)
+        except UnavailableError as error:
+            raise UnavailableError(f"{error}; {_WITHOUT_MAIL}") from None
+    if not without_mail:
+        report_export(device)
     if json:
         terminal.print_json(
             {

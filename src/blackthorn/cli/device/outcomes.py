@@ -10,6 +10,7 @@ from blackthorn.device.core.failures import Failure
 from blackthorn.device.operations import operation
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
+from blackthorn.programs.device import market_exit
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
@@ -39,8 +40,8 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
         failures.forget(records.settings, failed)
     tell_failures(device)
     if failed:
-        reasons = (f"{operations[number][0]}: {outcomes[number].error}" for number in failed)
-        raise UserError("; ".join(reasons))
+        reasons = [f"{operations[number][0]}: {outcomes[number].error}" for number in failed]
+        raise UserError("; ".join(filter(None, [market_exit.sending_ended(device), *reasons])))
 
 
 def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:

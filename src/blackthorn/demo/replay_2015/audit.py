@@ -130,7 +130,9 @@ def _audit_closure(play: Replay, server: str) -> closure.ClosureAudit | None:
     file = play.out / f"{play.exit.id}.json"
     key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
     try:
-        return closure.audit_closure(file, server, play.out / RECEIPT, key, None, ledger.silent)
+        return closure.audit_closure(
+            str(file), server, play.out / RECEIPT, key, None, ledger.silent
+        )
     except SecurityError as error:
         play.check(False, f"the closure's statement does not verify: {error}")
         return None

@@ -16,6 +16,7 @@ _SETTING: Final = "market-notices"
 DAY_MS: Final = 24 * 3_600_000
 EXPORT: Final = "export: blackthorn export FOLDER"
 MORE: Final = "see: blackthorn notices"
+RECEIPT: Final = "receipt: blackthorn market receipt --out FILE"
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -91,11 +92,24 @@ def countdown(notice: Notice, now_ms: int, day: Any) -> str:
         case "read-only":
             return f"{where} is read-only and stops on {day(notice.stop_ms)}{away}; {EXPORT}"
         case "retrieval" | "preparing":
+            more = f"{EXPORT}; {RECEIPT}" if notice.state == "preparing" else EXPORT
             until = day(notice.retrieval_end_ms)
-            return f"{where} has ended; your data can be fetched until {until}{away}; {EXPORT}"
+            if notice.next_ms <= now_ms:
+                ended = f"the days to fetch your data ended on {until}, it may be destroyed already"
+                return f"{where} has ended; {ended}; {more}"
+            return f"{where} has ended; your data can be fetched until {until}{away}; {more}"
         case "rescinded":
             return f"{where} continues: the exit was cancelled; {MORE}"
     return f"{where} has ended; {MORE}"
+
+
+def sending_ended(settings: Settings) -> str:
+    """Why this user sends nothing any more, by the server's notice of an exit; "" when they may."""
+    for notice in all_notices(settings):
+        if notice.market and notice.state in ("read-only", "stopped", "retrieval", "preparing"):
+            ends = "is read-only" if notice.state == "read-only" else "has ended"
+            return f"the service in {notice.market}, your market, {ends}; {MORE}"
+    return ""
 
 
 def _put(settings: Settings, notices: list[Notice]) -> None:

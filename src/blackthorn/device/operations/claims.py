@@ -118,8 +118,8 @@ def _why_none(bad: dict[Identity, str], absent: list[str]) -> str:
     if not reasons:
         return (
             f"the server gives out no key packages of {', '.join(absent)}: there is no activated "
-            "device yet, the service in that market has ended, or this device may not send yet "
-            "(blackthorn status)"
+            "device yet, the service in their market or in yours has ended (blackthorn notices), "
+            "or this device may not send yet (blackthorn status)"
         )
     text = f"{_NONE_OF} {', '.join(absent)} can be used ({min(reasons)})"
     return f"{text}: ask them to connect, then send it again"

@@ -18,6 +18,12 @@ def is_leaving(program: DeviceProgram) -> bool:
     return any(notice.market and notice.state in RUNNING for notice in notices(program))
 
 
+def sending_ended(program: DeviceProgram) -> str:
+    """Why this user sends nothing any more, or ""."""
+    with program.opened.vault.transaction() as records:
+        return exit_notices.sending_ended(records.settings)
+
+
 def set_read(program: DeviceProgram) -> None:
     with program.opened.vault.transaction() as records:
         exit_notices.set_read(records.settings)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
@@ -15,11 +16,14 @@ from blackthorn.device.export.manifest import Counts, Problem, encode_chain
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.errors import InputError, UserError
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.programs.device.export import limits, mail
+from blackthorn.programs.device.export import limits
 from blackthorn.programs.device.export.folder import FolderSink
+from blackthorn.programs.device.export.mail import ServerMail
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
+
+WITHOUT_MAIL: Final = "left on the server, as --without-mail asks"
 
 ExportProgress = Callable[[str, int, int], None]
 """Called with the kind of item, the number written, and the total (0: unknown)."""
@@ -36,18 +40,26 @@ class ExportSummary:
 
 
 def run_export(
-    program: DeviceProgram, folder: Path, passphrase: Secret, progress: ExportProgress
+    program: DeviceProgram,
+    folder: Path,
+    passphrase: Secret,
+    progress: ExportProgress,
+    *,
+    mail: bool = True,
 ) -> ExportSummary:
     """Export everything into a new folder. The server learns nothing of it.
+
+    With `mail` false it does not connect, and lists the mail as missing.
 
     Raises UserError (the folder exists, the passphrase is short, the device is not live),
     UnavailableError, StorageError; then there is no such folder.
     """
     check_passphrase(passphrase)
     with FolderSink(folder) as sink:
-        run(program.fetch())  # what another process receives meanwhile is in the vault as well
+        if mail:
+            run(program.fetch())  # what another process receives meanwhile is in the vault as well
         with program.device.unit(wall_ms()) as unit:
-            source = _VaultSource(program, unit, passphrase)
+            source = _VaultSource(program, unit, passphrase, mail=mail)
 
         def show(what: str, done: int) -> None:
             progress(what, done, source.total(what))
@@ -66,7 +78,9 @@ def check_passphrase(passphrase: Secret) -> None:
 class _VaultSource:
     """`export.ExportSource` of one device; it reads the vault once, at the beginning."""
 
-    def __init__(self, program: DeviceProgram, unit: UnitOfWork, passphrase: Secret) -> None:
+    def __init__(
+        self, program: DeviceProgram, unit: UnitOfWork, passphrase: Secret, *, mail: bool
+    ) -> None:
         records = unit.records
         self.address = program.opened.keys.address
         self.created_ms = unit.now_ms
@@ -74,7 +88,7 @@ class _VaultSource:
         self.chain = _chain(unit)
         keys = mail_keys.secrets(records)
         self.locked_keys = lock_secret_keys(keys[::-1], passphrase)  # who keeps one has the newest
-        self._mail = mail.ServerMail(program, keys)
+        self._mail = ServerMail(program, keys) if mail else None
         self._contacts = _contacts(unit)
         lines = records.history.latest(limits.MAX_EXPORT_MESSAGES)
         self._messages = len(lines)
@@ -87,12 +101,16 @@ class _VaultSource:
             Problem(f"message {parcel.digest.hex()[:16]}", parcel.reason)
             for parcel in records.parcels.all_undecryptable()
         ]
+        if not mail:
+            self._problems.append(Problem("mail", WITHOUT_MAIL))
 
     def total(self, what: str) -> int:
-        return self._mail.total if what == "mails" else self._messages
+        if what != "mails":
+            return self._messages
+        return self._mail.total if self._mail else 0
 
     def mails(self) -> Iterable[export.ExportMail]:
-        return self._mail.mails()
+        return self._mail.mails() if self._mail else ()
 
     def conversations(self) -> Iterable[messages.ExportConversation]:
         return self._conversations
