@@ -225,7 +225,9 @@ def test_another_proposal_says_that_it_replaces_what_waits(world, demand):
 
 def test_a_case_that_there_is_not_names_those_that_there_are(world):
     refused = world.run("ann", "role", "sign", "oficers", "--yes", error=UserError)
-    assert "there is no case 'oficers': it is officers, canary, a directive such as" in refused
+    assert (
+        "there is no case 'oficers': it is officers, ledger, canary, a directive such as" in refused
+    )
 
 
 def test_two_people_of_one_role_are_told_in_words():
