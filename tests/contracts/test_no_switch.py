@@ -122,6 +122,8 @@ DEVICE_COMMANDS = {
 
 
 OFFICE_COMMANDS = {
+    "ledger heal",
+    "ledger sign",
     "role open",
     "role found",
     "role appoint",
