@@ -6,7 +6,8 @@ import pytest
 
 from blackthorn.device.conversations import content, heal_messages
 from blackthorn.device.healing import limits
-from blackthorn.device.operations.send_heal import SendHeal, members_at
+from blackthorn.device.healing.past_members import members_at
+from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.simulation.device import Person
 from blackthorn.simulation.linking import bring_up
 from blackthorn.simulation.memory import CrashError

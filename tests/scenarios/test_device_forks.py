@@ -6,7 +6,7 @@ from blackthorn.device.account import heal_answers
 from blackthorn.device.conversations.heal_messages import AnsweredItem, Answers
 from blackthorn.device.healing import branches, notes
 from blackthorn.device.healing.notes import Reply
-from blackthorn.device.operations.renew import Renew
+from blackthorn.device.operations.healing.renew import Renew
 from blackthorn.simulation.device import Person
 from tests.scenarios.test_device_branches import DAY, healing, hide, other_commit, show, team
 from tests.support.device_world import World

@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn.device.conversations import handed_lines, heal_messages
 from blackthorn.device.healing import handing, limits, wanted
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import HistoryRecord
 from blackthorn.simulation.linking import add_device, bring_up, pair

@@ -6,7 +6,7 @@ from blackthorn.device.account import lost_groups
 from blackthorn.device.conversations import heal_messages, key_packages
 from blackthorn.device.core import envelope
 from blackthorn.device.healing import lacking
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.mls.framing.key_package import parse_key_package
 from blackthorn.simulation.device import Person
 from blackthorn.simulation.linking import add_device

@@ -2,7 +2,7 @@
 
 from blackthorn.device.conversations import heal_messages
 from blackthorn.device.conversations.content import SALT_BYTES
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.ports.parcels import RemoveParcels, WaitingParcels
 from tests.support.device_world import Person, World
 from tests.support.stranding import come_back, go_off_line, live

@@ -5,18 +5,19 @@ import pytest
 from blackthorn.device.core import prepared as stored
 from blackthorn.device.core.prepared import KeyPackageClaim, PreparedPosting
 from blackthorn.device.healing.notes import Wish
-from blackthorn.device.operations.add_again import AddAgain
 from blackthorn.device.operations.add_later import AddLater
 from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.change_group import ChangeGroup
 from blackthorn.device.operations.create_group import CreateGroup
 from blackthorn.device.operations.create_self_group import CreateSelfGroup
+from blackthorn.device.operations.healing.add_again import AddAgain
+from blackthorn.device.operations.healing.give_commit import GiveCommit
+from blackthorn.device.operations.healing.renew import Renew
+from blackthorn.device.operations.healing.send_heal import SendHeal
+from blackthorn.device.operations.healing.settle_members import SettleMembers
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.move_suite import MoveSuite
-from blackthorn.device.operations.renew import Renew
-from blackthorn.device.operations.send_heal import SendCommit, SendHeal
 from blackthorn.device.operations.send_text import SendText
-from blackthorn.device.operations.settle_members import SettleMembers
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
 from blackthorn.errors import DamageError
@@ -72,7 +73,7 @@ STORED = [
         + b"\xc4\x02kp\x05",
     ),
     (
-        SendCommit(GROUP, b"g" * 32, b"d" * 16),
+        GiveCommit(GROUP, b"g" * 32, b"d" * 16),
         b"\x84\xa4type\xa4give\xacconversation\xc4 "
         + GROUP
         + b"\xa6digest\xc4 "

@@ -17,7 +17,7 @@ from blackthorn.device.conversations import content, conversations, heal_message
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing import handing, limits, notes, wanted
 from blackthorn.device.healing.handing import Handing
-from blackthorn.device.operations import send_heal
+from blackthorn.device.operations.healing import send_heal
 from blackthorn.device.transparency.lookup_queue import passed, reached
 from blackthorn.identity.statements import AddDevice, decode
 from blackthorn.ports.device_store import HistoryRecord

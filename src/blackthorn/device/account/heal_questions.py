@@ -19,7 +19,7 @@ from blackthorn.device.core.members import addresses, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import decisions, limits, notes
 from blackthorn.device.healing.states import Event, State
-from blackthorn.device.operations import send_heal
+from blackthorn.device.operations.healing import send_heal
 from blackthorn.device.transparency.lookup_queue import passed, reached
 from blackthorn.mls import suites
 

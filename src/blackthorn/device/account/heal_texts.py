@@ -6,7 +6,7 @@ from blackthorn.device.conversations import content, heal_messages
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing import limits
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.ports.device_healing import SentText
 from blackthorn.ports.device_store import ConversationRecord, HistoryQuery, Place

@@ -31,7 +31,7 @@ from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.healing import branches, decisions, lacking, limits, notes, wanted
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
-from blackthorn.device.operations import add_again, send_heal
+from blackthorn.device.operations.healing import add_again, give_commit, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.device.transparency.lookup_queue import passed, reached
@@ -164,7 +164,7 @@ def _work_off(unit: UnitOfWork) -> list[int]:
         elif isinstance(message, heal_messages.Question):
             items = heal_answers.answer(unit, heard, message)
             rows += [
-                send_heal.SendCommit(known, digest, heard.device).enqueue(unit)
+                give_commit.GiveCommit(known, digest, heard.device).enqueue(unit)
                 for known, digest in heal_answers.to_give(unit, heard, message)
             ]
             if items:

@@ -13,7 +13,8 @@ from blackthorn.device.core.members import Identity, addresses, identities
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing import handing, lacking, limits, notes
 from blackthorn.device.healing.states import Event, State, is_member
-from blackthorn.device.operations import operation, send_heal
+from blackthorn.device.operations import operation
+from blackthorn.device.operations.healing import send_heal
 from blackthorn.device.transparency.lookup_queue import passed
 from blackthorn.ids import Address, DeviceId
 

@@ -16,7 +16,7 @@ from blackthorn.device.core.members import Identity, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits, moving, notes
 from blackthorn.device.healing.states import State, is_member
-from blackthorn.device.operations.send_heal import SendHeal
+from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.device.transparency.lookup_queue import reached
 from blackthorn.mls.group import state_rows
 from blackthorn.ports.device_healing import LostText

@@ -29,11 +29,11 @@ from blackthorn.device.operations import (
     add_later,
     change_chain,
     create_self_group,
-    renew,
     share_state,
     table,
 )
 from blackthorn.device.operations.change_chain import ChangeChain
+from blackthorn.device.operations.healing import renew
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.transparency import local_chain, verified

@@ -16,9 +16,9 @@ from blackthorn.device.core import history
 from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.device.core.members import Identity, identities
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.healing import limits, moving, notes
+from blackthorn.device.healing import limits, moving, notes, past_members
 from blackthorn.device.healing.states import State, is_member
-from blackthorn.device.operations import send_heal
+from blackthorn.device.operations.healing import send_heal
 from blackthorn.device.transparency import local_chain
 from blackthorn.device.transparency.lookup_queue import passed
 from blackthorn.ids import Address, DeviceId
@@ -107,7 +107,7 @@ def _is_entitled(
     """Whether the device was a member when the text was sealed, and is one now."""
     if place.kind != GROUP and reader.address not in (place.name, unit.me.address):
         return False
-    if reader not in send_heal.members_at(unit, place.id, text.epoch):
+    if reader not in past_members.members_at(unit, place.id, text.epoch):
         return False
     if place.kind != GROUP and place.standing == State.STALE:
         return True  # the conversation that takes its place has the device, or none gets it
@@ -149,7 +149,7 @@ def _send(
     _note(unit, text, reader.device, reader.address, times + 1)
     in_it = place.kind == GROUP and is_member(place.standing)
     second = in_it and users and not mine and grouped is None
-    if second and not send_heal.joined_since(unit, place.id, text.epoch):
+    if second and not past_members.joined_since(unit, place.id, text.epoch):
         _note(unit, text, _WHOLE_GROUP, "", 1)
         return [_to_group(unit, place, text, part, reader)]
     name = "" if mine else reader.address
@@ -202,7 +202,7 @@ def late(unit: UnitOfWork) -> list[int]:
         part = _part(unit, place, text)
         if part is None or any(one.device == _WHOLE_GROUP for one in reports):
             continue
-        if send_heal.joined_since(unit, place.id, text.epoch):
+        if past_members.joined_since(unit, place.id, text.epoch):
             continue  # who cannot read it says so
         _note(unit, text, _WHOLE_GROUP, "", 1)
         rows.append(_to_group(unit, place, text, part, None))

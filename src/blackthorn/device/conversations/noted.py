@@ -1,7 +1,7 @@
 """Noted changes of each conversation: stored beside it, judged anew after each lookup.
 
 A conversation in which something is noted is *unconfirmed*: nothing is sealed in it before a Commit
-has ended what is noted (`operations.settle_members`). The rules are those of `judging`.
+has ended what is noted (`operations.healing.settle_members`). The rules are those of `judging`.
 """
 
 from collections.abc import Iterator

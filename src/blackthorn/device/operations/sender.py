@@ -13,8 +13,9 @@ from blackthorn.device.conversations import key_packages, noted
 from blackthorn.device.core import anchors, members
 from blackthorn.device.core.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
-from blackthorn.device.operations import limits, outbox, postings, settle_members, table
+from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
+from blackthorn.device.operations.healing import settle_members
 from blackthorn.device.operations.operation import (
     AlarmScope,
     NothingToDo,

@@ -7,15 +7,16 @@ import msgspec
 from blackthorn.device.core.prepared import UNREADABLE
 from blackthorn.device.core.stored import decode
 from blackthorn.device.operations import change_chain, change_group, create_group, create_self_group
-from blackthorn.device.operations.add_again import AddAgain
 from blackthorn.device.operations.add_later import AddLater
+from blackthorn.device.operations.healing.add_again import AddAgain
+from blackthorn.device.operations.healing.give_commit import GiveCommit
+from blackthorn.device.operations.healing.renew import Renew
+from blackthorn.device.operations.healing.send_heal import SendHeal
+from blackthorn.device.operations.healing.settle_members import SettleMembers
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.move_suite import MoveSuite
 from blackthorn.device.operations.operation import Operation
-from blackthorn.device.operations.renew import Renew
-from blackthorn.device.operations.send_heal import SendCommit, SendHeal
 from blackthorn.device.operations.send_text import SendText
-from blackthorn.device.operations.settle_members import SettleMembers
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -26,7 +27,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     KeepMembers,
     AddAgain,
     SendHeal,
-    SendCommit,
+    GiveCommit,
     SettleMembers,
     create_self_group.CreateSelfGroup,
     ShareState,

@@ -4,64 +4,21 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.conversations import conversations, heal_messages, other_commits, self_group
+from blackthorn.device.conversations import conversations, heal_messages, self_group
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
-from blackthorn.device.core.members import Identity, addresses, identify, identities
+from blackthorn.device.core.members import addresses, identities
 from blackthorn.device.core.prepared import PreparedPosting
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.healing import past_members
 from blackthorn.device.operations import claims, postings
 from blackthorn.device.operations import operation as base
-from blackthorn.ids import Address, DeviceId
-from blackthorn.mls.group import state_rows
+from blackthorn.ids import Address
 from blackthorn.ports.device_healing import SentText
 from blackthorn.ports.device_store import OutboxRecord
 
 _TARGET: Final = "heal"
 _ANY_EPOCH: Final = -1
-
-
-def members_at(unit: UnitOfWork, conversation: bytes, epoch: int) -> list[Identity]:
-    """The devices in a conversation in an epoch, as far as it is kept."""
-    spans = unit.records.groups.read(conversation, state_rows.Table.LEAF_SPAN, ())
-    members = state_rows.members_at(epoch, spans).values()
-    return [identify(member.credential) for member in members]
-
-
-def joined_since(unit: UnitOfWork, conversation: bytes, epoch: int) -> bool:
-    """Whether a user is in the conversation who was not in that epoch."""
-    then = {member.address for member in members_at(unit, conversation, epoch)}
-    return bool(set(addresses(unit.open(conversation).group.members)) - then)
-
-
-class SendCommit(base.Operation, frozen=True, tag="give"):
-    """A Commit for a device that misses it: the same parcels that all members were sent."""
-
-    conversation: bytes
-    digest: bytes
-    device: bytes
-
-    @property
-    def target(self) -> bytes:
-        return base.name_of(_TARGET, self.device.hex())
-
-    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> base.Step:
-        parcels = other_commits.kept_commit(unit, self.conversation, self.digest)
-        if not parcels or unit.records.conversations.get(self.conversation) is None:
-            return base.NothingToDo()
-        conversation = unit.open(self.conversation)
-        prepared = postings.forwarded(unit, conversation, DeviceId(self.device), parcels)
-        return postings.save(unit, row, self, prepared)
-
-    @property
-    def is_asked_for(self) -> bool:
-        return False
-
-    def failure_text(self) -> base.FailureText:
-        return base.FailureText("a change was not given to a device that missed it:", "a member")
-
-    def covers(self, other: base.Operation) -> bool:
-        return self == other
 
 
 class SendHeal(base.Operation, frozen=True, tag="heal", omit_defaults=True):
@@ -135,7 +92,7 @@ class SendHeal(base.Operation, frozen=True, tag="heal", omit_defaults=True):
             return True
         if not self.group or self.of_epoch == _ANY_EPOCH:
             return False
-        if not joined_since(unit, self.group, self.of_epoch):
+        if not past_members.joined_since(unit, self.group, self.of_epoch):
             return False
         if self.name:
             msgspec.structs.replace(self, group=b"").enqueue(unit)
