@@ -130,6 +130,7 @@ def test_the_status_tells_the_key_that_audits_are_given(directory: Path) -> None
     assert key == register_key(found["origin"], signs)
     printed = run("ledger", "status", str(directory)).stdout
     assert f"the register's key: {found['register']}" in printed
+    assert "Note: the witness embedded is not independent of its log" in printed
 
 
 def test_a_served_ledger_is_audited_over_https(directory: Path, tmp_path: Path) -> None:

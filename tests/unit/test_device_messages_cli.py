@@ -3,12 +3,17 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from blackthorn.cli import terminal
+from blackthorn.cli.device.inbox import tell_lacking
 from blackthorn.device.limits import MAX_MESSAGE_BYTES
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
+from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.storage.device.vault import Vault
 from tests.support.device_home import ME, activated, invoke
 
@@ -81,11 +86,31 @@ def test_what_could_not_be_opened_is_told_with_the_messages(vault: Vault) -> Non
         records.parcels.set_aside(UndecryptableRecord(b"d", 7, "its keys are gone", 5))
     lines, told = inbox("--json")
     assert len(json.loads(lines[0])) == 1
-    assert "1 message could not be opened: see `blackthorn status`." in told
+    assert "1 message could not be opened yet: see `blackthorn status`." in told
     with vault.transaction() as records:
         records.parcels.set_aside(UndecryptableRecord(b"e", 8, "its keys are gone", 5))
         records.peers.add_gaps(b"c", b"device", [3], 0)
-    assert "2 messages could not be opened and 1 message is missing: see" in inbox()[1]
+    assert "2 messages could not be opened yet and 1 message is missing: see" in inbox()[1]
+
+
+def test_a_follower_is_told_when_all_is_open_again(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(terminal, "note", notes.append)
+    device = cast("DeviceProgram", SimpleNamespace(opened=SimpleNamespace(vault=vault)))
+    with vault.transaction() as records:
+        records.parcels.set_aside(UndecryptableRecord(b"d", 7, "its keys are gone", 5))
+    told = tell_lacking(device)
+    assert tell_lacking(device, told) == told
+    with vault.transaction() as records:
+        records.parcels.forget_undecryptable_before(10**15)
+    assert tell_lacking(device, told) == ""
+    assert tell_lacking(device) == ""
+    assert notes == [
+        "1 message could not be opened yet: see `blackthorn status`.",
+        "No message is closed or missing any more.",
+    ]
 
 
 def test_status_says_in_lines_why_messages_could_not_be_opened(vault: Vault) -> None:

@@ -21,11 +21,13 @@ def test_a_setting_is_shown_changed_and_kept(
     vault = activated(tmp_path, monkeypatch)[1]
     assert shown() == {"message-key-days": 3, "renewal-days": 7, "renewal-messages": 1_000}
     lines = invoke("device", "settings", "renewal-messages", 500).stdout.splitlines()
-    assert [line.split() for line in lines] == [
-        ["message-key-days", "3", "days"],
-        ["renewal-days", "7", "days", "of", "use"],
-        ["renewal-messages", "500", "messages", "(default", "1,000)"],
+    assert [" ".join(line.split()) for line in lines] == [
+        "message-key-days 3 days (1 to 30)",
+        "renewal-days 7 days of use (1 to 30)",
+        "renewal-messages 500 messages (100 to 10,000, default 1,000)",
     ]
+    explained = " ".join(invoke("device", "settings").stdout.split())
+    assert "renewal-days 7 days of use (1 to 30) After how many days" in explained
     assert shown()["renewal-messages"] == 500
     with vault.transaction() as records:
         assert preferences.RENEWAL_MESSAGES.get(records.settings) == 500

@@ -117,10 +117,13 @@ def test_a_list_names_addresses(world, bad):
 def test_too_short_a_notice_names_what_compels_it(world):
     words = ("market", "plan", "PK", "--reason", "R", "--stop", day(world, 10))
     words = (*words, "--list", world.folder / "users", "--yes")
-    assert "[G8]" in world.run("ann", *words, error=UserError)
+    refused = world.run("ann", *words, error=UserError)
+    assert "(--compelled FILE)" in refused and "[G8]" in refused
     told = world.run("ann", *words, "--no-notice", "--compelled", world.folder / "order")
     assert "plan waits for" in told
     world.run("bob", "market", "sign", "X-PK-1", "--yes")
+    early = world.run("ann", "market", "stop", "PK", "--yes", error=UserError)
+    assert early.strip().endswith("next is: blackthorn market approve PK")
     world.both("ann", "bob", "market", "approve", "PK")
     world.both("ann", "bob", "market", "announce", "PK")
     world.later(11)
@@ -149,7 +152,8 @@ def test_a_market_is_left_step_by_step_each_at_its_date(world):
     world.both("ann", "bob", "market", "stop", "PK")
     assert state(world) == "retrieval"
     world.later(31)
-    world.both("ann", "bob", "market", "close", "PK")
+    prepared = world.both("ann", "bob", "market", "close", "PK")
+    assert "fetch their receipts until the destruction" in prepared
     assert state(world) == "preparing"
     assert "--facts" in world.run("cus", "market", "close", "PK", "--yes", error=UserError)
     facts = ("--facts", world.folder / "facts.json")

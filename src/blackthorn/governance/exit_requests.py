@@ -95,6 +95,12 @@ def _concerning(context: Context, request: DecisionRequest) -> DecisionRequest:
     )
 
 
+def _next_of(case: Case) -> str:
+    """The usual next command of an exit, as advice; "" when there is none."""
+    name = NEXT.get(case.history[-1].action) if case.history else "plan"
+    return f"; next is: blackthorn market {name} {case.id[2:4]}" if name else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Steps that share one command; the exit's state selects the action.
@@ -112,10 +118,10 @@ class Stage:
         if self.without_notice and case.last("plan").get("no_notice"):
             actions = self.without_notice
         if case.state not in actions:
-            states = ", ".join(actions)
+            states = " or ".join(actions)
             raise UserError(
                 f"{case.id} is {case.state or 'not decided yet'}: this step needs an exit that is "
-                f"{states}"
+                f"{states}{_next_of(case)}"
             )
         return actions[case.state]
 

@@ -34,6 +34,7 @@ PERSONS: Final = (
 )
 """Counts of persons in a closure."""
 
+_COMPELLED: Final = "give later dates, or the document that compels these (--compelled FILE)"
 _DATES: Final = dict.fromkeys((*DATES, "forwarding_end_ms"), TIME)
 _TWO: Final = (transitions.OWNER | {transitions.Role.ADMIN}, transitions.ANY_DECIDER)
 
@@ -57,9 +58,9 @@ def _check_dates(public: dict[str, Any], request: transitions.Request) -> None:
     if public["compelled"] is not None:
         return
     if public["stop_ms"] - request.latest_ms < NOTICE_MS:
-        raise VerificationError("G8", "less than 30 days' notice: name what compels it")
+        raise VerificationError("G8", f"less than 30 days' notice: {_COMPELLED}")
     if public["retrieval_end_ms"] - public["stop_ms"] < RETRIEVAL_MS:
-        raise VerificationError("G8", "less than 30 days of retrieval: name what compels it")
+        raise VerificationError("G8", f"less than 30 days of retrieval: {_COMPELLED}")
 
 
 def _plan(case: transitions.Case, request: transitions.Request) -> None:

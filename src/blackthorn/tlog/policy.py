@@ -168,7 +168,7 @@ def parse_policy(text: str | bytes) -> Policy:
     Bytes that are not UTF-8 stay distinct from all text, as the specification asks.
     """
     draft = _Draft()
-    for line in _lines(text):
+    for number, line in enumerate(_lines(text), 1):
         words = [word for word in _BLANK.split(line) if word]
         if not words or words[0].startswith("#"):
             continue
@@ -182,7 +182,9 @@ def parse_policy(text: str | bytes) -> Policy:
         elif words[0] == "quorum" and len(words) == 2:
             draft.set_quorum(words[1])
         else:
-            raise VerificationError("T23", "a line of a policy has an unknown kind")
+            raise VerificationError(
+                "T23", f"line {number} of a policy is no log, witness, group or quorum"
+            )
     if draft.quorum is None:
         raise VerificationError("T30", "a policy has no quorum")
     return Policy(tuple(draft.logs), tuple(draft.witnesses), tuple(draft.groups), draft.quorum)

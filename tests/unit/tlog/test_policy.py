@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from blackthorn.errors import VerificationError
 from blackthorn.tlog import limits
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import (
@@ -184,6 +185,11 @@ def test_T22_no_text() -> None:
 def test_T23_no_line_of_a_policy(text: str) -> None:
     with refuses("T23"):
         parse_policy(text)
+
+
+def test_T23_names_the_line() -> None:
+    with pytest.raises(VerificationError, match="line 3 of a policy"):
+        parse_policy(f"# comment\nlog {L}\nlogs\nquorum none\n")
 
 
 def test_T23_words_with_spaces() -> None:

@@ -65,8 +65,9 @@ def _print(found: dict[str, Any]) -> None:
         address = "embedded" if each["embedded"] else each["url"] or "-"
         table.add_row(each["name"], each["cosigned"] or "no", address)
     terminal.out.print(table)
-    for remark in {each["remark"] for each in found["witnesses"] if each["remark"]}:
-        terminal.say(f"Note: {remark}.")
+    for each in found["witnesses"]:
+        if each["remark"]:
+            terminal.say(f"Note: the witness {each['name']} is {each['remark']}.")
     for warning in found["warnings"]:
         terminal.say(f"Warning: {warning}", style="yellow")
     for problem in found["problems"]:

@@ -137,7 +137,7 @@ def settings(
     """Show this device's settings, or change one by its name and value.
 
     They hold for this device only, from now on: nothing that was deleted comes back, and keys are
-    renewed no later than the new value says, counted from now. docs/settings.md has the bounds.
+    renewed no later than the new value says, counted from now.
     --json prints a list of {"name", "value", "unit", "default", "least", "most", "meaning"}.
     """
     from blackthorn.device.core.preferences import find
@@ -153,8 +153,11 @@ def settings(
     if json:
         terminal.print_json([{**asdict(known), "value": value} for known, value in found])
     for known, value in () if json else found:
-        default = "" if value == known.default else f" (default {known.default:,})"
-        terminal.say(f"{known.name:18}{value:>6,} {known.unit}{default}")
+        default = "" if value == known.default else f", default {known.default:,}"
+        bounds = f" ({known.least:,} to {known.most:,}{default})"
+        terminal.say(f"{known.name:18}{value:>6,} {known.unit}{bounds}")
+        if name is None:
+            terminal.say(f"  {known.meaning}")
 
 
 def _document(device: OwnDevice) -> dict[str, Any]:

@@ -92,7 +92,7 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
         alarm_texts.show_open(device, alarms)
         exit_notices.show_all(device, notices)
         _print_new(device, json)
-        lacking = _tell_lacking(device, lacking)
+        lacking = tell_lacking(device, lacking)
         outcomes.tell_failures(device)
 
     alarm_texts.show_open(device, alarms)
@@ -130,21 +130,23 @@ def _look(device: DeviceProgram, limit: int, json: bool) -> None:
         _print_lines(device, lines, limit, query)
     with device.opened.vault.transaction() as records:
         records.history.set_shown([line.number for line in lines if not line.shown])
-    _tell_lacking(device)
+    tell_lacking(device)
     outcomes.tell_failures(device)
     require_reached(unreached)
 
 
-def _tell_lacking(device: DeviceProgram, told: str = "") -> str:
+def tell_lacking(device: DeviceProgram, told: str = "") -> str:
     """Tell how many messages cannot be shown, unless that was `told`; what was told."""
     with device.opened.vault.transaction() as records:
         closed, missing = len(records.parcels.all_undecryptable()), records.peers.count_gaps()
-    parts = [f"{count(closed, 'message')} could not be opened"] if closed else []
+    parts = [f"{count(closed, 'message')} could not be opened yet"] if closed else []
     if missing:
         parts.append(count(missing, "message is missing", "messages are missing"))
     lacking = " and ".join(parts)
     if lacking and lacking != told:
         terminal.note(f"{lacking}: see `blackthorn status`.")
+    elif told and not lacking:
+        terminal.note("No message is closed or missing any more.")
     return lacking
 
 

@@ -13,6 +13,7 @@ from blackthorn.governance import exit_requests, officers, requests, statements,
 from blackthorn.programs.device import officer, program
 from blackthorn.programs.event_loop import run
 
+RECEIPTS: Final = "People can fetch their receipts until the destruction: give them some days."
 _EXIT: Final = re.compile("X-([A-Z]{2})-[0-9]+")
 _IRREVERSIBLE: Final = {"destroy": "This is irreversible: sealed data can never be opened again."}
 
@@ -115,7 +116,10 @@ def _result(
     else:
         show.say(f"{statement.case}: {statement.action} waits for {'; '.join(missing)}.")
         family = show.family(statement.case)
-        show.say(f"Another officer runs: blackthorn {family} sign {statement.case}")
+        show.say(
+            "Nobody is told by the program: ask another officer to run: "
+            f"blackthorn {family} sign {statement.case}"
+        )
     return document
 
 
@@ -127,7 +131,8 @@ def following(statement: statements.Statement) -> str:
     name = exit_requests.NEXT.get(statement.action)
     if found is None or name is None:
         return ""
-    return f" Next, when its day has come: blackthorn market {name} {found[1]}"
+    text = f" Next, when its day has come: blackthorn market {name} {found[1]}"
+    return f" {RECEIPTS}{text}" if statement.action == "prepare" else text
 
 
 def sign(
