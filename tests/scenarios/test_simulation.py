@@ -2,6 +2,7 @@
 
 import pytest
 
+from blackthorn.cli.simulate import processes
 from blackthorn.simulation import traffic
 from blackthorn.simulation.schedule import Event, Schedule
 from blackthorn.simulation.simulate import Outcome, simulate
@@ -42,7 +43,13 @@ def test_a_simulation_is_exact() -> None:
     )
     first, second = (lived(*events, seed=7) for _ in range(2))
     assert first.violations == second.violations == []
-    assert (first.deliveries, first.device_days) == (second.deliveries, second.device_days)
+    assert (first.deliveries, first.drawn) == (second.deliveries, second.drawn)
+
+
+def test_sets_have_one_order_in_all_processes() -> None:
+    """Python draws it anew for each process, and devices go through sets of names."""
+    with processes(1) as one, processes(1) as other:
+        assert one.apply(hash, ("alice",)) == other.apply(hash, ("alice",))
 
 
 @pytest.mark.parametrize("seed", [2, 3, 4])

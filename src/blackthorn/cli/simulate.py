@@ -9,6 +9,8 @@ from typer import Option, Typer
 from blackthorn.cli import terminal
 
 if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+
     from blackthorn.simulation.simulate import Outcome
 
 
@@ -48,22 +50,28 @@ def simulate(
     terminal.fail([f"seeds that violate an invariant: {', '.join(broken)}"] if broken else [])
 
 
+def processes(count: int) -> "Pool":
+    """So many processes, in which all sets have the same order, as a seed needs."""
+    from multiprocessing import get_context
+
+    os.environ["PYTHONHASHSEED"] = "0"
+    return get_context("spawn").Pool(count)
+
+
 def _run(seeds: range, days: int, jobs: int) -> "Iterator[Outcome]":
     """The outcomes as they come from the processes."""
     from contextlib import ExitStack
     from functools import partial
-    from multiprocessing import get_context
 
     from blackthorn.cli.progress import ProgressBar
     from blackthorn.simulation.simulate import simulate_seed
 
-    one, many = partial(simulate_seed, days=days), min(jobs, len(seeds))
+    one = partial(simulate_seed, days=days)
     with ExitStack() as stack:
-        pool = stack.enter_context(get_context("spawn").Pool(many)) if many > 1 else None
+        pool = stack.enter_context(processes(min(jobs, len(seeds))))
         bar = stack.enter_context(ProgressBar())
         bar.show("seeds", 0, len(seeds))
-        outcomes = map(one, seeds) if pool is None else pool.imap_unordered(one, seeds)
-        for done, outcome in enumerate(outcomes, 1):
+        for done, outcome in enumerate(pool.imap_unordered(one, seeds), 1):
             yield outcome
             bar.show("seeds", done, len(seeds))
 
@@ -77,6 +85,7 @@ def as_document(outcome: "Outcome") -> dict[str, object]:
         "texts": outcome.texts,
         "accepted": outcome.accepted,
         "deliveries": outcome.deliveries,
+        "drawn": outcome.drawn,
         "cpu_seconds": round(outcome.cpu_seconds, 1),
         "violations": [found._asdict() for found in outcome.violations],
         "schedule": [str(event) for event in outcome.schedule.events] if outcome.violations else [],

@@ -1,5 +1,6 @@
 """Simulations by seed: live through the schedule, then calm and probes, then the invariants."""
 
+import hashlib
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -27,14 +28,21 @@ class Outcome:
     texts: int = 0
     accepted: int = 0
     deliveries: int = 0
+    drawn: str = ""
+    """Of two runs that were the same, the same: what all their random numbers had come to."""
     device_days: float = 0.0
     cpu_seconds: float = 0.0
 
 
 def simulate(schedule: Schedule) -> Outcome:
     """Live through a schedule; what does not hold afterwards."""
-    outcome, began = Outcome(schedule), time.process_time()
-    life = Life(schedule)
+    began = time.process_time()
+    return live(Life(schedule), began)
+
+
+def live(life: Life, began: float) -> Outcome:
+    """Live a life; `began` is the time of the process, in seconds."""
+    outcome = Outcome(life.schedule)
     try:
         life.run()
         _calm(life)
@@ -63,6 +71,9 @@ def _count(life: Life, outcome: Outcome) -> None:
     outcome.texts = len(life.records.texts)
     outcome.accepted = sum(text.accepted != NEVER for text in life.records.texts)
     outcome.deliveries = sum(len(person.received()) for person in life.devices.values())
+    chances = [life.chance, *(person.chance for person in life.devices.values())]
+    states = repr([chance.getstate() for chance in chances]).encode()
+    outcome.drawn = hashlib.sha256(states).hexdigest()[:16]
     ends = (
         (h.span.since, min(h.span.surely_until, life.age)) for h in life.records.devices.values()
     )
