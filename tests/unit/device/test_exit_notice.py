@@ -164,7 +164,9 @@ class Program:
                 exit_notices.keep(records.settings, each)
 
     async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
-        return {number: Outcome(number, bytes(16), "no key packages", True) for number in numbers}
+        return {
+            number: Outcome(number, bytes(16), "no key packages", number == 1) for number in numbers
+        }
 
     async def report(self, program: object, what: str, value: str = "") -> str:
         self.told.append((what, value))
@@ -290,3 +292,15 @@ def test_what_is_not_sent_names_the_end_of_the_own_market_first() -> None:
         lines.append(str(caught.value))
     why = "the service in PK, your market, has ended; see: blackthorn notices"
     assert lines == ["bob: no key packages", f"{why}; bob: no key packages"]
+
+
+def test_what_waits_in_an_ended_market_is_not_said_to_be_sent_next(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = []
+    for state in ("announced", "stopped"):
+        outcomes.report(Program(said(state=state)), {2: ("bob", "sent")}, False)  # type: ignore[arg-type]
+        lines.append(" ".join(capsys.readouterr().out.split()))
+    assert "will be sent with your next send" in lines[0]
+    assert "will be sent" not in lines[1]
+    assert "It is kept; but the service in PK, your market, has ended" in lines[1]

@@ -33,8 +33,9 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
     if json:
         _print_outcomes(outcomes, operations)
     else:
+        ended = market_exit.sending_ended(device)
         for number, (shown, done) in operations.items():
-            _print_outcome(outcomes[number], shown, done)
+            _print_outcome(outcomes[number], shown, done, ended)
     failed = [number for number in operations if outcomes[number].error and outcomes[number].final]
     with device.opened.vault.transaction() as records:
         failures.forget(records.settings, failed)
@@ -52,9 +53,11 @@ def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:
     return text.rstrip(".") + note if waits else text
 
 
-def _print_outcome(outcome: operation.Outcome, shown: str, done: str) -> None:
+def _print_outcome(outcome: operation.Outcome, shown: str, done: str, ended: str) -> None:
     if not outcome.error:
         text = f"{shown}: {done}"
+    elif not outcome.final and ended:
+        text = f"{shown}: not {done} ({outcome.error}). It is kept; but {ended}"
     elif not outcome.final:
         text = (
             f"{shown}: not yet {done} ({outcome.error}). "
