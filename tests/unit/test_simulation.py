@@ -1,6 +1,9 @@
 """The simulator's own parts: schedules from seeds, and the reduction of failing ones."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -95,6 +98,12 @@ def test_the_document_of_a_seed() -> None:
     assert {"users", "device_days", "texts", "accepted", "deliveries"} < set(document)
 
 
+@contextmanager
+def this_process(count: int) -> Iterator[SimpleNamespace]:
+    """Seeds run here, where `simulate` is replaced."""
+    yield SimpleNamespace(imap_unordered=map)
+
+
 def test_a_failing_seed_is_shortened_and_ends_the_command_with_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -106,6 +115,7 @@ def test_a_failing_seed_is_shortened_and_ends_the_command_with_1(
         return Outcome(schedule, found, 1, 1, 1, 1.0, 0.1)
 
     monkeypatch.setattr("blackthorn.simulation.simulate.simulate", simulated)
+    monkeypatch.setattr("blackthorn.cli.simulate.processes", this_process)
     run = CliRunner().invoke(
         app, ["simulate", "--seeds", "3", "--days", "60", "--seed", "3", "--jobs", "1", "--json"]
     )
@@ -126,6 +136,7 @@ def test_what_was_run_before_an_interruption_is_printed(monkeypatch: pytest.Monk
         return Outcome(schedule, [], 1, 1, 1, 1.0, 0.1)
 
     monkeypatch.setattr("blackthorn.simulation.simulate.simulate", simulated)
+    monkeypatch.setattr("blackthorn.cli.simulate.processes", this_process)
     run = CliRunner().invoke(
         app, ["simulate", "--seeds", "3", "--days", "1", "--jobs", "1", "--json"]
     )
@@ -138,6 +149,7 @@ def test_a_quiet_run_prints_a_table_and_ends_with_0(monkeypatch: pytest.MonkeyPa
         "blackthorn.simulation.simulate.simulate",
         lambda schedule: Outcome(schedule, [], 7, 6, 5, 100.0, 0.5),
     )
+    monkeypatch.setattr("blackthorn.cli.simulate.processes", this_process)
     run = CliRunner().invoke(app, ["simulate", "--seeds", "2", "--days", "1", "--jobs", "1"])
     assert run.exit_code == 0
     assert "200 device-days for each CPU second" in run.stdout
@@ -153,7 +165,7 @@ def test_processes_share_the_seeds_and_keep_their_order() -> None:
 
 def test_people_use_only_devices_that_they_have() -> None:
     """Devices come and go, and everybody always has one."""
-    kinds = {"link", "revoke", "lose", "steal"}
+    kinds = {"link", "revoke", "lose", "recover", "reset", "steal"}
     seen: set[str] = set()
     for seed in range(1, 10):
         have: dict[str, set[str]] = {}
@@ -167,6 +179,9 @@ def test_people_use_only_devices_that_they_have() -> None:
                 case "link", (str(other),):
                     mine.add(other)
                     assert len(mine) <= lifetimes.MAX_LIVE
+                case "recover" | "reset", (str(other),):
+                    mine.clear()
+                    mine.add(other)
                 case "revoke", (str(other),):
                     mine.discard(other)
                 case "lose", _:

@@ -28,10 +28,10 @@ class Outcome:
     texts: int = 0
     accepted: int = 0
     deliveries: int = 0
-    drawn: str = ""
-    """Of two runs that were the same, the same: what all their random numbers had come to."""
     device_days: float = 0.0
     cpu_seconds: float = 0.0
+    drawn: str = ""
+    """Of two runs that were the same, the same: what all their random numbers had come to."""
 
 
 def simulate(schedule: Schedule) -> Outcome:
