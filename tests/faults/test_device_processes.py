@@ -229,7 +229,7 @@ def test_a_wish_that_is_refused_later_is_told_once_and_listed(people: People) ->
     assert alice.run_json("status")["failed"] == []
     line = alice.run_json("history", "ghost@acme.example")[-1]
     assert (line["mine"], line["standing"], line["text"]) == (True, "failed", "boo from off line")
-    assert "(failed): boo from off line" in alice.run("history")
+    assert f"(not sent: {reason}): boo from off line" in alice.run("history")
 
 
 def test_a_member_is_not_added_twice(people: People) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from blackthorn.device.transparency import accepted_chains, alarms, ledger_state
+from blackthorn.device.transparency import accepted_chains, alarms, disputes, ledger_state
 from blackthorn.device.transparency.accepted_chains import OvertakenError
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
@@ -191,6 +191,10 @@ def test_a_time_that_goes_back(world):
     frame = told(me)
     ledger.unix_ms += 30_000
     assert refused_epoch(me, frame).rule == "D12"
+    with me.unit() as unit:
+        found = disputes.disputed(unit.records)
+        assert found is not None and not unit.records.directory.alarms(), "a replay looks first"
+        disputes.refuse(unit, found, "no entry of officers lets the time fall")
     check(me, "bad-epoch", "it had ended epoch 1")
 
 

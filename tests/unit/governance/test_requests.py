@@ -85,7 +85,7 @@ def test_every_stage_is_of_actions_whose_sources_are_its_states():
         for state, action in {**stage.actions, **stage.without_notice}.items():
             assert state in find(exits.TRANSITIONS, action).sources
     drained = Case("X-PK-1", "closed")
-    with pytest.raises(UserError, match="needs an exit that is announced, draining"):
+    with pytest.raises(UserError, match="needs an exit that is announced or draining; next is"):
         STAGES["drain"].action(drained)
 
 

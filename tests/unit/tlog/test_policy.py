@@ -187,7 +187,7 @@ def test_T23_no_line_of_a_policy(text: str) -> None:
         parse_policy(text)
 
 
-def test_T23_names_the_line() -> None:
+def test_the_line_that_is_no_line_of_a_policy_is_named() -> None:
     with pytest.raises(VerificationError, match="line 3 of a policy"):
         parse_policy(f"# comment\nlog {L}\nlogs\nquorum none\n")
 
