@@ -59,6 +59,11 @@ def test_the_countdown_says_what_ends_when(state: str, line: str) -> None:
     assert line in countdown(notice(state), STOP - 12 * DAY, day)
 
 
+def test_above_its_own_text_a_notice_names_no_command_for_it() -> None:
+    ended = notice("stopped")
+    assert shown.line(ended) == f"{shown.heading(ended)}; see: blackthorn notices"
+
+
 @pytest.mark.parametrize(
     ("now_ms", "days"),
     [

@@ -16,6 +16,11 @@ def line(notice: Notice) -> str:
     return safe_line(exit_notices.countdown(notice, home.wall_ms(), _day))
 
 
+def heading(notice: Notice) -> str:
+    """The line above the notice's own text: it refers to no other command for it."""
+    return line(notice).removesuffix(f"; {exit_notices.MORE}")
+
+
 def document(notice: Notice) -> dict[str, Any]:
     """The JSON document; dates are RFC 3339 or null."""
     dates = ("read_only", "stop", "retrieval_end", "forwarding_end")

@@ -37,7 +37,7 @@ def notices(at: options.DeviceOptions, json: options.JsonOption = False) -> None
     elif not found:
         terminal.say("There are no notices.")
     for kept in () if json else found:
-        terminal.say(f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}")
+        terminal.say(f"{exit_notices.heading(kept)}\n\n{safe_text(kept.text)}")
     options.require_reached(unreached)
     if reported:
         market_exit.set_read(device)
