@@ -18,7 +18,7 @@ from blackthorn.link.hello import sign_hello
 from blackthorn.server.accounts import limits
 from blackthorn.storage.files.server import ServerFolder
 from tests.support.activation_forge import prove_unasked
-from tests.support.real_device import ADDRESS, activate, begun, new_device
+from tests.support.real_device import ADDRESS, activate, answer, begun, new_device
 from tests.support.server_process import ServerProcess, add_user, initialise, run
 
 
@@ -154,10 +154,10 @@ def test_a_device_that_is_connected_is_told_that_the_server_stops(directory):
         link.send(sign_hello(identity, link.binding))
         assert isinstance(await link.receive(), Ready)
         link.send(Resume())
-        assert isinstance(await link.receive(), Drained)
+        assert isinstance(await answer(link), Drained)
         server.process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(link.receive(), 10)
+            await answer(link)
         except LinkClosedError as error:
             return error
         raise AssertionError("the server said something else than Bye")

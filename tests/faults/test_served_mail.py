@@ -15,9 +15,7 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link.activation.code import parse_code
 from blackthorn.link.frames import (
     Drained,
-    EpochPushed,
     FetchMail,
-    LeafChanged,
     ListMail,
     MailArrived,
     MailChunk,
@@ -28,7 +26,7 @@ from blackthorn.link.frames import (
 from blackthorn.link.hello import sign_hello
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.storage.files.server import ServerFolder
-from tests.support.real_device import ADDRESS, activate, new_device
+from tests.support.real_device import ADDRESS, activate, answer, new_device
 from tests.support.server_process import ServerProcess, add_user, initialise
 
 MARKER = "quartz-7741-in-the-clear"
@@ -54,19 +52,17 @@ async def receive_mail(
     """Be connected, let the mail come in, hear of it, fetch its sealed bytes."""
     link = await connect("127.0.0.1", server.ready["link_port"], pin)
     link.send(sign_hello(identity, link.binding))
-    assert isinstance(await link.receive(), Ready)
+    assert isinstance(await answer(link), Ready)
     link.send(Resume())
-    assert isinstance(await link.receive(), Drained)
+    assert isinstance(await answer(link), Drained)
     await asyncio.to_thread(hand_in, server.ready["smtp_port"], starttls)
-    arrived = await asyncio.wait_for(link.receive(), 10)
-    while isinstance(arrived, LeafChanged | EpochPushed):  # the first entry was just published
-        arrived = await asyncio.wait_for(link.receive(), 10)
+    arrived = await answer(link)
     assert isinstance(arrived, MailArrived)
     link.send(ListMail(1, arrived.uid - 1))
-    listing = await link.receive()
+    listing = await answer(link)
     assert isinstance(listing, MailListing) and listing.entries[0].uid == arrived.uid
     link.send(FetchMail(2, arrived.uid, 0))
-    chunk = await link.receive()
+    chunk = await answer(link)
     assert isinstance(chunk, MailChunk) and chunk.total == len(chunk.data)
     await link.close()
     return chunk.data

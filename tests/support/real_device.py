@@ -1,5 +1,6 @@
 """An honest device over real TLS and WebSockets, as far as its activation."""
 
+import asyncio
 import secrets
 import time
 
@@ -16,6 +17,7 @@ from blackthorn.identity.statements import Genesis, Statement, make
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code
 from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment
+from blackthorn.link.frames import AnyFrame, EpochPushed, LeafChanged
 from tests.support.ledger_world import Model
 
 ADDRESS = "alice@acme.example"
@@ -55,3 +57,11 @@ async def activate(port: int, code: Code, identity: Secret, keys: DeviceKeys) ->
         return waiting.open(await link.receive())
     finally:
         await link.close()
+
+
+async def answer(link: LinkConnection) -> AnyFrame:
+    """The next frame, but for those of the ledger, whose first entry may be published meanwhile."""
+    frame = await asyncio.wait_for(link.receive(), 10)
+    while isinstance(frame, LeafChanged | EpochPushed):
+        frame = await asyncio.wait_for(link.receive(), 10)
+    return frame
