@@ -150,7 +150,7 @@ def _publish(house: House, log: MerkleLog, tree: PrefixTree, asked: list[Asked])
     start = time.process_time()
     for each in asked[:CHANGES]:
         commitment = commit(each.opening, each.label, 2, each.value)
-        tree = tree.insert(each.place[0], commitment)
+        tree = tree.updated({each.place[0]: commitment})
         log.append(Mutation(2, each.place[0], 2, commitment).encode())
     head = Head(2, 2_000, tree.root, tree.users, CHANGES, house.config.digest).encode()
     log.append(head)
@@ -170,7 +170,7 @@ def year(house: House) -> list[bytes]:
         for index in changes[at:until]:
             versions[index] += 1
             commitment = house.chance.randbytes(32)
-            tree = tree.insert(index, commitment)
+            tree = tree.updated({index: commitment})
             entries.append(Mutation(epoch, index, versions[index], commitment).encode())
         head = Head(epoch, epoch * 600_000, tree.root, tree.users, until - at, house.config.digest)
         entries.append(head.encode())

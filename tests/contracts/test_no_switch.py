@@ -159,6 +159,7 @@ OFFICE_COMMANDS = {
     "market status",
     "market list",
     "notices",
+    "market notice",
     "market forward",
     "market receipt",
     "market sign",

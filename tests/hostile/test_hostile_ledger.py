@@ -478,7 +478,7 @@ def test_a_user_has_one_place_in_the_map(key):
     leaf = replace(fork.ledger.store.leaf(label.user, 2**40), head=value.head, version=1)
     tip = fork.ledger.ledger._epochs._tip
     commitment = fork.ledger.ledger.openings.commitment(label, leaf)
-    fork.ledger.ledger._epochs._tip = replace(tip, tree=tip.tree.insert(index, commitment))
+    fork.ledger.ledger._epochs._tip = replace(tip, tree=tip.tree.updated({index: commitment}))
     different(world, fork.ledger, "a second entry")
 
     def second(frame):

@@ -31,7 +31,7 @@ def falsify(ledger, how):
     builder = epochs._builder
     draft, sign = builder.draft, builder._sign
     if how == "an entry of the map without a change":
-        epochs._tip = replace(epochs._tip, tree=epochs._tip.tree.insert(b"\x77" * 32, bytes(32)))
+        epochs._tip = replace(epochs._tip, tree=epochs._tip.tree.updated({b"\x77" * 32: bytes(32)}))
 
     def falsified(entries):
         entries[:] = [false(decode_entry(each)) for each in entries]

@@ -53,7 +53,7 @@ def test_the_tree_is_that_of_its_definition_and_its_proofs_lead_to_its_root() ->
                 index = chance.choice(list(known))
             known[index] = chance.randbytes(32)
             before = tree.root
-            grown = tree.insert(index, known[index])
+            grown = tree.updated({index: known[index]})
             assert tree.root == before, "the tree before is as it was"
             tree = grown
         leaves = [
@@ -85,7 +85,7 @@ def test_many_entries_at_once_make_the_tree_that_they_make_one_by_one() -> None:
                 more[index] = chance.randbytes(32)
             before, one_by_one = tree.root, tree
             for index, commitment in more.items():
-                one_by_one = one_by_one.insert(index, commitment)
+                one_by_one = one_by_one.updated({index: commitment})
             grown = tree.updated(more)
             assert tree.root == before, "the tree before is as it was"
             assert (grown.root, grown.users) == (one_by_one.root, one_by_one.users)
@@ -97,7 +97,7 @@ def test_many_entries_at_once_make_the_tree_that_they_make_one_by_one() -> None:
 def test_the_longest_path_that_a_proof_can_tell() -> None:
     """Two indices that part at their last bit but one; a hash that is not broken has none."""
     one, other = bytes(32), bytes(31) + b"\x02"
-    tree = PrefixTree().insert(one, bytes([1]) * 32).insert(other, bytes([2]) * 32)
+    tree = PrefixTree().updated({one: bytes([1]) * 32}).updated({other: bytes([2]) * 32})
     assert tree.root == PrefixTree.of([(one, bytes([1]) * 32), (other, bytes([2]) * 32)]).root
     for index in (one, other, bytes(31) + b"\x01", b"\x80" + bytes(31)):
         proof = decode_map_proof(tree.prove(index).encode())

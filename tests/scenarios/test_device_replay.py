@@ -153,7 +153,7 @@ def _with_ghost(tip):
     """The newest state of the epochs with one more leaf in the map."""
     from dataclasses import replace
 
-    return replace(tip, tree=tip.tree.insert(b"\x55" * 32, b"\x66" * 32))
+    return replace(tip, tree=tip.tree.updated({b"\x55" * 32: b"\x66" * 32}))
 
 
 def test_a_server_that_gives_no_entries_withholds_them():

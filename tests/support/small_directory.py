@@ -104,7 +104,7 @@ class SmallDirectory:
         index = self.place(label)[0]
         commitment = commit(opening, label, version, value.encode())
         rows.append(Row(version, value, opening, len(self.entries)))
-        self.tree = self.tree.insert(index, commitment)
+        self.tree = self.tree.updated({index: commitment})
         self.add(Mutation(self.epoch + 1, index, version, commitment).encode())
         self.changes += 1
 

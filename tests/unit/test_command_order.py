@@ -42,13 +42,22 @@ def families() -> dict[str, list[str]]:
     while waiting:
         name, command = waiting.pop()
         if hasattr(command, "commands"):
-            found[name] = command.list_commands(None)
+            listed = command.list_commands(None)
+            found[name] = [inner for inner in listed if not command.commands[inner].hidden]
             waiting += [(f"{name} {inner}", command.commands[inner]) for inner in found[name]]
     return found
 
 
 def test_every_family_lists_its_commands_in_the_order_of_use() -> None:
     assert {name: " ".join(names) for name, names in families().items()} == ORDER
+
+
+def test_the_old_name_of_the_notices_still_works() -> None:
+    """Servers have sent notices that name it."""
+    root: Any = get_command(main.app)
+    old, new = root.commands["market"].commands["notice"], root.commands["notices"]
+    assert old.hidden and old.help == new.help
+    assert [one.name for one in old.params] == [one.name for one in new.params]
 
 
 def test_a_directive_and_an_exit_are_listed_in_the_order_of_their_steps() -> None:

@@ -150,6 +150,14 @@ def test_a_text_that_waits_says_why(vault: Vault) -> None:
     assert lines[0].endswith(f" → {BOB} (waiting: the server has no room): hello")
 
 
+def test_what_only_a_later_program_can_read_does_not_hide_the_history(vault: Vault) -> None:
+    assert isinstance(invoke("send", BOB, "hello").exception, UserError | None)
+    with vault.transaction() as records:
+        (row,) = records.outbox.all()
+        records.outbox.update(replace(row, operation=b"of a later release"))
+    assert history()[0][0].endswith(f" → {BOB} (waiting): hello")
+
+
 def test_an_own_line_begins_with_its_recipient(vault: Vault) -> None:
     write(vault, "to one", mine=True)
     write(vault, "to all", mine=True, group=TEAM, name="team")

@@ -66,7 +66,7 @@ def tree(*leaves: tuple[str, int, int]) -> PrefixTree:
     """A map of leaves, each by the ends of its index and the byte of its commitment."""
     made = PrefixTree()
     for start, end, byte in leaves:
-        made = made.insert(index(start, end), bytes([byte]) * 32)
+        made = made.updated({index(start, end): bytes([byte]) * 32})
     return made
 
 
@@ -112,7 +112,7 @@ def test_roots(made, root) -> None:
 def test_roots_after_changes(before, added, root) -> None:
     after = before
     for start, end, byte in added:
-        after = after.insert(index(start, end), bytes([byte]) * 32)
+        after = after.updated({index(start, end): bytes([byte]) * 32})
     assert after.root.hex() == root
 
 

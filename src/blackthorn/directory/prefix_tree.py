@@ -3,7 +3,7 @@
     leaf    SHA256(02 ‖ index ‖ commitment)        parent    SHA256(03 ‖ left ‖ right)
 
 A leaf is as high as its path is unique; an absent child is 32 zero bytes. The tree is persistent:
-`insert` shares nodes with the earlier tree, so that the published map and the next one coexist.
+`updated` shares nodes with the earlier tree, so that the published map and the next one coexist.
 """
 
 import hashlib
@@ -48,13 +48,8 @@ class PrefixTree:
             depth += 1
         return node[2] if node is not None and node[1] == index else None
 
-    def insert(self, index: bytes, commitment: bytes) -> "PrefixTree":
-        """The map with this entry added or replaced."""
-        new, added = _inserted(self._top, (index, commitment), 0)
-        return PrefixTree(new, self.users + added)
-
     def updated(self, entries: Mapping[bytes, bytes]) -> "PrefixTree":
-        """The map with these entries, faster than one by one: a shared parent is hashed once."""
+        """The map with these entries added or replaced; a shared parent is hashed once."""
         found = sorted(entries.items())
         new, added = _updated(self._top, found, 0, len(found), 0)
         return PrefixTree(new, self.users + added)

@@ -298,7 +298,7 @@ def test_somebody_who_was_there_and_is_not_any_more(world):
         from blackthorn.directory.commitment import commit
 
         commitment = commit(said.opening, label, said.version, said.value.encode())
-        ledger.tree = ledger.tree.insert(ledger.place(label)[0], commitment)
+        ledger.tree = ledger.tree.updated({ledger.place(label)[0]: commitment})
     ledger.publish()
     assert refused_answer(me, BOB).rule == "D36"
     check(me, "vanished", "may not follow version 1")

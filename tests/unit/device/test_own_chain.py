@@ -40,7 +40,7 @@ def not_yet(ledger, label):
     before = ledger.rows[label][-1]
     assert row.version == before.version + 1
     commitment = commit(before.opening, label, before.version, before.value.encode())
-    ledger.tree = ledger.tree.insert(ledger.place(label)[0], commitment)
+    ledger.tree = ledger.tree.updated({ledger.place(label)[0]: commitment})
     ledger.changes -= 1
     return signed
 

@@ -108,7 +108,7 @@ def test_D28_a_user_that_is_not_counted() -> None:
 
 def test_D29_a_map_that_its_mutations_do_not_make() -> None:
     world = lived_in()
-    lie = world.tree.insert(world.place(ALICE)[0], A)
+    lie = world.tree.updated({world.place(ALICE)[0]: A})
     world.publish(replace(world.head(), map_root=lie.root))
     refused("D29", world, len(world.entries) - 1)
 

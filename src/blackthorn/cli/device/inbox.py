@@ -1,6 +1,7 @@
 """Commands that show messages: `inbox` and `history`."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from blackthorn.cli.options import (
 )
 from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.device.operations.table import operation_of
-from blackthorn.errors import UserError
+from blackthorn.errors import DamageError, UserError
 from blackthorn.mail.render.text import safe_line, safe_text
 from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, Place, Records
 from blackthorn.programs.device.program import DeviceProgram
@@ -174,7 +175,7 @@ def history(
         if conversation is not None:
             domain = domain_of(device.opened.keys.address)
             query = HistoryQuery(places=_places(records, conversation, domain))
-        waiting = {operation_of(row).history_line: row.problem for row in records.outbox.all()}
+        waiting = _why_waiting(records)
         lines = [
             replace(line, why=waiting.get(line.message, line.why))
             for line in records.history.latest(limit, query)
@@ -265,6 +266,15 @@ def _message(line: HistoryRecord) -> dict[str, Any]:
         "event": line.sort == "event",
         "mark": line.mark,
     }
+
+
+def _why_waiting(records: Records) -> dict[bytes, str]:
+    """Message id of a text that waits → why; not of what only a later program can read."""
+    found: dict[bytes, str] = {}
+    for row in records.outbox.all():
+        with suppress(DamageError):
+            found[operation_of(row).history_line] = row.problem
+    return found
 
 
 def _standing(line: HistoryRecord) -> str:

@@ -15,6 +15,7 @@ from blackthorn.programs.event_loop import run
 def add_to(market: Typer) -> None:
     for command in (forward, receipt):
         market.command(command.__name__, rich_help_panel="For the users of that market")(command)
+    market.command("notice", hidden=True)(notices)  # its name in notices that servers have sent
 
 
 @options.on_device

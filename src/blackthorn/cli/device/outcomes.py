@@ -30,10 +30,10 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
         outcomes = run(device.see_to(list(operations)))
     except SecurityError as error:
         raise SecurityError(_kept(device, operations, str(error))) from None
+    ended = market_exit.sending_ended(device)
     if json:
         _print_outcomes(outcomes, operations)
     else:
-        ended = market_exit.sending_ended(device)
         for number, (shown, done) in operations.items():
             _print_outcome(outcomes[number], shown, done, ended)
     failed = [number for number in operations if outcomes[number].error and outcomes[number].final]
@@ -42,7 +42,7 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
     tell_failures(device)
     if failed:
         reasons = [f"{operations[number][0]}: {outcomes[number].error}" for number in failed]
-        raise UserError("; ".join(filter(None, [market_exit.sending_ended(device), *reasons])))
+        raise UserError("; ".join(filter(None, [ended, *reasons])))
 
 
 def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:

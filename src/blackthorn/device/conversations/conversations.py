@@ -165,7 +165,7 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
         unit.keys.identity,
         validate=validate,
         ratchet_tree=tree,
-        external_psks=moving.SharedKeys(unit),
+        external_psks=moving.shared_keys(unit),
     )
     if group.epoch > limits.MAX_EPOCH:
         raise InvalidWelcome("the Welcome is of an epoch that no conversation reaches")

@@ -8,12 +8,12 @@ key packages cannot read it. The old group stays as it is for those to whom the 
 come: they ask.
 """
 
-from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.unit_of_work import BRANCH_LABEL, Conversation, UnitOfWork
 from blackthorn.device.healing import decisions, limits, notes
+from blackthorn.device.healing.states import State
 from blackthorn.mls.group.group import Group
 from blackthorn.wire.tls import u64
 
@@ -58,27 +58,11 @@ def shared_key(group: Group) -> tuple[bytes, Secret]:
     return name, Secret(group.export(LABEL, b"", _PSK_BYTES))
 
 
-class SharedKeys(Mapping[bytes, Secret]):
+def shared_keys(unit: UnitOfWork) -> dict[bytes, Secret]:
     """The pre-shared keys of announced moves, by id."""
-
-    def __init__(self, unit: UnitOfWork) -> None:
-        self._unit = unit
-
-    def __getitem__(self, name: bytes) -> Secret:
-        """Raises KeyError."""
-        start = len(LABEL)
-        conversation = name[start : start + ID_BYTES]
-        moving = notes.of(self._unit.records, conversation).moving
-        if moving is None or moving.key_name != name:
-            raise KeyError(name)
-        return Secret(moving.key)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Nobody needs all of them."""
-        return iter(())
-
-    def __len__(self) -> int:
-        return 1
+    busy = unit.records.healing.restless([state.value for state in State])
+    found = (notes.of(unit.records, conversation).moving for conversation in busy)
+    return {moving.key_name: Secret(moving.key) for moving in found if moving is not None}
 
 
 def note(

@@ -1,9 +1,10 @@
 """Verified ledger, chains, alarms and mail keys in SQL (`ports.device_store`)."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from blackthorn.ports import device_store
 from blackthorn.storage.device.records import Row, Table
+from blackthorn.storage.rows import values
 
 _CHAIN = (
     "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
@@ -28,7 +29,7 @@ class Directory(Table):
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
             " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
             " devices, place, asked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            astuple(record),
+            values(record),
         )
 
     def chains(self) -> list[device_store.ChainRecord]:
@@ -70,7 +71,7 @@ class Directory(Table):
         self._run(
             "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s, users)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            astuple(record),
+            values(record),
         )
         self._run(
             "DELETE FROM checkpoint WHERE size NOT IN"
@@ -92,7 +93,7 @@ class Directory(Table):
         self._run(
             "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact, ended_ms)"
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9)",
-            astuple(record),
+            values(record),
         )
         return self._connection.last_insert_rowid()
 
@@ -126,7 +127,7 @@ class MailKeys(Table):
         self._run(
             "INSERT OR IGNORE INTO mail_key (fingerprint, secret, certificate, since_ms)"
             " VALUES (?, ?, ?, ?)",
-            astuple(record),
+            values(record),
         )
 
     def all(self) -> list[device_store.MailKeyRecord]:

@@ -1,9 +1,10 @@
 """The age of leaves in SQL (`ports.device_store.Leaves`)."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from blackthorn.ports.device_groups import LeafRecord, OwnLeaf
 from blackthorn.storage.device.records import Row, Table
+from blackthorn.storage.rows import values
 
 _LEAF = (
     "SELECT conversation, device, renewed_ms, moved_ms, due_day, due_sent, drawn_ms, before_text,"
@@ -29,7 +30,7 @@ class Leaves(Table):
         self._run(
             "INSERT OR REPLACE INTO leaf (conversation, device, renewed_ms, moved_ms, due_day,"
             " due_sent, drawn_ms, before_text, spread) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            astuple(record),
+            values(record),
         )
 
     def get(self, conversation: bytes, device: bytes) -> LeafRecord | None:

@@ -1,10 +1,10 @@
 """Noted changes and former devices in SQL (`ports.device_groups`)."""
 
 from collections.abc import Iterable
-from dataclasses import astuple
 
 from blackthorn.ports.device_groups import RemovedLeaf
 from blackthorn.storage.device.records import Table
+from blackthorn.storage.rows import values
 
 
 class NotedChanges(Table):
@@ -31,7 +31,7 @@ class NotedChanges(Table):
         self._run(
             "INSERT OR REPLACE INTO removed_leaf (conversation, device, address, leaf, epoch)"
             " VALUES (?, ?, ?, ?, ?)",
-            astuple(leaf),
+            values(leaf),
         )
 
     def removed_leaves(self) -> list[RemovedLeaf]:
