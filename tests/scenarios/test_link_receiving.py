@@ -74,6 +74,27 @@ def test_the_newest_connection_receives_and_the_older_may_still_send(world: Worl
     assert other.shown == [b"from the old"]
 
 
+@pytest.mark.parametrize("set_aside", [False, True])
+def test_a_repeated_resume_reads_nothing(world: World, set_aside: bool) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, link_limits.MAX_UNACKNOWLEDGED_PARCELS + 100)
+    wire = receiver.connect(resume=False)
+    resume = f.Resume(set_aside)
+    wire.say(*[resume] * 100)
+    while world.step_wire(wire, to_server=True):
+        pass
+    delivered = [f.decode(data) for data in wire.to_device]
+    assert sum(len(frame.parcels) for frame in delivered) == link_limits.MAX_UNACKNOWLEDGED_PARCELS
+    world.settle()
+    assert len(receiver.shown) == link_limits.MAX_UNACKNOWLEDGED_PARCELS + 100
+    assert len(of(receiver, f.Drained)) == 1, "one answer to all that came while it was served"
+    read, receiver.heard[:] = world.reader.answered, []
+    wire.say(*[resume] * 100)
+    world.settle()
+    assert world.reader.answered == read
+    assert [type(frame) for frame in receiver.heard] == [f.Drained] * 100
+
+
 def test_what_another_connection_delivered_cannot_be_acknowledged(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 3)

@@ -126,7 +126,7 @@ class Schedule:
             self.world.cut(self.chance.choice(self.world.wires))
 
     def resume_again(self) -> None:
-        """Resume on a connection that receives already: all unacknowledged comes again."""
+        """Resume on a connection that receives already: what was set aside may come again."""
         wire = self.any_device().wire
         if wire is not None and wire.link.opened:
             wire.ordered = False  # what was on its way mixes with what comes again

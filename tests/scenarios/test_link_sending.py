@@ -68,6 +68,27 @@ def test_an_unknown_list_sends_back_what_follows_so_that_the_order_stays(world: 
     assert two.shown == [b"second"]
 
 
+def test_a_frame_makes_no_more_than_so_many_rows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messaging_limits, "MAX_PLACES_PER_FRAME", 8)
+    sender, *receivers = world.devices
+    for device in world.devices:
+        device.connect()
+    sender.post(receivers, b"0")
+    world.settle()
+    sends = [posting(world, sender, receivers, b"%d" % number) for number in range(1, 11)]
+    sender.wire.say(f.Send(sends))
+    world.step_wire(sender.wire, to_server=True)
+    assert world.writer.commit() == 1
+    assert [len(world.stored(receiver)) for receiver in receivers] == [3, 3, 3]
+    world.settle()
+    asked = [(frame.fanouts, len(frame.postings)) for frame in of(sender, f.FanoutUnknown)]
+    assert asked[1:] == [([], 7), ([], 4), ([], 1)]
+    for receiver in receivers:
+        assert receiver.shown == [b"%d" % number for number in range(11)]
+
+
 def to_all(world: World, sender: Device, *receivers: bytes) -> f.Posting:
     """A posting to these device ids, which need not exist, sent at once."""
     told = fanout_frame([DeviceId(each) for each in receivers])

@@ -283,10 +283,14 @@ def of(device: Device, kind: type[f.Frame]) -> list[f.Frame]:
     return [frame for frame in device.heard if isinstance(frame, kind)]
 
 
-def posting(world: World, sender: Device, receiver: Device, content: bytes) -> f.Posting:
+def posting(
+    world: World, sender: Device, receivers: Device | Iterable[Device], content: bytes
+) -> f.Posting:
     """A posting in the sender's outbox, not sent yet."""
-    fanout = fanout_id([receiver.id])
-    sender.audience[fanout] = (receiver.id,)
+    audience = [receivers] if isinstance(receivers, Device) else receivers
+    devices = tuple(each.id for each in audience)
+    fanout = fanout_id(devices)
+    sender.audience[fanout] = devices
     made = f.Posting(world.chance.randbytes(16), [f.Parcel(fanout, content)])
     sender.outbox[made.id] = made
     return made

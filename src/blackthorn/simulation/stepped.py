@@ -52,6 +52,8 @@ class SteppedReader:
         self._early = False
         self._waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._failure: StorageError | None = None
+        self.answered = 0
+        """Queries answered."""
 
     @property
     def waiting(self) -> int:
@@ -98,6 +100,7 @@ class SteppedReader:
         self._waiting.clear()
 
     def _answer(self, query: Query[Any]) -> Any:
+        self.answered += 1
         if self._failure is not None:
             return self._failure
         try:

@@ -73,6 +73,7 @@ class LinkListener(WSListener):
                     session, frame.get_payload_as_memoryview(), self._loop.time()
                 )
             elif frame.msg_type == WSMsgType.CLOSE:
+                self.on_ws_disconnected(transport)  # nothing more of it is served
                 transport.disconnect()
             elif frame.msg_type != WSMsgType.PONG:
                 self._dispatcher.fault(session, Code.MALFORMED, "one frame is one binary message")

@@ -54,11 +54,22 @@ class Delivery:
     _today: int = 0
 
     def resume(self, connection: DeviceConnection, wants_undecryptable: bool) -> None:
-        """Deliver to this connection from now on, and no longer to the device's earlier one."""
+        """Deliver to this connection from now on, and no longer to the device's earlier one.
+
+        Repeated on one connection it reads nothing, unless parcels set aside are wanted that the
+        connection has not been given.
+        """
         mailbox = connection.mailbox
         former = mailbox.receiver
         if former is not None and former.connection is not connection:
             former.connection.superseded()
+        elif former is not None and not (
+            wants_undecryptable and (former.set_aside or not former.wants_undecryptable)
+        ):
+            former.drained = former.live
+            if former.live:
+                connection.drained()
+            return
         settled = frozenset(self._settled.get(mailbox.number, ()))
         mailbox.receiver = Receiver(connection, wants_undecryptable, settled)
         self.catch_up(mailbox)
@@ -162,6 +173,9 @@ class Delivery:
     def mark_undecryptable(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
         """The device could not decrypt these: keep them apart."""
         settled = self._settle(connection, seqs)
+        receiver = connection.mailbox.receiver
+        if settled and receiver is not None:
+            receiver.set_aside = True
         self.counters.parcels_set_aside += len(settled)
         self._undecryptable += settled
 

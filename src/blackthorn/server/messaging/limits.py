@@ -6,6 +6,10 @@ MAX_MAILBOX_PARCELS = 100_000
 MAX_MAILBOX_BYTES = 256 * MIB
 """Parcels that wait for one device, without undecryptable ones; a full mailbox refuses more."""
 
+MAX_PLACES_PER_FRAME = 16_384
+"""Rows of mailboxes that one Send frame makes, or one posting: some 20 ms of the loop. Without a
+bound 4,096 postings to 5,000 devices are 20 million rows. The rest is asked for again."""
+
 MAX_UNDECRYPTABLE_PARCELS = 2_048
 MAX_UNDECRYPTABLE_BYTES = 64 * MIB
 """Parcels that one device has set aside; beyond it a quarter goes, the oldest first."""

@@ -65,7 +65,8 @@ class Receiver:
 
     While `live`, new parcels go from memory; else they are read from the store behind `cursor`.
     `undecryptable` were marked so before delivery here; `settled` the device had answered over an
-    earlier connection; `overtaken`: parcels came during a read that it may lack.
+    earlier connection; `overtaken`: parcels came during a read that it may lack; `set_aside`: the
+    device has set parcels aside since its Resume.
     """
 
     connection: DeviceConnection
@@ -77,6 +78,7 @@ class Receiver:
     live: bool = False
     drained: bool = False
     overtaken: bool = False
+    set_aside: bool = False
 
 
 @dataclass(eq=False, slots=True)

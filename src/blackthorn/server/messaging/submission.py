@@ -125,13 +125,23 @@ class MessageSubmission:
         self._fanouts.clear()
 
     def submit(self, connection: DeviceConnection, postings: Sequence[Posting]) -> None:
-        """Take the postings in order; from the first unknown list on, ask for lists."""
+        """Take the postings in order.
+
+        From the first unknown list on it asks for lists; once they have enough places, it asks for
+        the rest again.
+        """
         used: set[bytes] = set()
+        places = 0
         for index, posting in enumerate(postings):
+            if places >= messaging_limits.MAX_PLACES_PER_FRAME:
+                connection.fanouts_unknown((), [posting.id for posting in postings[index:]])
+                break
             lists = self._lists(posting)
             if lists is None:
                 self._ask_for_lists(connection, postings[index:])
                 break
+            for members in lists:
+                places += len(members.numbers)
             if any(members.fleeting for members in lists):
                 used.update(parcel.fanout for parcel in posting.parcels)
             reached, refusal = self._reach(connection, posting, lists)
