@@ -5,6 +5,7 @@ import dataclasses
 from blackthorn.device.core.preferences import PREFERENCES
 from blackthorn.edges.http import metrics
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.folder import toml_value
 
 
 def settings_table() -> str:
@@ -19,7 +20,7 @@ def settings_table() -> str:
                 or configuration.KIND_NAMES[type(each.default)]
             )
             parts.append(
-                f"| `{each.name}` | {allowed} | `{configuration.toml_value(each.default)}` "
+                f"| `{each.name}` | {allowed} | `{toml_value(each.default)}` "
                 f"| `{configuration.variable(name, each.name)}` | {each.metadata['doc']} |"
             )
         parts.append("")

@@ -25,6 +25,8 @@ SETTINGS = {
     "enterprise.postmaster",
     "link.port",
     "link.public",
+    "gate.client_sockets",
+    "gate.client_handshakes",
     "smtp.host",
     "smtp.port",
     "smtp.sealing_workers",

@@ -8,50 +8,13 @@ from pathlib import Path
 import pytest
 
 from blackthorn.edges import limits as edges_limits
-from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, client_key
 from blackthorn.edges.smtp import limits as smtp_limits
+from blackthorn.edges.smtp.memory import MailMemory
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
 from tests.support import runs
 from tests.support.smtp_harness import ALICE, BOB, Dialogue, run, site
-
-
-def test_connections_from_one_client_are_bounded(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with site(tmp_path) as running:
-            clients = []
-            for _ in range(edges_limits.MAX_SMTP_CONNECTIONS_PER_CLIENT):
-                clients.append(await Dialogue.open(running.port))
-                await clients[-1].expect("220 ")
-            late = await Dialogue.open(running.port)
-            await late.expect("421 4.7.0")
-            await late.closed()
-            assert running.counters.smtp_connections_refused == 1
-            await clients[0].say("QUIT", "221 ")
-            await clients[0].closed()
-            await asyncio.sleep(0.05)
-            await (await Dialogue.open(running.port)).expect("220 ")
-            for client in clients:
-                await client.close()
-
-    run(test)
-
-
-def test_connection_limit_counts_clients_and_all() -> None:
-    limit = ConnectionLimit()
-    clients = [f"198.51.100.{index}" for index in range(250)]
-    entered = [client for client in clients if limit.enter(client)]
-    assert len(entered) == edges_limits.MAX_SMTP_CONNECTIONS == limit.total
-    limit.leave(clients[0])
-    assert limit.enter("192.0.2.1") and not limit.enter("192.0.2.2")
-
-
-def test_an_ipv6_client_is_its_network() -> None:
-    assert client_key("2001:db8::1") == client_key("2001:db8::ffff:2") == "2001:db8::/64"
-    assert client_key("fe80::1%eth0") == "fe80::/64"
-    assert client_key("192.0.2.1") == "192.0.2.1"
-    assert client_key("") == ""
 
 
 def test_memory_is_shared_out_and_given_back() -> None:

@@ -59,23 +59,17 @@ def test_before_hello_frames_are_small(world: World) -> None:
     assert not wire.open
 
 
-def test_one_address_holds_only_so_many_links(
+def test_a_device_that_finds_no_place_at_the_gate_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_OPENING_PER_CLIENT", 2)
-    monkeypatch.setattr(limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
-    unknown_devices = [Wire(world, world.devices[0]) for _ in range(3)]
-    assert [wire.open for wire in unknown_devices] == [True, True, False]
-    assert (
-        world.dispatcher.connect(unknown_devices[0], b"", world.now, "2001:db8::/64").closed
-        is False
-    )
-    for wire in unknown_devices:
-        world.dispatcher.disconnect(wire.session)
-    for device in world.devices[:3]:
-        device.connect()
-    assert not Wire(world, world.devices[3]).open
-    assert world.counters.connections_refused == 2
+    monkeypatch.setattr(Wire, "recognise", lambda wire, device: False)
+    device = world.devices[0]
+    wire = Wire(world, device)
+    world.wires.append(wire)
+    wire.say(sign_hello(device.identity, wire.binding))
+    world.run_wire(wire)
+    assert byes(device) == ["busy"] and not wire.open
+    assert world.counters.hellos_refused == 1
 
 
 def test_the_oldest_link_of_a_device_gives_way_to_one_too_many(world: World) -> None:

@@ -12,6 +12,7 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench.enterprise import EnrolledDevice, make_enterprise
+from blackthorn.edges.gate import Bounds, Gate
 from blackthorn.edges.link.client import LinkConnection, connect
 from blackthorn.edges.link.server import LinkServer, serve_link
 from blackthorn.edges.tls import binding_of, client_context, fingerprint_of, server_tls
@@ -110,7 +111,9 @@ class Rude(WSListener):
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Running]:
+async def running(
+    folder: Path, serves_after: bool = True, bounds: Bounds | None = None
+) -> AsyncIterator[Running]:
     """Run a link server. Afterwards it must still serve, and nothing have failed or be left."""
     loop = asyncio.get_running_loop()
     faults: list[dict[str, Any]] = []
@@ -128,7 +131,7 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
         counters=counters,
     )
     tls = server_tls(directory.key, directory.certificate)
-    server = await serve_link(dispatcher, "127.0.0.1", 0, tls)
+    server = await serve_link(dispatcher, "127.0.0.1", 0, tls, Gate(counters, bounds))
     made = Running(server, dispatcher, counters, devices, tls.fingerprint, faults)
     try:
         yield made

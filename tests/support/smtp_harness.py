@@ -15,6 +15,7 @@ import uvloop
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
+from blackthorn.edges.gate import Bounds, Gate
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.gateway import MailGateway
@@ -124,14 +125,18 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    folder: Path, workers: int | None = 1, tls: ssl.SSLContext | None = None
+    folder: Path,
+    workers: int | None = 1,
+    tls: ssl.SSLContext | None = None,
+    bounds: Bounds | None = None,
 ) -> AsyncIterator[Site]:
     """A site with Alice and Bob, who have keys."""
     database = Database.open(folder / "mail.db")
     running = Site(database, workers)
     running.enterprise.add_with_key(ALICE)
     running.enterprise.add_with_key(BOB)
-    running.smtp = await serve_smtp(running.gateway, "127.0.0.1", 0, tls)
+    gate = Gate(running.counters, bounds)
+    running.smtp = serve_smtp(running.gateway, "127.0.0.1", 0, tls, gate)
     try:
         yield running
     finally:

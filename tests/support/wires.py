@@ -1,5 +1,7 @@
 """A connection that a test looks at no more."""
 
+from blackthorn.ids import DeviceId
+
 
 class UnusedWire:
     """`server.handlers.session.Wire` of a session whose test looks at no connection."""
@@ -15,3 +17,6 @@ class UnusedWire:
 
     def resume_reading(self) -> None:
         """No-op, as `pause_reading`."""
+
+    def recognise(self, device: DeviceId) -> bool:
+        return True

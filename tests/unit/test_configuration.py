@@ -4,6 +4,7 @@ import pytest
 
 from blackthorn.errors import ConfigError
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.folder import render_template
 from tools.reference_tables import settings_table
 
 DOMAIN = '[enterprise]\ndomain = "acme.example"\n'
@@ -15,7 +16,7 @@ def load(text: str, **environment: str) -> configuration.Configuration:
 
 def test_the_template_is_the_defaults():
     chosen = {("enterprise", "domain"): "acme.example", ("link", "port"): 4101}
-    parsed = configuration.parse(configuration.render_template(chosen), {})
+    parsed = configuration.parse(render_template(chosen), {})
     assert parsed.enterprise.domain == "acme.example"
     assert parsed.link.port == 4101
     assert parsed.smtp == configuration.SmtpSettings()
@@ -30,7 +31,7 @@ def test_everything_listens_on_loopback_unless_told():
 
 
 def test_every_commented_default_of_the_template_can_be_uncommented():
-    template = configuration.render_template({("enterprise", "domain"): "acme.example"})
+    template = render_template({("enterprise", "domain"): "acme.example"})
     lines = [
         line.removeprefix("# ") if " = " in line and line.startswith("# ") else line
         for line in template.splitlines()

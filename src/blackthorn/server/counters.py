@@ -61,6 +61,30 @@ class Counters:
     connections: int = gauge("Link connections open now.")
     connections_total: int = counter("Link connections that were opened.")
     connections_refused: int = counter("Link connections refused because too many were open.")
+    sockets_of_strangers: int = gauge(
+        "Sockets open now whose peer is no device that is known, over all listeners."
+    )
+    sockets_dropped: int = counter(
+        "Sockets of strangers ended because their client, or all, opened too many."
+    )
+    link_sockets_refused: int = counter("Sockets to the link closed at accept: too many are open.")
+    http_sockets_refused: int = counter(
+        "Sockets to the ledger's HTTPS closed at accept: too many are open."
+    )
+    operations_sockets_refused: int = counter(
+        "Sockets to operations HTTP closed at accept: too many are open."
+    )
+    accepts_failed: int = counter(
+        "Times that the system gave a listener no socket: no descriptor or memory was left."
+    )
+    handshakes_delayed: int = counter(
+        "TLS handshakes that waited because their client started too many in a second."
+    )
+    handshakes_failed: int = counter("TLS handshakes that failed or took too long.")
+    opening_frames_refused: int = counter(
+        "Links ended because a stranger's frame was too large, or unfinished ones took too much "
+        "memory."
+    )
     hellos_refused: int = counter("Hellos of unknown devices, or not signed over their connection.")
     links_cut: int = counter(
         "Links that the server ended: malformed or disallowed frames, silence, not reading."
@@ -82,7 +106,7 @@ class Counters:
     mail_deferred: int = counter("Mails whose data was put off (4xx).")
     mail_chunks_sent: int = counter("Pieces of sealed mail that devices fetched.")
     smtp_connections: int = gauge("SMTP connections open now.")
-    smtp_connections_refused: int = counter("SMTP connections refused because too many were open.")
+    smtp_connections_refused: int = counter("Sockets to SMTP closed at accept: too many are open.")
     sealing_workers_died: int = counter("Sealing workers that ended over a mail and were replaced.")
     storage_failures: int = counter(
         "Groups of work that the database refused; nothing in them was acknowledged."

@@ -222,27 +222,6 @@ def test_a_client_that_does_not_read_its_answer_is_cut(monkeypatch: pytest.Monke
     asyncio.run(scenario())
 
 
-def test_connections_are_bounded_in_all_and_for_each_client(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "MAX_HTTP_CONNECTIONS_PER_CLIENT", 3)
-
-    async def scenario() -> None:
-        server = await serve_http(ledger_app(Tiles(1, 1)), "the ledger", "127.0.0.1", 0)
-        peers = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5)]
-        await asyncio.sleep(0.2)
-        assert len(server._server.server_state.connections) == 3
-        for _, writer in peers:
-            writer.close()
-        await asyncio.sleep(0.1)
-        async with httpx.AsyncClient(trust_env=False) as client:
-            got = await client.get(f"http://127.0.0.1:{server.port}/policy")
-            assert got.text == "quorum none\n"
-        await server.close()
-
-    asyncio.run(scenario())
-
-
 def test_a_fault_is_told_to_the_loop_and_answered_with_500() -> None:
     faults: list[dict[str, object]] = []
 

@@ -225,9 +225,12 @@ def check_config(directory: ServerDirectory) -> None:
 
     from blackthorn.programs.server import configuration
     from blackthorn.programs.server.folder import check_files
+    from blackthorn.programs.server.listening import tell_bounds
 
-    check_files(directory, configuration.load(directory, os.environ))
+    settings = configuration.load(directory, os.environ)
+    check_files(directory, settings)
     terminal.say(f"{directory / 'blackthorn.toml'} is good, and no file is missing.")
+    terminal.say(tell_bounds(settings))
 
 
 def _invite(

@@ -6,16 +6,10 @@ MAX_OPS_HEAD_BYTES = 8 * KIB
 """Request line and header fields of one probe."""
 
 MAX_OPS_CONNECTIONS = 32
-"""Probes answered at once; further ones are closed."""
+"""Probes answered at once, none of them charged to the strangers' bounds; the oldest gives way."""
 
 OPS_SECONDS = 10
 """Time for one probe, from its connection to its answer."""
-
-MAX_HTTP_CONNECTIONS = 256
-"""Connections to one HTTP edge at once; further ones are closed."""
-
-MAX_HTTP_CONNECTIONS_PER_CLIENT = 64
-"""Of these, from one client: several auditors behind one address, or one reverse proxy."""
 
 MAX_HTTP_HEAD_BYTES = 16 * KIB
 """Request line and header fields of one request."""

@@ -10,7 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from blackthorn.edges.gate import Bounds, Door, Gate, GatedSocket
 from blackthorn.edges.http import limits, metrics
+from blackthorn.edges.listening import Listener, listen
+from blackthorn.server.counters import Counters
 
 Answer = tuple[HTTPStatus, str, bytes]
 
@@ -28,18 +31,20 @@ class Operations:
     metrics: Callable[[], bytes]
 
 
-async def serve_ops(operations: Operations, host: str, port: int) -> asyncio.Server:
-    """Listen on `host`:`port`. Raises OSError."""
-    slots = asyncio.Semaphore(limits.MAX_OPS_CONNECTIONS)
+def serve_ops(operations: Operations, counters: Counters, host: str, port: int) -> Listener:
+    """Listen on `host`:`port`, behind a gate of its own. Raises UnavailableError."""
+    loop = asyncio.get_running_loop()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if slots.locked():
-            writer.close()
-            return
-        async with slots:
-            await _serve_one(operations, reader, writer)
+        await _serve_one(operations, reader, writer)
 
-    return await asyncio.start_server(connected, host, port, limit=limits.MAX_OPS_HEAD_BYTES)
+    def protocol(accepted: GatedSocket) -> asyncio.BaseProtocol:
+        reader = asyncio.StreamReader(limits.MAX_OPS_HEAD_BYTES, loop)
+        return asyncio.StreamReaderProtocol(reader, connected, loop)
+
+    most = limits.MAX_OPS_CONNECTIONS
+    gate = Gate(counters, Bounds({Door.OPERATIONS: most}, client_sockets=most))
+    return listen("operations HTTP", host, port, gate, Door.OPERATIONS, protocol)
 
 
 async def _serve_one(

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for a Starlette application: uvicorn, bounded in connections and time.
+"""An HTTP/1.1 server for a Starlette application: uvicorn behind the gate, bounded in time.
 
 Shared by the ledger's tiles and by witnesses. No access is logged. uvicorn's signal handling and
 log are off: the program decides when to end, and faults go to the event loop's handler.
@@ -7,12 +7,11 @@ log are off: the program decides when to end, and faults go to the event loop's 
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import ssl
 import time
-from collections.abc import Generator
-from typing import Any, Final
+from collections.abc import Callable, Generator
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,12 +20,12 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from blackthorn.edges.connection_limits import client_key
+from blackthorn.edges.gate import Door, Gate, GatedSocket
 from blackthorn.edges.http import limits
 from blackthorn.edges.http.answers import answer_error
-from blackthorn.edges.listening import is_listening
+from blackthorn.edges.listening import Listener, ProtocolFactory, is_listening, listen
 from blackthorn.errors import BlackthornError, UnavailableError
-from blackthorn.server.counters import Histogram
+from blackthorn.server.counters import Counters, Histogram
 
 _MUTE: Final = logging.CRITICAL + 1
 _GRACE_SECONDS: Final = 2
@@ -34,27 +33,19 @@ _GRACE_SECONDS: Final = 2
 
 
 class ImpatientProtocol(H11Protocol):
-    """One connection, cut when it is too slow or one too many.
+    """One connection, cut when it is too slow.
 
     uvicorn bounds only the time between two requests; this bounds the rest.
     """
 
     _timer: asyncio.TimerHandle | None = None
     _answering = False
-    _key = ""
+    _connected = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, and start the time for its first request."""
+        """Start the time for the first request."""
+        self._connected = True
         super().connection_made(transport)
-        host = self.client[0] if self.client else ""
-        self._key = client_key(host)
-        same = sum(getattr(each, "_key", None) == self._key for each in self.connections)
-        if (
-            len(self.connections) > limits.MAX_HTTP_CONNECTIONS
-            or same > limits.MAX_HTTP_CONNECTIONS_PER_CLIENT
-        ):
-            transport.abort()
-            return
         self._allow(limits.HTTP_REQUEST_SECONDS)
 
     def data_received(self, data: bytes) -> None:
@@ -76,8 +67,10 @@ class ImpatientProtocol(H11Protocol):
             self._allow(limits.HTTP_ANSWER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """After a failed TLS handshake too, of which uvicorn need not hear."""
         self._stop()
-        super().connection_lost(exc)
+        if self._connected:
+            super().connection_lost(exc)
 
     def _allow(self, seconds: float) -> None:
         self._stop()
@@ -90,14 +83,25 @@ class ImpatientProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without signal handling; `serving` is set once it serves."""
+    """uvicorn's server without signal handling, on a listener of ours; it serves once `serving`."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[ProtocolFactory], Listener]):
         super().__init__(config)
+        self._listening = listening
+        self.port = 0
         self.serving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Listen; sets `port`."""
+        await self.lifespan.startup()
+
+        def protocol(accepted: GatedSocket) -> asyncio.BaseProtocol:
+            return ImpatientProtocol(self.config, self.server_state, self.lifespan.state)
+
+        listener = self._listening(protocol)
+        self.servers = [listener]  # type: ignore[list-item]  # which is closed like uvicorn's own
+        self.started = True
+        self.port = listener.port
         self.serving.set_result(None)
 
     @contextlib.contextmanager
@@ -131,6 +135,7 @@ async def serve_http(
     port: int,
     tls: ssl.SSLContext | None = None,
     seconds: Histogram | None = None,
+    gate: Gate | None = None,
 ) -> HttpServer:
     """Serve `app` on `host`:`port`, with a context over TLS.
 
@@ -139,8 +144,6 @@ async def serve_http(
     """
     logging.getLogger("uvicorn").setLevel(_MUTE)
     logging.getLogger("uvicorn.error").setLevel(_MUTE)
-    listening = _listen(what, host, port)
-    options: dict[str, Any] = {} if tls is None else {"ssl_context_factory": lambda *_: tls}
     config = uvicorn.Config(
         app if seconds is None else _timed(app, seconds),
         loop="none",
@@ -153,17 +156,18 @@ async def serve_http(
         server_header=False,
         h11_max_incomplete_event_size=limits.MAX_HTTP_HEAD_BYTES,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        **options,
     )
-    server = _Server(config)
-    task = asyncio.get_running_loop().create_task(server.serve([listening]))
+    passed = gate or Gate(Counters())
+    server = _Server(
+        config, lambda protocol: listen(what, host, port, passed, Door.HTTP, protocol, tls)
+    )
+    task = asyncio.get_running_loop().create_task(server.serve())
     await asyncio.wait({task, server.serving}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
-        listening.close()
         if (error := task.exception()) is not None:
             raise error
         raise UnavailableError(f"{what} has ended before it served {host}:{port}")
-    return HttpServer(server, task, int(listening.getsockname()[1]))
+    return HttpServer(server, task, server.port)
 
 
 def _timed(app: ASGIApp, seconds: Histogram) -> ASGIApp:
@@ -175,21 +179,6 @@ def _timed(app: ASGIApp, seconds: Histogram) -> ASGIApp:
             seconds.since(begun)
 
     return timed
-
-
-def _listen(what: str, host: str, port: int) -> socket.socket:
-    try:
-        (family, _, _, _, address), *_ = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listening = socket.create_server(address[:2], family=family, backlog=256)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
-    listening.setblocking(False)
-    # Head and body are two writes; without this the second waits for an ACK of the first.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
 
 
 def application(routes: list[BaseRoute]) -> Starlette:

@@ -1,21 +1,25 @@
 """The link's server edge: sockets to the dispatcher, one listener object per connection, no tasks.
 
-Bounded here: the times of the TLS and WebSocket handshakes, the size of a message, and the queue
-for a peer that does not read.
+Bounded here: the time of the WebSocket handshake, the size of a message, and the queue for a peer
+that does not read.
 """
 
 import asyncio
 import logging
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stubs
 
-from blackthorn.edges.connection_limits import client_key
+from blackthorn.edges.gate import Door, Gate, GatedSocket
 from blackthorn.edges.link import limits as edges_link_limits
-from blackthorn.edges.listening import is_listening
+from blackthorn.edges.link.opening import OpeningMemory, OpeningProtocol
+from blackthorn.edges.listening import Listener, is_listening, listen
 from blackthorn.edges.tls import ServerTls, binding_of
-from blackthorn.errors import SecurityError, UnavailableError
+from blackthorn.errors import SecurityError
+from blackthorn.ids import DeviceId
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.server.handlers.dispatcher import Dispatcher
@@ -24,28 +28,30 @@ from blackthorn.server.handlers.session import Session
 LINK_PATH: Final = b"/link"
 TICK_SECONDS: Final = 0.2
 DAY_SECONDS: Final = 86_400
-SHUTDOWN_SECONDS: Final = 2.0
-"""How long a peer may take to read the last frames."""
-
 MESSAGE_SLACK: Final = 1024
 """Above MAX_FRAME_BYTES, so that a slightly larger frame is answered with a Bye."""
 
 _MUTE: Final = logging.CRITICAL + 1
 _SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
-"""picows and TLS below it log every peer that misbehaves; the dispatcher counts them instead."""
+"""picows logs every peer that misbehaves; the dispatcher counts them instead."""
 
 
 class LinkListener(WSListener):
     """One connection: a `server.handlers.session.Wire` to the dispatcher."""
 
-    __slots__ = ("_dispatcher", "_loop", "_session", "_tls", "_transport")
+    __slots__ = ("_accepted", "_dispatcher", "_loop", "_session", "_tls", "_transport")
 
     def __init__(
-        self, dispatcher: Dispatcher, tls: ServerTls, loop: asyncio.AbstractEventLoop
+        self,
+        dispatcher: Dispatcher,
+        tls: ServerTls,
+        loop: asyncio.AbstractEventLoop,
+        accepted: GatedSocket,
     ) -> None:
         self._dispatcher = dispatcher
         self._tls = tls
         self._loop = loop
+        self._accepted = accepted
         self._transport: WSTransport
         self._session: Session | None = None
 
@@ -58,8 +64,7 @@ class LinkListener(WSListener):
         except SecurityError:
             transport.disconnect(graceful=False)
             return
-        peer = below.get_extra_info("peername")
-        client = client_key(str(peer[0])) if peer else ""
+        client = self._accepted.client
         self._session = self._dispatcher.connect(self, binding, self._loop.time(), client)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -108,24 +113,42 @@ class LinkListener(WSListener):
     def resume_reading(self) -> None:
         self._transport.underlying_transport.resume_reading()
 
+    @property
+    def frame_bound(self) -> int | None:
+        """Bytes that the peer's next frame may have; None once its device is known."""
+        return self._session.frame_bound if self._session is not None else 0
+
+    def refuse(self, size: int) -> None:
+        """End a stranger's link that began a frame of `size` bytes."""
+        self._dispatcher.counters.opening_frames_refused += 1
+        if self._session is None:
+            self._transport.disconnect(graceful=False)
+            return
+        text = f"a frame of {size} bytes before the link was opened"
+        self._dispatcher.fault(self._session, Code.TOO_LARGE, text)
+
+    def recognise(self, device: DeviceId) -> bool:
+        gate = self._accepted.gate
+        return gate is not None and gate.recognise(self._accepted, device, self._loop.time())
+
 
 class LinkServer:
     """The listening link. `port` is the real one when 0 was requested."""
 
     def __init__(
-        self, dispatcher: Dispatcher, server: Any, loop: asyncio.AbstractEventLoop
+        self, dispatcher: Dispatcher, listener: Listener, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._dispatcher = dispatcher
-        self._server = server
+        self._listener = listener
         self._loop = loop
         self._day = 0
         self._timer = loop.call_soon(self._tick)
-        self.port: int = server.sockets[0].getsockname()[1]
+        self.port: Final = listener.port
 
     @property
     def listening(self) -> bool:
         """Whether devices can connect."""
-        return is_listening(self._server)
+        return is_listening(self._listener)
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
@@ -137,36 +160,54 @@ class LinkServer:
 
     async def close(self) -> None:
         """Refuse connections and close all; close the writer after this."""
-        self._server.close()
+        self._listener.close()
         self._timer.cancel()
         self._dispatcher.stop()
         await asyncio.sleep(0)
 
 
-async def serve_link(dispatcher: Dispatcher, host: str, port: int, tls: ServerTls) -> LinkServer:
+async def serve_link(
+    dispatcher: Dispatcher, host: str, port: int, tls: ServerTls, gate: Gate | None = None
+) -> LinkServer:
     """Listen for devices. Raises UnavailableError when the address cannot be used."""
     loop = asyncio.get_running_loop()
-    logging.getLogger("aiofastnet").setLevel(_MUTE)
 
-    def listener(request: WSUpgradeRequest) -> WSListener | None:
-        return LinkListener(dispatcher, tls, loop) if request.path == LINK_PATH else None
+    memory = OpeningMemory()
 
-    try:
-        server = await ws_create_server(
-            listener,
-            host,
-            port,
-            ssl=tls.context,
-            ssl_handshake_timeout=link_limits.LINK_HELLO_SECONDS,
-            ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-            websocket_handshake_timeout=link_limits.LINK_HELLO_SECONDS,
-            max_frame_size=link_limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
-            read_buffer_init_size=2048,
-            use_aiofastnet=False,  # after a pause it keeps what it had read until more comes
-            logger_name=_SILENT,
-            backlog=1024,
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnavailableError(f"the link cannot listen on {host}:{port}: {reason}") from None
-    return LinkServer(dispatcher, server, loop)
+    def protocol(accepted: GatedSocket) -> asyncio.BaseProtocol:
+        def listener(request: WSUpgradeRequest) -> WSListener | None:
+            if request.path != LINK_PATH:
+                return None
+            opening.stranger = made = LinkListener(dispatcher, tls, loop, accepted)
+            return made
+
+        opening = OpeningProtocol(_protocol(listener), memory, accepted.client)
+        return opening
+
+    gate = gate or Gate(dispatcher.counters)
+    listener = listen("the link", host, port, gate, Door.LINK, protocol, tls.context)
+    return LinkServer(dispatcher, listener, loop)
+
+
+def _protocol(
+    listener: Callable[[WSUpgradeRequest], WSListener | None],
+) -> asyncio.BufferedProtocol:
+    """picows' protocol of one connection, as its `ws_create_server` makes it."""
+    made: asyncio.BufferedProtocol = WSProtocol(
+        None,  # no host and path: this is the server's side
+        None,
+        False,
+        listener,
+        _SILENT,
+        True,  # an exception in a listener ends the connection
+        link_limits.LINK_HELLO_SECONDS,
+        False,  # the link has its own pings
+        0,
+        0,
+        WSAutoPingStrategy.PING_WHEN_IDLE,
+        True,
+        link_limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
+        None,
+        2048,  # the read buffer to begin with
+    )
+    return made

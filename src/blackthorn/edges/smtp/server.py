@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
-from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, Share, client_key
-from blackthorn.edges.listening import is_listening
+from blackthorn.edges import limits as edges_limits
+from blackthorn.edges.gate import Door, Gate, GatedSocket
+from blackthorn.edges.listening import Listener, is_listening, listen
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.gateway import MailGateway, Transaction
+from blackthorn.edges.smtp.memory import MailMemory, Share
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError
 from blackthorn.mail import limits as mail_limits
@@ -30,6 +32,7 @@ logging.getLogger("mail.log").disabled = True  # aiosmtpd logs addresses and con
 
 _GRACE_SECONDS = 30
 _END = b"\r\n.\r\n"
+_TOO_MANY = b"421 4.7.0 too many connections; try again later\r\n"
 _CALLS = {"*": 1_000_000} | dict.fromkeys(
     ("NOOP", "RSET", "VRFY", "EXPN", "HELP", "HELO", "EHLO", "AUTH"),
     smtp_limits.MAX_SMTP_JUNK_COMMANDS,
@@ -98,7 +101,9 @@ class _Answers:
 class _Connection(SMTP):
     line_length_limit = mail_limits.MAX_MAIL_LINE_BYTES
 
-    def __init__(self, server: "SmtpServer", tls_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, server: "SmtpServer", tls_context: ssl.SSLContext | None, client: str
+    ) -> None:
         super().__init__(
             server.answers,
             data_size_limit=None,
@@ -117,33 +122,17 @@ class _Connection(SMTP):
         )
         self.command_size_limit = smtp_limits.MAX_SMTP_COMMAND_BYTES
         self._server: Final = server
-        self._client = ""
+        self._client: Final = client
         self._errors = 0
 
     def connection_made(self, transport: Any) -> None:
-        """Let the connection in within the limits; called again after STARTTLS."""
-        if not self._client:
-            peer = transport.get_extra_info("peername")
-            client = client_key(str(peer[0]) if peer else "")
-            if not self._server.enter(client, self):
-                transport.write(b"421 4.7.0 too many connections; try again later\r\n")
-                transport.close()
-                return
-            self._client = client
+        """Called again after STARTTLS."""
+        self._server.enter(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._client:
-            self._server.leave(self._client, self)
-            super().connection_lost(error)
-
-    def data_received(self, data: bytes) -> None:
-        """Ignore a refused connection."""
-        if self._client:
-            super().data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return super().eof_received() if self._client else None
+        self._server.leave(self)
+        super().connection_lost(error)
 
     def hang_up(self) -> None:
         """Close the connection when the server ends."""
@@ -166,6 +155,13 @@ class _Connection(SMTP):
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         return parse_path(arg) or (None, None)
+
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+        """Start TLS, once the gate lets the client start a handshake, and in bounded time."""
+        await asyncio.sleep(self._server.gate.handshake_delay(self._client, self.loop.time()))
+        async with asyncio.timeout(edges_limits.HANDSHAKE_SECONDS):
+            await super().smtp_STARTTLS(arg)
 
     async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802
         """Reveal no users (RFC 5321, 3.5.3)."""
@@ -271,14 +267,16 @@ class _Connection(SMTP):
 class SmtpServer:
     """The listening SMTP edge, made by `serve_smtp`."""
 
-    def __init__(self, gateway: MailGateway, tls_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, gateway: MailGateway, tls_context: ssl.SSLContext | None, gate: Gate
+    ) -> None:
         self.gateway: Final = gateway
         self.answers: Final = _Answers(gateway)
         self.memory: Final = MailMemory()
+        self.gate: Final = gate
         self._tls_context = tls_context
-        self._limit = ConnectionLimit()
         self._open: set[_Connection] = set()
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._in_hand = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -287,18 +285,17 @@ class SmtpServer:
     @property
     def port(self) -> int:
         assert self._listener is not None  # set by `listen`
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
 
     @property
     def listening(self) -> bool:
         """Whether mail servers can connect."""
         return self._listener is not None and is_listening(self._listener)
 
-    async def listen(self, host: str, port: int) -> None:
-        """Start to accept connections."""
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._connection, host, port
+    def listen(self, host: str, port: int) -> None:
+        """Start to accept connections. Raises UnavailableError."""
+        self._listener = listen(
+            "SMTP", host, port, self.gate, Door.SMTP, self._connection, refusal=_TOO_MANY
         )
 
     async def close(self, grace: float = 5.0) -> None:
@@ -311,20 +308,13 @@ class SmtpServer:
         for connection in list(self._open):
             connection.hang_up()
 
-    def enter(self, client: str, connection: _Connection) -> bool:
-        """Count a connection in, or refuse it."""
-        if not self._limit.enter(client):
-            self.gateway.counters.smtp_connections_refused += 1
-            return False
+    def enter(self, connection: _Connection) -> None:
         self._open.add(connection)
-        self.gateway.counters.smtp_connections = self._limit.total
-        return True
+        self.gateway.counters.smtp_connections = len(self._open)
 
-    def leave(self, client: str, connection: _Connection) -> None:
-        if connection in self._open:
-            self._open.remove(connection)
-            self._limit.leave(client)
-            self.gateway.counters.smtp_connections = self._limit.total
+    def leave(self, connection: _Connection) -> None:
+        self._open.discard(connection)
+        self.gateway.counters.smtp_connections = len(self._open)
 
     @contextmanager
     def mail_in_hand(self) -> Iterator[None]:
@@ -338,18 +328,22 @@ class SmtpServer:
             if not self._in_hand:
                 self._quiet.set()
 
-    def _connection(self) -> _Connection:
-        return _Connection(self, self._tls_context)
+    def _connection(self, accepted: GatedSocket) -> _Connection:
+        return _Connection(self, self._tls_context, accepted.client)
 
 
-async def serve_smtp(
-    gateway: MailGateway, host: str, port: int, tls_context: ssl.SSLContext | None = None
+def serve_smtp(
+    gateway: MailGateway,
+    host: str,
+    port: int,
+    tls_context: ssl.SSLContext | None = None,
+    gate: Gate | None = None,
 ) -> SmtpServer:
-    """Listen for mail on `host`:`port` (0 for any free port).
+    """Listen for mail on `host`:`port` (0 for any free port). Raises UnavailableError.
 
     With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered. Close the server before
     the gateway's sealing pool and the writer.
     """
-    server = SmtpServer(gateway, tls_context)
-    await server.listen(host, port)
+    server = SmtpServer(gateway, tls_context, gate or Gate(gateway.counters))
+    server.listen(host, port)
     return server

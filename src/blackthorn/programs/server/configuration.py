@@ -7,7 +7,6 @@ unknown section or key the error names the nearest one. An environment variable
 
 import dataclasses
 import difflib
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from blackthorn.edges import limits as edges_limits
 from blackthorn.edges.sealing import limits as sealing_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
@@ -87,6 +87,27 @@ class LinkSettings:
         "",
         "HOST:PORT at which devices reach the link, for activation URLs. "
         "Empty: the host and port above.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Connections of strangers: what one client may open before its device is known."""
+
+    client_sockets: int = setting(
+        edges_limits.CLIENT_SOCKETS,
+        "Open connections of one client (an IPv4 address or an IPv6 /56) over all listeners whose "
+        "device is not known. Each device known there adds two. Raise it behind a proxy that "
+        "hides its clients' addresses.",
+        at_least=4,
+        at_most=edges_limits.MAX_STRANGERS,
+    )
+    client_handshakes: int = setting(
+        edges_limits.CLIENT_HANDSHAKES,
+        "TLS handshakes that one client starts in a second; more wait. Each device known there "
+        "adds one.",
+        at_least=1,
+        at_most=10_000,
     )
 
 
@@ -197,6 +218,7 @@ class Configuration:
 
     enterprise: EnterpriseSettings = field(default_factory=EnterpriseSettings)
     link: LinkSettings = field(default_factory=LinkSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     directives: DirectivesSettings = field(default_factory=DirectivesSettings)
@@ -376,22 +398,3 @@ def public_address(configuration: Configuration) -> tuple[str, int]:
     if host.strip("[]") in _EVERY:
         raise ConfigError(f"link.public {link.public!r} is no address that a device can reach")
     return host.strip("[]"), int(port)
-
-
-def toml_value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def render_template(chosen: Mapping[tuple[str, str], Any]) -> str:
-    """The file of `init`: `chosen` settings set, others as comments."""
-    lines = ["# Blackthorn's settings. What is commented out is the default.", ""]
-    for name, kind in SECTIONS.items():
-        lines += [f"# {kind.__doc__}", f"[{name}]"]
-        for each in dataclasses.fields(kind):
-            lines.append(f"# {each.metadata['doc']}")
-            if (name, each.name) in chosen:
-                lines.append(f"{each.name} = {toml_value(chosen[name, each.name])}")
-            else:
-                lines.append(f"# {each.name} = {toml_value(each.default)}")
-        lines.append("")
-    return "\n".join(lines)

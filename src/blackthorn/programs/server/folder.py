@@ -1,6 +1,8 @@
 """`blackthorn init` and `ledger init`: a server's folder, an earlier one's ledger."""
 
+import dataclasses
 import datetime
+import json
 import re
 import secrets
 import shlex
@@ -35,7 +37,7 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
         domain = parse_domain(domain)
     except DecodeError as error:
         raise UserError(f"--domain {domain!r}: {error}") from None
-    text = configuration.render_template({("enterprise", "domain"): domain, **chosen})
+    text = render_template({("enterprise", "domain"): domain, **chosen})
     settings = configuration.parse(text, {})
     try:
         with (
@@ -94,7 +96,7 @@ def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> 
     """
     configuration.load(path, environment)
     user = _address(address)
-    file, line = path / SETTINGS, f"postmaster = {configuration.toml_value(user)}"
+    file, line = path / SETTINGS, f"postmaster = {toml_value(user)}"
     text = file.read_text("utf-8")
     for pattern, kept in ((r"(# *)?postmaster *=.*", ""), (r"\[enterprise\].*", r"\g<0>\n")):
         text, found = re.subn(f"(?m)^{pattern}$", kept + line, text, count=1)
@@ -138,3 +140,22 @@ def _address(text: str) -> Address:
         return parse_address(text)
     except DecodeError as error:
         raise UserError(f"{text!r}: {error}") from None
+
+
+def toml_value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def render_template(chosen: Mapping[tuple[str, str], Any]) -> str:
+    """The file of `init`: `chosen` settings set, others as comments."""
+    lines = ["# Blackthorn's settings. What is commented out is the default.", ""]
+    for name, kind in configuration.SECTIONS.items():
+        lines += [f"# {kind.__doc__}", f"[{name}]"]
+        for each in dataclasses.fields(kind):
+            lines.append(f"# {each.metadata['doc']}")
+            if (name, each.name) in chosen:
+                lines.append(f"{each.name} = {toml_value(chosen[name, each.name])}")
+            else:
+                lines.append(f"# {each.name} = {toml_value(each.default)}")
+        lines.append("")
+    return "\n".join(lines)

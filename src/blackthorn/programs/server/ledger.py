@@ -13,6 +13,7 @@ from typing import Final
 
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
+from blackthorn.edges.gate import Gate
 from blackthorn.edges.http.ledger import PublishedEpoch, ledger_app
 from blackthorn.edges.http.server import HttpServer, serve_http
 from blackthorn.edges.http.witness_client import Peer, WitnessClient
@@ -167,13 +168,14 @@ class ServerLedger:
             )
         return self._place.cosigner().vkey
 
-    async def start(self, stack: AsyncExitStack, tls: ServerTls) -> HttpServer:
+    async def start(self, stack: AsyncExitStack, tls: ServerTls, gate: Gate) -> HttpServer:
         """Start witness, client and HTTPS, which the stack ends. Raises UnavailableError."""
         self.ledger.start(self._store, self._clock.wall_ms())
         self.ledger.hold(True)
         app = ledger_app(LedgerTiles(self.ledger, self.keys, self._reader), self._closure)
         host, port = self._settings.host, self._settings.port
-        edge = await serve_http(app, "the ledger", host, port, tls.context, self._http_seconds)
+        seconds = self._http_seconds
+        edge = await serve_http(app, "the ledger", host, port, tls.context, seconds, gate)
         stack.push_async_callback(edge.close)
         if self._own is not None:
             own = EmbeddedWitness(

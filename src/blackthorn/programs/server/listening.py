@@ -1,56 +1,64 @@
-"""Listeners besides link and ledger: SMTP and operations HTTP."""
+"""The gate of the listeners by settings and descriptors, and SMTP."""
 
-import asyncio
-import os
+import resource
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from blackthorn.edges.http import operations as ops
+from blackthorn.edges import limits
+from blackthorn.edges.gate import Bounds, Gate, share
 from blackthorn.edges.http.server import HttpServer
 from blackthorn.edges.link.server import LinkServer
+from blackthorn.edges.listening import Listener
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
-from blackthorn.errors import UnavailableError
 from blackthorn.programs.server.configuration import Configuration
+from blackthorn.server import limits as server_limits
 from blackthorn.storage.files.server import ServerFolder
 
 
-@contextmanager
-def _listening(what: str, host: str, port: int) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
+def gate_bounds(settings: Configuration, descriptors: int) -> Bounds:
+    """Bounds that leave enough of the process's file descriptors for its own work."""
+    free = max(0, descriptors - limits.RESERVED_DESCRIPTORS)
+    strangers = max(4, min(limits.MAX_STRANGERS, free // 4))
+    devices = max(1, min(server_limits.MAX_CONNECTIONS, free - strangers))
+    gate = settings.gate
+    return Bounds(share(strangers), devices, gate.client_sockets, gate.client_handshakes)
 
 
-async def listen_smtp(
-    gateway: MailGateway, settings: Configuration, folder: ServerFolder
+def most_descriptors() -> int:
+    """The hard limit of open files, up to which the server raises its own."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def tell_bounds(settings: Configuration) -> str:
+    """What the server can serve with the open files that this account may have."""
+    descriptors = most_descriptors()
+    bounds = gate_bounds(settings, descriptors)
+    advice = ""
+    if bounds.devices < server_limits.MAX_CONNECTIONS:
+        advice = " For more, raise the hard limit of open files (LimitNOFILE)."
+    return (
+        f"With {descriptors:,} open files the server serves {bounds.devices:,} connected devices "
+        f"and {sum(bounds.doors.values()):,} connections of strangers.{advice}"
+    )
+
+
+def listen_smtp(
+    gateway: MailGateway, settings: Configuration, folder: ServerFolder, gate: Gate
 ) -> SmtpServer:
     """SMTP with STARTTLS by the server's own key. Raises UnavailableError."""
-    host, port = settings.smtp.host, settings.smtp.port
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(folder.certificate, folder.key)
-    with _listening("SMTP", host, port):
-        return await serve_smtp(gateway, host, port, context)
-
-
-async def listen_operations(operations: ops.Operations, settings: Configuration) -> asyncio.Server:
-    """Operations HTTP. Raises UnavailableError."""
-    host, port = settings.ops.host, settings.ops.port
-    with _listening("operations HTTP", host, port):
-        return await ops.serve_ops(operations, host, port)
+    return serve_smtp(gateway, settings.smtp.host, settings.smtp.port, context, gate)
 
 
 def ports(
-    link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: asyncio.Server
+    link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: Listener
 ) -> dict[str, int]:
     """The real ports, for the log."""
     return {
         "link_port": link.port,
         "smtp_port": smtp.port,
         "ledger_port": ledger.port,
-        "ops_port": operations.sockets[0].getsockname()[1],
+        "ops_port": operations.port,
     }

@@ -18,6 +18,8 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from blackthorn.edges.gate import Gate
+from blackthorn.edges.http.operations import serve_ops
 from blackthorn.edges.link.server import serve_link
 from blackthorn.edges.listening import LISTENING_SECONDS, check_listening, is_listening
 from blackthorn.edges.sealing.pool import SealingPool
@@ -26,7 +28,7 @@ from blackthorn.errors import BlackthornError
 from blackthorn.programs import log
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.listening import listen_operations, listen_smtp, ports
+from blackthorn.programs.server.listening import gate_bounds, listen_smtp, most_descriptors, ports
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.memory import map_large_blocks
 from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest, truncate_and_rest
@@ -53,8 +55,7 @@ def serve(path: Path) -> None:
     os.umask(0o077)
     map_large_blocks()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_descriptors(),) * 2)
     folder = ServerFolder(path)
     settings = configuration.load(path, os.environ)
     logger = log.configure(settings.log.level)
@@ -103,17 +104,21 @@ async def _run(
         stack.callback(reader.close)
         stack.callback(writer.close)
         await stack.enter_async_context(server.tasks)
-        operations = await listen_operations(server.health.operations(), settings)
+        operations = serve_ops(
+            server.health.operations(), counters, settings.ops.host, settings.ops.port
+        )
         stack.callback(operations.close)
-        ledger = await server.ledger.start(stack, tls)
+        gate = Gate(counters, gate_bounds(settings, most_descriptors()))
+        ledger = await server.ledger.start(stack, tls, gate)
         server.start_decision_service()
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
         server.start_notices(pool)
         server.watch_disk()
-        link = await serve_link(server.dispatcher, settings.link.host, settings.link.port, tls)
+        host, port = settings.link.host, settings.link.port
+        link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
-        smtp = await listen_smtp(server.gateway(pool), settings, folder)
+        smtp = listen_smtp(server.gateway(pool), settings, folder, gate)
         stack.push_async_callback(smtp.close)
         purging = partial(purge_and_rest, writer, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)

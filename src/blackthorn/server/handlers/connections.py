@@ -1,6 +1,5 @@
-"""All link connections of a server: counted by client and device, checked, and ended."""
+"""All link connections of a server: counted by device, checked, and ended."""
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -28,8 +27,6 @@ class Connections:
         self._sessions: set[Session] = set()
         self._opening: set[Session] = set()
         self._paused: set[Session] = set()
-        self._by_client: Counter[str] = Counter()
-        self._opening_by_client: Counter[str] = Counter()
         self._by_device: dict[DeviceId, list[Session]] = {}
         self._by_user: dict[Address, list[Session]] = {}
         self._idle_check_at = 0.0
@@ -46,27 +43,18 @@ class Connections:
         """A new connection, closed when the server stops or has too many."""
         session = Session(wire, binding, now, client, work_off, self.fail)
         self._counters.connections_total += 1
-        if self._stopping or self._crowded(client):
+        if self._stopping or len(self._sessions) >= server_limits.MAX_CONNECTIONS:
             self._counters.connections_refused += 1
             session.close(Code.STOPPING if self._stopping else Code.BUSY)
             return session
         self._sessions.add(session)
         self._opening.add(session)
-        self._by_client[client] += 1
-        self._opening_by_client[client] += 1
         self._counters.connections = len(self._sessions)
         return session
 
-    def _crowded(self, client: str) -> bool:
-        return (
-            len(self._sessions) >= server_limits.MAX_CONNECTIONS
-            or self._by_client[client] >= limits.MAX_CONNECTIONS_PER_CLIENT
-            or self._opening_by_client[client] >= limits.MAX_OPENING_PER_CLIENT
-        )
-
     def open(self, session: Session) -> None:
         """The session's device is known; one link too many closes its oldest."""
-        self._leave_opening(session)
+        self._opening.discard(session)
         device = session.device
         if device is None or session not in self._sessions:
             return
@@ -80,10 +68,8 @@ class Connections:
 
     def disconnect(self, session: Session) -> None:
         """The connection has ended, from either side."""
-        self._leave_opening(session)
-        if session in self._sessions:
-            self._sessions.remove(session)
-            _count_out(self._by_client, session.client)
+        self._opening.discard(session)
+        self._sessions.discard(session)
         self._paused.discard(session)
         session.link.close()  # pending work for it finds it closed
         if session.device is not None:
@@ -91,11 +77,6 @@ class Connections:
             _take_out(self._by_user, session.device.address, session)
         self._on_end(session)
         self._counters.connections = len(self._sessions)
-
-    def _leave_opening(self, session: Session) -> None:
-        if session in self._opening:
-            self._opening.remove(session)
-            _count_out(self._opening_by_client, session.client)
 
     def cut(self, session: Session, code: Code, text: str = "") -> None:
         """End a session by a fault of its peer or of the server."""
@@ -156,12 +137,6 @@ class Connections:
                 silent.append((session, error))
         for session, fault in silent:
             self.cut(session, fault.code, str(fault))
-
-
-def _count_out(counter: Counter[str], client: str) -> None:
-    counter[client] -= 1
-    if counter[client] <= 0:
-        del counter[client]
 
 
 def _take_out(sessions: dict[Key, list[Session]], key: Key, session: Session) -> None:

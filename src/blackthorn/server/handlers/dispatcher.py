@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
-from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import State
 from blackthorn.ports.enterprise import Standing, UserRecord
@@ -342,12 +341,6 @@ def _pong(session: Session, pong: f.Pong, now: float) -> None:
 
 def _check_opening(session: Session, size: int) -> None:
     """Frames before hello are small. Raises LinkError."""
-    if session.link.opened:
-        return
-    bound = limits.MAX_OPENING_FRAME_BYTES
-    if session.link.state is State.PROVING:
-        bound += link_limits.MAX_ACTIVATION_PAYLOAD_BYTES
-    elif session.link.state is State.PAIRING:
-        bound += link_limits.MAX_PAIRING_BYTES
-    if size > bound:
+    bound = session.frame_bound
+    if bound is not None and size > bound:
         raise LinkError(Code.TOO_LARGE, f"a frame of {size} bytes before the link was opened")

@@ -52,11 +52,11 @@ class HelloHandler:
                 raise LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning)
             verify_hello(hello, device.identity_key, session.binding)
             self._check_market(device.address)
+            session.recognise(device)
         except LinkError as error:
             self.counters.hellos_refused += 1
             session.fail(error)
             return
-        session.device = device
         self.connections.open(session)
         loaded = partial(self._loaded, session, device, hello)
         self.mailboxes.load((device.id,), _unless_failed(session, loaded))

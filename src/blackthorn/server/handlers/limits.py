@@ -16,10 +16,6 @@ PUSHES_PER_TICK = 500
 MAX_LINKS_PER_DEVICE = 8
 """Open links of one device; the oldest is ended for a new one."""
 
-MAX_OPENING_PER_CLIENT = 200
-MAX_CONNECTIONS_PER_CLIENT = 5_000
-"""Links from one address, before and after hello: a whole office may stand behind one."""
-
 MAX_OPENING_FRAME_BYTES = 64 * KIB
 """One frame before the device is known, but for the payload of an activation."""
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
+from blackthorn.ids import DeviceId
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord
@@ -27,6 +29,9 @@ class Wire(Protocol):
 
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
+
+    def recognise(self, device: DeviceId) -> bool:
+        """The peer is this device, no stranger any more; False: too many are connected."""
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +68,22 @@ class Session:
     @property
     def closed(self) -> bool:
         return self.link.state is State.CLOSED
+
+    @property
+    def frame_bound(self) -> int | None:
+        """Bytes that the peer's next frame may have; None once the link is open."""
+        if self.link.opened:
+            return None
+        bound = limits.MAX_OPENING_FRAME_BYTES
+        if self.link.state in (State.PROVING, State.PAIRING):
+            bound += link_limits.MAX_ACTIVATION_PAYLOAD_BYTES
+        return bound
+
+    def recognise(self, device: DeviceRecord) -> None:
+        """The peer has proved that it is this device. Raises LinkError when there are too many."""
+        if not self._wire.recognise(device.id):
+            raise LinkError(Code.BUSY, "too many devices are connected: try again later")
+        self.device = device
 
     def transmit(self, *frames: f.AnyFrame) -> None:
         """Send these frames, if the link is open."""

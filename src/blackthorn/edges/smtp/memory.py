@@ -1,49 +1,11 @@
-"""Limits of one SMTP server: connections, and memory for plain mail."""
+"""Memory for plain mail of one SMTP server."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from blackthorn.edges import limits
 from blackthorn.mail.errors import MailRefusedError
-
-
-def client_key(host: str) -> str:
-    """One client: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
-
-
-class ConnectionLimit:
-    """Open connections, in all and by client."""
-
-    def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
-
-    @property
-    def total(self) -> int:
-        return self._open.total()
-
-    def enter(self, client: str) -> bool:
-        """Count a connection of `client`; False, uncounted, at a bound."""
-        if (
-            self.total >= limits.MAX_SMTP_CONNECTIONS
-            or self._open[client] >= limits.MAX_SMTP_CONNECTIONS_PER_CLIENT
-        ):
-            return False
-        self._open[client] += 1
-        return True
-
-    def leave(self, client: str) -> None:
-        self._open[client] -= 1
-        if self._open[client] <= 0:
-            del self._open[client]
 
 
 class Share:
