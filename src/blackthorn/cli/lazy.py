@@ -78,6 +78,23 @@ def _import_rich_help() -> None:
             del sys.modules[name]
 
 
+def _name_all_missing(error: typer.BadParameter) -> None:
+    """Let the error of a missing parameter name all of them: the parser stops at the first.
+
+    It has read all that were typed by then; others may come from the environment.
+    """
+    ctx: Any = error.ctx
+    missing = [
+        one
+        for one in ctx.command.params
+        if one.required and one.name not in ctx.params and one.value_from_envvar(ctx) is None
+    ]
+    if len(missing) > 1:
+        error.param_hint = ", ".join(one.get_error_hint() for one in missing)
+        options = all(one.param_type_name == "option" for one in missing)
+        error.param_type = "options" if options else "arguments"  # type: ignore[attr-defined]
+
+
 class LazyGroup(TyperGroup):
     """A group with the commands of `table`."""
 
@@ -92,10 +109,12 @@ class LazyGroup(TyperGroup):
         super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a value of another type is told without the parser's own words."""
+        """Run the command; what is wrong with its options is told without the parser's words."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
+            if not error.message:  # of a missing parameter alone
+                _name_all_missing(error)
             text = error.message.partition(", unable to parse")[0]
             text = text.replace("a valid integer", "a whole number")
             error.message = text.replace("Input should", "it should")
