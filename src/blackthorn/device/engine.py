@@ -42,6 +42,7 @@ class Device:
         self._sender = Sender(self.unit, self.directory)
         self._reconciler = reconciler.Schedule()
         self._healer = healer.Healer()
+        self._receipts = exit_notices.ReceiptFetcher()
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
         self._connected = False
@@ -84,7 +85,7 @@ class Device:
 
     def busy(self, now_ms: int) -> bool:
         """Whether this process waits for an answer to an operation in the outbox, or on handles."""
-        if self._healer.awaits_answer:
+        if self._healer.awaits_answer or self._receipts.awaits_answer:
             return True
         with self.unit(now_ms) as unit:
             return self._sender.awaits_answer(unit)
@@ -100,6 +101,7 @@ class Device:
         self._receiver.disconnected()
         self._sender.disconnected()
         self._healer.disconnected()
+        self._receipts.disconnected()
         self.directory.disconnected()
         self.replayer.disconnected()
 
@@ -118,6 +120,7 @@ class Device:
         frames: Frames = []
         with self.unit(now_ms) as unit:
             receiver.forget_old(unit)
+            self._receipts.connected(unit.records.settings)
             copies.judge(unit, self._said, ready)
             self._stock = ready.key_packages
             frames += self.directory.pushes.begin(unit, ready.ledger)
@@ -133,6 +136,7 @@ class Device:
             case f.MarketNotice():
                 with self.unit(now_ms) as unit:
                     exit_notices.keep(unit.records.settings, frame)
+                    self._receipts.noticed(unit.records.settings, frame)
                 self._noticed.add(frame.exit)
             case f.Superseded():
                 self.superseded = True
@@ -177,6 +181,9 @@ class Device:
                 with self.unit(now_ms) as unit:
                     for posting in postings:
                         outbox.accepted(unit, posting)
+            case f.ReceiptPart():
+                with self.unit(now_ms) as unit:
+                    self._receipts.answered(unit.records.settings, frame, self.keys.address)
             case f.Refused():
                 self._sender.refused(frame, now_ms)
             case f.FanoutUnknown():
@@ -273,6 +280,7 @@ class Device:
                 self._upkeep(unit)  # a link may last for weeks
                 sender.take_charge(self._reconciler.look(unit))
                 frames += self._heal(unit)
+                frames += self._receipts.ask(now_ms)
             if inbound.drained or not (inbound.active or self._resumes):
                 requests, postings = sender.due(unit, receives=inbound.active)
                 # An operation may have found users to look up before it can be prepared.

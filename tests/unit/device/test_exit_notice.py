@@ -281,6 +281,25 @@ def test_the_receipt_is_written_once(
     assert not (tmp_path / "other").exists()
 
 
+def test_a_receipt_that_the_device_has_is_written_without_a_server(
+    device: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from blackthorn.programs.device import requests
+
+    def unreached(program: object) -> None:
+        raise UnavailableError("no server")
+
+    monkeypatch.setattr(requests, "connect", unreached)
+    file = tmp_path / "receipt"
+    refused = CliRunner().invoke(main.app, ["market", "receipt", "--out", str(file)])
+    assert isinstance(refused.exception, UnavailableError) and not file.exists()
+    with device.opened.vault.transaction() as records:
+        records.settings.put("market-receipt", b"mine")
+    code, output = run("market", "receipt", "--out", str(file))
+    assert code == 0 and file.read_bytes() == b"mine"
+    assert "The server was not reached: this device has fetched the receipt before." in output
+
+
 @pytest.mark.parametrize(
     ("now_ms", "says"),
     [(STOP - 180_000, ", in less than a day; "), (STOP + 1, ", which is past; ")],

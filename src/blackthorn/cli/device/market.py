@@ -71,10 +71,16 @@ def receipt(
     out: Annotated[Path, Option("--out", metavar="FILE", help="A new file.")],
     at: options.DeviceOptions,
 ) -> None:
-    """Fetch your receipt of the closure, which locates your entry in its published tree."""
+    """Write your receipt of the closure, which locates your entry in its published tree.
+
+    A device that connects while the closure is prepared fetches it by itself: then the file can be
+    written when the service has ended, too.
+    """
     from blackthorn.storage.files import atomic
 
-    data = run(market_exit.fetch_receipt(options.program(at)))
+    data, fresh = run(market_exit.fetch_receipt(options.program(at)))
     with system_error(UserError, f"{out} cannot be written"):
         atomic.write_new(out, data)
+    if not fresh:
+        terminal.note("The server was not reached: this device has fetched the receipt before.")
     terminal.say(f"Your receipt is in {out}. Keep it.")

@@ -1,6 +1,7 @@
 """Notices from the server about a market's exit and about directives, stored for offline display.
 
-Their texts come from the server and must be made safe before printing.
+Their texts come from the server and must be made safe before printing. The user's receipt of the
+closure is fetched while there is one: after the destruction nobody can connect.
 """
 
 from typing import Any, Final
@@ -8,11 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from blackthorn.device.account import limits
-from blackthorn.link.frames import MarketNotice
+from blackthorn.errors import VerificationError
+from blackthorn.governance.closure.receipt import decode_placed
+from blackthorn.ids import Address
+from blackthorn.link.frames import FetchReceipt, MarketNotice, ReceiptPart
 from blackthorn.ports.device_store import Settings
 from blackthorn.wire.words import count
 
 _SETTING: Final = "market-notices"
+_RECEIPT: Final = "market-receipt"
 DAY_MS: Final = 24 * 3_600_000
 EXPORT: Final = "export: blackthorn export FOLDER"
 MORE: Final = "see: blackthorn notices"
@@ -110,6 +115,55 @@ def sending_ended(settings: Settings) -> str:
             ends = "is read-only" if notice.state == "read-only" else "has ended"
             return f"the service in {notice.market}, your market, {ends}; {MORE}"
     return ""
+
+
+class ReceiptFetcher:
+    """Fetches the user's receipt with each link while their market's closure is prepared.
+
+    A closure may be given up and prepared again, so a stored receipt is replaced by a newer one.
+    """
+
+    def __init__(self) -> None:
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        self.awaits_answer = False
+        self._wanted = False
+        self._next_ms = 0
+
+    def connected(self, settings: Settings) -> None:
+        """The server may tell its notices after all that waits: begin with the stored ones."""
+        stored = all_notices(settings)
+        self._wanted = any(notice.market and notice.state == "preparing" for notice in stored)
+
+    def noticed(self, settings: Settings, frame: MarketNotice) -> None:
+        if frame.exit.startswith("X-"):
+            self._wanted, self._next_ms = frame.state == "preparing", 0
+            if frame.state in ("retrieval", "rescinded"):
+                settings.put(_RECEIPT, b"")  # that closure will not take place
+
+    def ask(self, now_ms: int) -> list[FetchReceipt]:
+        if not self._wanted or self.awaits_answer or now_ms < self._next_ms:
+            return []
+        self.awaits_answer = True
+        self._next_ms = now_ms + limits.RECEIPT_AGAIN_SECONDS * 1000
+        return [FetchReceipt(1)]
+
+    def answered(self, settings: Settings, frame: ReceiptPart, me: Address) -> None:
+        """Store the receipt if it is this user's; otherwise ask again later."""
+        self.awaits_answer = False
+        try:
+            if frame.refusal or decode_placed(frame.receipt).receipt.address != me:
+                return
+        except VerificationError:
+            return  # `market receipt` shows it to the user
+        settings.put(_RECEIPT, frame.receipt)
+        self._wanted = False
+
+
+def receipt(settings: Settings) -> bytes:
+    """The stored receipt, or b""."""
+    return settings.get(_RECEIPT) or b""
 
 
 def _put(settings: Settings, notices: list[Notice]) -> None:

@@ -21,3 +21,6 @@ MAX_HANDED_CONTACTS = 1_000
 
 MAX_KEPT_NOTICES = 16
 """Stored notices of exits and directives; a user has one market at a time."""
+
+RECEIPT_AGAIN_SECONDS = 600
+"""Interval of requests for a receipt that is not made yet: a closure makes a million in an hour."""

@@ -2,11 +2,11 @@
 
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
-from blackthorn.errors import UserError
+from blackthorn.errors import UnavailableError, UserError
 from blackthorn.governance.exits import RUNNING
 from blackthorn.link import frames as f
 from blackthorn.programs.device import requests
-from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.device.program import DeviceProgram, DeviceRefusedError
 
 
 def notices(program: DeviceProgram) -> list[Notice]:
@@ -36,17 +36,25 @@ async def report(program: DeviceProgram, action: str, value: str = "") -> str:
     return answer.refusal
 
 
-async def fetch_receipt(program: DeviceProgram) -> bytes:
-    """The user's receipt of the closure.
+async def fetch_receipt(program: DeviceProgram) -> tuple[bytes, bool]:
+    """The user's receipt of the closure, and whether the server gave it now.
 
-    Raises UserError when there is none, VerificationError for another's, UnavailableError.
+    Otherwise it is the one that this device has fetched before. Raises UserError when there is
+    none, VerificationError for another's, UnavailableError.
     """
     from blackthorn.governance.closure.check import check_person
     from blackthorn.governance.closure.receipt import decode_placed
 
-    async with requests.connect(program) as request:
-        part: f.ReceiptPart = await request(f.FetchReceipt(1), f.ReceiptPart)
+    try:
+        async with requests.connect(program) as request:
+            part: f.ReceiptPart = await request(f.FetchReceipt(1), f.ReceiptPart)
+    except (UnavailableError, DeviceRefusedError):
+        with program.opened.vault.transaction() as records:
+            kept = exit_notices.receipt(records.settings)
+        if not kept:
+            raise
+        return kept, False
     if part.refusal:
         raise UserError(part.refusal)
     check_person(decode_placed(part.receipt).receipt, program.opened.keys.address)
-    return part.receipt
+    return part.receipt, True
