@@ -99,7 +99,7 @@ class OfficeWorld:
 
     def __init__(self, folder, monkeypatch) -> None:
         self.office = DecisionService()
-        self.printed = ""
+        self.printed = self.errors = ""
         self.folder = folder
         self.monkeypatch = monkeypatch
         monkeypatch.setattr(requests, "connect", self._session)
@@ -160,7 +160,7 @@ class OfficeWorld:
         self.monkeypatch.setenv("BLACKTHORN_KEY_FILE", str(place.key_file))
         runner = CliRunner()
         result = runner.invoke(main.app, [str(each) for each in words], input=standard_input)
-        self.printed = result.stdout
+        self.printed, self.errors = result.stdout, result.stderr
         if error is not None:
             assert isinstance(result.exception, error), (result.output, result.exception)
             return str(result.exception)

@@ -1,6 +1,7 @@
 """`inbox`, `history` and `send` as commands: what is shown, what is not, and what a pipe gives."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,3 +260,26 @@ def test_a_colleague_without_messages_is_no_mistake(vault: Vault) -> None:
     assert lines == ["No messages."] and "Nothing was written with carol@acme.example yet" in told
     refused = invoke("history", "carol").exception
     assert isinstance(refused, UserError) and "such as carol@acme.example," in str(refused)
+
+
+def test_a_follower_is_told_of_closed_messages_only_once_all_was_received(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    async def follow(
+        device: DeviceProgram, changed: Callable[[], None], lost: Callable[[str], None]
+    ) -> None:
+        with vault.transaction() as records:
+            records.parcels.set_aside(UndecryptableRecord(b"d", 7, "its keys are gone", 5))
+        for drained in (False, True):
+            monkeypatch.setattr(type(device.device), "drained", drained)
+            changed()
+            seen.append("; ".join(notes))
+        raise UserError("enough")
+
+    notes: list[str] = []
+    monkeypatch.setattr(terminal, "note", lambda text, style=None: notes.append(text))
+    monkeypatch.setattr(DeviceProgram, "follow", follow)
+    assert str(invoke("inbox", "--follow").exception) == "enough"
+    assert seen == ["", "1 message could not be opened yet: see `blackthorn status`."]

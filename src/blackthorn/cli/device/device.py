@@ -111,20 +111,23 @@ def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     from blackthorn.cli.device import exit_notices
     from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.cli.device.outcomes import failure_line
+    from blackthorn.cli.device.signatures import show_waiting
     from blackthorn.cli.device.status import document, undecryptable_lines
     from blackthorn.device.core import failures
     from blackthorn.programs.device.status import fetch_status
 
     device = options.program(at)
     status = run(fetch_status(device))
-    shown, failed = document(device, status), status.vault.failures
+    waiting = [] if status.unreached else run(show_waiting(device))
+    shown, failed = document(device, status, waiting), status.vault.failures
     if json:
         terminal.print_json(shown)
     else:
         show_open(device)
         exit_notices.show_all(device)
         counts = {"failed": len(failed)}
-        counts |= {name: len(shown[name]) for name in ("alarms", "market_notices")}
+        lists = ("alarms", "market_notices", "decisions_to_sign")
+        counts |= {name: len(shown[name]) for name in lists}
         shown.pop("why_not_opened", None)
         for name, value in (shown | counts).items():
             told = ("no", "yes")[value] if isinstance(value, bool) else value

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from blackthorn.cli import terminal, times
-from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
+from blackthorn.cli.device import alarm_texts, exit_notices, outcomes, signatures
 from blackthorn.cli.options import (
     DeviceOptions,
     JsonOption,
@@ -58,11 +58,12 @@ def inbox(
 ) -> None:
     """Receive and print messages; `history` shows your own too.
 
-    With --follow: print new messages, then each message as it arrives. Open alarms and market
-    notices are printed on standard error first, and how many messages are missing or could not be
-    opened, which `status` tells more of. Exit code 6: the server was not reached, and only
-    stored messages are shown. The beginning of a group's id follows its name if another group has
-    the same name. Lines stand in the order in which they were received; the time is the sender's.
+    With --follow: print new messages, then each message as it arrives. Open alarms, market
+    notices and decisions that wait for your signature are printed on standard error first, and
+    how many messages are missing or could not be opened, which `status` tells more of. Exit code
+    6: the server was not reached, and only stored messages are shown. The beginning of a group's
+    id follows its name if another group has the same name. Lines stand in the order in which they
+    were received; the time is the sender's.
     --json prints an array of {"id", "conversation", "conversation_id", "kind",
     "from", "text", "sent", "received", "event"}; with --follow one object a line. "kind" is
     "direct" or "group", times are RFC 3339, and an "event" is a line of the program itself, such
@@ -93,11 +94,13 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
         alarm_texts.show_open(device, alarms)
         exit_notices.show_all(device, notices)
         _print_new(device, json)
-        lacking = tell_lacking(device, lacking)
+        if device.device.drained:  # a text may come before what opens it
+            lacking = tell_lacking(device, lacking)
         outcomes.tell_failures(device)
 
     alarm_texts.show_open(device, alarms)
     exit_notices.show_all(device, notices)
+    await signatures.show_if_officer(device)
     _print_new(device, json)
     await device.follow(changed, lost)
 
@@ -122,6 +125,8 @@ def _look(device: DeviceProgram, limit: int, json: bool) -> None:
         terminal.note(ELSEWHERE)
     alarm_texts.show_open(device)
     exit_notices.show_all(device)
+    if not unreached:
+        run(signatures.show_if_officer(device))
     query = HistoryQuery(received=True)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(limit, query)

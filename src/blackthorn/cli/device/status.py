@@ -6,6 +6,7 @@ from blackthorn.cli.device.alarm_texts import document as alarm_document
 from blackthorn.cli.device.exit_notices import document as notice_document
 from blackthorn.cli.device.outcomes import failure_document
 from blackthorn.cli.times import rfc3339
+from blackthorn.device.transparency.decisions import PendingDecision
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import CheckpointRecord
 from blackthorn.programs.device import status as device_status
@@ -22,7 +23,10 @@ GOOD = "good"
 """The `connection` of a device whose server has answered."""
 
 
-def document(program: DeviceProgram, status: device_status.DeviceStatus) -> dict[str, Any]:
+def document(
+    program: DeviceProgram, status: device_status.DeviceStatus, waiting: list[PendingDecision]
+) -> dict[str, Any]:
+    """`waiting` are the decisions that this user has to sign."""
     opened, vault = program.opened, status.vault
     shown: dict[str, Any] = {
         "address": opened.keys.address,
@@ -34,6 +38,10 @@ def document(program: DeviceProgram, status: device_status.DeviceStatus) -> dict
         **_ledger(status.ledger),
         "market_notices": [notice_document(notice) for notice in vault.notices],
         "alarms": [alarm_document(alarm) for alarm in vault.alarms],
+        "decisions_to_sign": [
+            {"case": one.signed.statement.case, "action": one.signed.statement.action}
+            for one in waiting
+        ],
         "conversations": vault.conversations,
         "waiting_to_be_sent": vault.outgoing,
         "failed": [failure_document(failure) for failure in vault.failures],

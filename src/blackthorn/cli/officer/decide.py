@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from blackthorn.cli import terminal, times
+from blackthorn.cli.device.signatures import family
 from blackthorn.cli.officer import show
 from blackthorn.cli.officer.options import OutputOptions
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
@@ -55,7 +56,7 @@ def decide(
         if not (output.replace or output.dry_run):
             raise UserError(
                 f"nothing was signed, for another decision waits in {request.case} ({pending}): "
-                f"sign that one by blackthorn {show.family(request.case)} sign {request.case}, or "
+                f"sign that one by blackthorn {family(request.case)} sign {request.case}, or "
                 "tell them, and repeat this with --replace"
             )
         notes.append(f"What waits in {request.case} ({pending}) will be replaced.")
@@ -115,10 +116,9 @@ def _result(
         show.say(f"{statement.case}: {statement.action} is decided.{following(statement)}")
     else:
         show.say(f"{statement.case}: {statement.action} waits for {'; '.join(missing)}.")
-        family = show.family(statement.case)
         show.say(
-            "Nobody is told by the program: ask another officer to run: "
-            f"blackthorn {family} sign {statement.case}"
+            "The other officers are told by their next `blackthorn status`. They sign it by: "
+            f"blackthorn {family(statement.case)} sign {statement.case}"
         )
     return document
 

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device.signatures import family
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
-from blackthorn.governance import cases, directives, exits, ledger_case, officers, statements
+from blackthorn.governance import cases, directives, exits, statements
 from blackthorn.governance.transitions import Case, Slot, Transition, find, named
 from blackthorn.mail.render.text import safe_line
 
@@ -31,7 +32,6 @@ _STATED: Final = {
     ("result", "forged"): "forged, as the officers state; no program can check it",
 }
 """Name and value of a field → its text, where the bare value would claim too much."""
-_FAMILIES: Final = {officers.CASE: "role", ledger_case.CASE: "ledger"}
 _LABELS: Final = {"no notice": "without notice", "activations": "activations end"}
 """Names of fields whose words alone do not say what the value is."""
 _COLOURS: Final = {state: colour for colour, states in _STATES.items() for state in states}
@@ -41,12 +41,6 @@ def say(text: str, *, to_err: bool = False) -> None:
     """Print one line, made safe."""
     console = terminal.err if to_err else terminal.out
     console.print(safe_line(text, 4096), markup=False, soft_wrap=True)
-
-
-def family(case: str) -> str:
-    if case in _FAMILIES:
-        return _FAMILIES[case]
-    return "market" if case.startswith("X-") else "directive"
 
 
 def whose(decisions: VerifiedDecisions, officer: str) -> str:

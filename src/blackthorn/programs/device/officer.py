@@ -12,7 +12,7 @@ from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.governance import cases, inputs, ledger_case, officers, statements, values
 from blackthorn.governance.requests import DecisionRequest
 from blackthorn.governance.statements import Signed, Statement
-from blackthorn.governance.transitions import Case, find, named
+from blackthorn.governance.transitions import Case, find, missing, named
 from blackthorn.link import frames as f
 from blackthorn.programs.device import chain_lookup, ledger_heal, limits, requests
 from blackthorn.programs.device.home import random
@@ -52,6 +52,31 @@ async def _fetch(device: DeviceProgram) -> tuple[list[f.Decision], f.Decisions]:
                 raise SecurityError("the server shows its decisions out of their order")
             if len(decisions) > limits.MAX_DECISIONS:
                 raise SecurityError("the server shows decisions without an end")
+
+
+async def unsigned(device: DeviceProgram) -> list[PendingDecision]:
+    """The pending decisions that wait for this user's signature; [] for who is no officer.
+
+    Raises SecurityError when the decisions are not as they must be, UnavailableError.
+    """
+    try:
+        decisions = await load_decisions(device)
+    except UserError:
+        return []
+    return [found for found in decisions.waiting.values() if _awaits(device, decisions, found)]
+
+
+def _awaits(device: DeviceProgram, decisions: VerifiedDecisions, waiting: PendingDecision) -> bool:
+    """Whether the signature of this device's user is missing, and one of theirs counts."""
+    statement = waiting.signed.statement
+    known = _voters(decisions, statement)
+    mine = [one for one in known.values() if one.keys == device.opened.keys.signing.public]
+    signed = [approval.officer for approval in waiting.signed.approvals]
+    if not mine or mine[0].id in signed or not set(signed) <= set(known):
+        return False
+    move = find(cases.transitions_of(statement.case), statement.action)
+    roles = [known[name].roles for name in signed]
+    return missing(move.signers, [*roles, mine[0].roles]) is not None
 
 
 async def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str]:
@@ -125,13 +150,17 @@ def check_private(waiting: PendingDecision) -> None:
 def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: Statement) -> str:
     """The officer's id of this device's user. Raises UserError for other users."""
     keys = device.opened.keys.signing.public
-    known = decisions.cases.officers
-    if statement.case == officers.CASE and statement.action == "found" and not known:
-        known = officers.voters(known, statement.action, statement.public)
-    for officer in known.values():
+    for officer in _voters(decisions, statement).values():
         if officer.keys == keys:
             return officer.id
     raise UserError("you are not an officer with this device: see blackthorn role list")
+
+
+def _voters(decisions: VerifiedDecisions, statement: Statement) -> officers.Officers:
+    known = decisions.cases.officers
+    if statement.case == officers.CASE:
+        known = officers.voters(known, statement.action, statement.public)
+    return known
 
 
 def sign(
