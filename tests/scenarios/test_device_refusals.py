@@ -1,7 +1,10 @@
 """Refusals that pass, answers that are lost, groups of one name: nothing undone, nothing astray."""
 
+from itertools import pairwise
+
 import pytest
 
+from blackthorn.device.operations import limits as operation_limits
 from blackthorn.errors import StorageError
 from blackthorn.server.messaging import limits
 from tests.support.device_world import World
@@ -90,6 +93,30 @@ def test_a_creation_waits_for_a_full_mailbox(monkeypatch):
     world.settle()
     world.check_received(bob, ["fills it", "patience"])
     assert alice.outcomes[number].error == ""
+
+
+def test_a_mailbox_that_stays_full_is_tried_ever_less_often_and_told_after_two_weeks(monkeypatch):
+    world = World(305, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    alice.write(bob, "before")
+    world.settle()
+    world.cut(bob.wire)
+    carol.write(bob, "fills it")
+    world.settle()
+    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 2)
+    number = alice.write(bob, "patience")
+    refused = []
+    for _ in range(20):
+        refused.append(world.dispatcher.counters.postings_refused)
+        world.settle()
+        world.later(60)
+        alice.tick()
+        world.settle()
+    assert [after - before for before, after in pairwise(refused)].count(0) >= 12
+    world.away.add(bob.address)
+    world.wake(operation_limits.REDELIVERY_DAYS * 24 * 3600)
+    outcome = alice.outcomes[number]
+    assert outcome.final and "mailbox was full for 14 days" in outcome.error
 
 
 def test_a_text_goes_to_the_group_that_was_meant_and_to_no_namesake():

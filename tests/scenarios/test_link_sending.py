@@ -9,6 +9,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
+from blackthorn.server.messaging.fanouts import MISSING_COST
 from tests.support.link_world import Device, World, byes, fill, of, posting
 
 
@@ -115,7 +116,8 @@ def test_a_device_that_does_not_exist_keeps_the_others_from_nothing(world: World
     sender, receiver = world.devices[:2]
     sender.connect()
     made = to_all(world, sender, receiver.id, GHOST)
-    assert of(sender, f.Accepted) == [f.Accepted([made.id])]
+    left_out = [f.LeftOut("recipient-unknown", [GHOST])]
+    assert of(sender, f.Accepted) == [f.Accepted([made.id], left_out)]
     assert world.stored(receiver) == [b"x"]
     world.check_counts()
 
@@ -130,7 +132,7 @@ def test_who_names_devices_without_end_that_do_not_exist_is_cut(
         wire.say(fanout_frame([DeviceId(world.chance.randbytes(16)) for _ in range(500)]))
     world.settle()
     assert byes(sender) == ["recipient-unknown"]
-    assert world.dispatcher._submission._fanouts._devices <= 2 * 8
+    assert world.dispatcher._submission._fanouts._devices <= 2 * 500 * MISSING_COST
 
 
 def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
@@ -140,10 +142,37 @@ def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
     monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 3)
     fill(world, sender, full, 3)
     made = to_all(world, sender, full.id, other.id)
-    assert of(sender, f.Accepted)[-1] == f.Accepted([made.id])
+    left_out = [f.LeftOut("mailbox-full", [full.id])]
+    assert of(sender, f.Accepted)[-1] == f.Accepted([made.id], left_out)
     assert (len(world.stored(full)), world.stored(other)) == (3, [b"x"])
     to_all(world, sender, full.id, sender.id)
     assert [refused.code for refused in sender.refusals] == ["mailbox-full"]
+    world.check_counts()
+
+
+def test_postings_that_leave_out_the_same_devices_share_an_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, full, other = world.devices[:3]
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 20)
+    fill(world, sender, full, 20)
+    told = [
+        fanout_frame([full.id, other.id]),
+        fanout_frame([other.id]),
+        fanout_frame([GHOST, full.id, other.id]),
+    ]
+    names = [bytes([number]) * 16 for number in range(6)]
+    made = [f.Posting(name, [f.Parcel(told[n // 2].id, name)]) for n, name in enumerate(names)]
+    sender.heard.clear()
+    sender.wire.say(*told, f.Send(made))
+    world.settle()
+    is_full, unknown = f.LeftOut("mailbox-full", [full.id]), f.LeftOut("recipient-unknown", [GHOST])
+    assert of(sender, f.Accepted) == [
+        f.Accepted(names[:2], [is_full]),
+        f.Accepted(names[2:4]),
+        f.Accepted(names[4:], [unknown, is_full]),
+    ]
+    assert len(world.stored(other)) == 6
     world.check_counts()
 
 

@@ -8,7 +8,7 @@ ends run `link.session`, so that a frame out of place fails the scenario.
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
@@ -106,11 +106,12 @@ class Device:
         match frame:
             case f.Ready():
                 wire.greet()
-            case f.Accepted(ids):
+            case f.Accepted(ids, left_out):
+                without = {device for entry in left_out for device in entry.devices}
                 for name in ids:
                     posting = self.outbox.pop(name, None)
                     if posting is not None:
-                        self.world.accepted(self, posting)
+                        self.world.accepted(self, posting, without)
             case f.Refused():
                 if frame.code != Code.STORAGE:
                     self.outbox.pop(frame.id, None)
@@ -209,11 +210,11 @@ class World(Wires):
             self.cut(wire, tell=False)
         self.start()
 
-    def accepted(self, sender: Device, posting: f.Posting) -> None:
-        """The server promised: from now on each of these parcels is due."""
+    def accepted(self, sender: Device, posting: f.Posting, without: Collection[bytes] = ()) -> None:
+        """The server promised: each of these parcels is due, but to devices named as left out."""
         self.accepted_postings.append((sender, posting))
         for parcel in posting.parcels:
-            for device in sender.audience[parcel.fanout]:
+            for device in set(sender.audience[parcel.fanout]).difference(without):
                 self.due[device, parcel.sealed] = self.by_id[device]
 
     # --- Steps ----------------------------------------------------------------------------

@@ -177,10 +177,10 @@ class Device:
                     self._receiver.all_delivered(unit)
                     copies.all_read(unit)
                 self._expired = True
-            case f.Accepted(postings):
+            case f.Accepted(postings, left_out):
                 with self.unit(now_ms) as unit:
                     for posting in postings:
-                        outbox.accepted(unit, posting)
+                        outbox.accepted(unit, posting, left_out)
             case f.ReceiptPart():
                 with self.unit(now_ms) as unit:
                     self._receipts.answered(unit.records.settings, frame, self.keys.address)

@@ -17,6 +17,8 @@ from blackthorn.device.operations.healing.send_heal import SendHeal
 from blackthorn.device.operations.healing.settle_members import SettleMembers
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.move_suite import MoveSuite
+from blackthorn.device.operations.redeliver import Parcel as Kept
+from blackthorn.device.operations.redeliver import Redeliver
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
@@ -94,6 +96,18 @@ STORED = [
     (
         MoveSuite("group", "team", GROUP),
         b"\x84\xa4type\xa4move\xa4kind\xa5group\xa4name\xa4team\xacconversation\xc4 " + GROUP,
+    ),
+    (
+        Redeliver(
+            b"i" * 16, GROUP, "team", b"", "hi", [Kept(b"x", [b"d"])], ["bob"], True, 5, 7, 2
+        ),
+        b"\x8c\xa4type\xa9redeliver\xa7posting\xc4\x10"
+        + b"i" * 16
+        + b"\xacconversation\xc4 "
+        + GROUP
+        + b"\xa4name\xa4team\xa7message\xc4\x00\xa4text\xa2hi"
+        + b"\xa7parcels\x91\x92\xc4\x01x\x91\xc4\x01d"
+        + b"\xa7look_up\x91\xa3bob\xa5asked\xc3\xa7next_ms\x05\xa8until_ms\x07\xa5tries\x02",
     ),
     (CreateSelfGroup(), b"\x81\xa4type\xa4self"),
     (

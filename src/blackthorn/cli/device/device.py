@@ -80,7 +80,8 @@ def send(
     A text that cannot be sent now is stored and sent later. Put -- before one that begins with a
     dash.
     --json prints {"id", "accepted", "waiting", "reason", "messages"}: "messages" has one object
-    for each person, with "about" and the other keys.
+    for each person, with "about", "note" and the other keys. A note names devices for which the
+    server could not keep the text, and why.
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.cli.device.texts import message_text

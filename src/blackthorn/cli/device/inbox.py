@@ -285,7 +285,7 @@ def _why_waiting(records: Records) -> dict[bytes, str]:
 def _standing(line: HistoryRecord) -> str:
     """What became of an own text, and why, behind its recipient."""
     if line.standing == "accepted":
-        return ""
+        return f" ({safe_line(line.why)})" if line.why else ""
     why = f": {safe_line(line.why)}" if line.why else ""
     return f" ({'not sent' if line.standing == 'failed' else line.standing}{why})"
 

@@ -55,7 +55,8 @@ def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:
 
 def _print_outcome(outcome: operation.Outcome, shown: str, done: str, ended: str) -> None:
     if not outcome.error:
-        text = f"{shown}: {done}"
+        note = f", but {safe_line(outcome.note)}" if outcome.note else ""
+        text = f"{shown}: {done}{note}"
     elif not outcome.final and ended:
         text = f"{shown}: not {done} ({outcome.error}). It is kept; but {ended}"
     elif not outcome.final:
@@ -83,6 +84,7 @@ def _print_outcomes(outcomes: dict[int, operation.Outcome], operations: Operatio
                 "accepted": not outcome.error,
                 "waiting": not outcome.final,
                 "reason": outcome.error,
+                "note": outcome.note,
             }
             for outcome in found
         ],

@@ -27,8 +27,8 @@ class PreparedPosting(Struct, frozen=True, omit_defaults=True):
     """A posting of an operation, sealed in `epoch`.
 
     `fanouts` are the device ids of its fan-out lists; none for a text, which goes to all members.
-    `sort` is "text", "creation" (with the conversation's Welcome), "commit", "given" (a Commit that
-    was merged before, for a device that missed it), or a Commit after which the operation goes on:
+    `sort` is "text", "creation" (with the conversation's Welcome), "commit", "given" (parcels
+    sealed before, for devices that lack them), or a Commit after which the operation goes on:
     "clearing" removes devices first, "additions" adds some of many.
     The parts of a large group's `tree` follow when it is accepted, each by a posting of sort "tree"
     to the `joining` devices; `after` is then the sort of the one that they follow. `successor` is

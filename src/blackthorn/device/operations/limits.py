@@ -1,5 +1,7 @@
 """Bounds of `device/operations`: each with its name, its unit and its reason."""
 
+from blackthorn.wire.units import MIB
+
 OUTCOME_SECONDS = 24 * 3600
 """How long a device keeps what became of an operation, for the process that waits for it."""
 
@@ -24,6 +26,16 @@ LOOKUP_WAIT_SECONDS = 120
 
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time the receiving process also sends other processes' rows."""
+
+REDELIVERY_SECONDS = 60
+REDELIVERY_MOST_SECONDS = 6 * 3600
+REDELIVERY_DAYS = 14
+"""Wait before a device is tried again that the server left out: the first, doubled each time; the
+longest; and after how long the person is told that it got nothing: a long holiday."""
+
+MAX_REDELIVERIES = 256
+MAX_REDELIVERY_BYTES = 16 * MIB
+"""Postings that wait for devices which were left out; beyond either the oldest is given up."""
 
 MAX_ADDED_WITH_PATH = 128
 """Devices added by one Commit with a path, which encrypts to each of the members besides."""

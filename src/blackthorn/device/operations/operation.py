@@ -5,7 +5,7 @@ the stored form: tags and fields are an on-disk format.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,13 +47,15 @@ Step = PreparedPosting | SubmitStatement | ClaimRequest | LookUpFirst | NothingT
 class Outcome:
     """The result of an operation: `error` is empty when it was accepted.
 
-    `message` is the id of a text; not `final`: it still waits, for the reason in `error`.
+    `message` is the id of a text; not `final`: it still waits, for the reason in `error`. `note`
+    says for whose devices it was not kept.
     """
 
     number: int
     message: bytes = b""
     error: str = ""
     final: bool = True
+    note: str = ""
 
 
 def finish(unit: UnitOfWork, number: int, message: bytes = b"", error: str = "") -> None:
@@ -70,7 +72,8 @@ def outcome_of(records: Records, number: int) -> Outcome:
     found = records.outbox.outcome(number)
     if found is None:
         return Outcome(number, error="it was finished too long ago: see blackthorn history")
-    return Outcome(number, found.message, found.error)
+    line = records.history.get(found.message) if found.message and not found.error else None
+    return Outcome(number, found.message, found.error, note=line.why if line is not None else "")
 
 
 class AlarmScope(NamedTuple):
@@ -181,6 +184,15 @@ class Operation(Struct, frozen=True):
     def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
         """Whether it can be prepared again after the server refused an unknown recipient."""
         return prepared.sort == "creation"
+
+    def put_off(
+        self, unit: UnitOfWork, row: OutboxRecord, devices: Collection[bytes]
+    ) -> OutboxRecord | None:
+        """The row with a later try, after a refusal or for `devices` that were left out; or None.
+
+        None: it is refused or accepted as any other.
+        """
+        return None
 
     def statement_stored(self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored) -> str:
         """Process the answer to a statement; why the operation is given up, "" when it is not."""

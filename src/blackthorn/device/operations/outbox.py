@@ -4,6 +4,7 @@ A posting is sent unchanged until it is answered. Exceptions: a text of a past e
 so that removed members cannot read it, and a Commit that lost a race is prepared again.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,11 +17,12 @@ from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import notes
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.operation import finish
+from blackthorn.device.operations.operation import Operation, finish, name_of
+from blackthorn.device.operations.redeliver import TARGET, Redeliver, of_left_out
 from blackthorn.device.operations.table import operation_of
 from blackthorn.ids import Address
 from blackthorn.link.codes import Code
-from blackthorn.link.frames import KeyPackages, StatementStored
+from blackthorn.link.frames import KeyPackages, LeftOut, StatementStored
 from blackthorn.link.parcels import commit_digest, is_part
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -61,12 +63,44 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
     return unit.records.outbox.update(replace(row, packages=forms.encode(total)))
 
 
-def accepted(unit: UnitOfWork, posting: bytes) -> None:
-    """Complete the operation of a stored posting."""
+def accepted(unit: UnitOfWork, posting: bytes, left_out: Sequence[LeftOut] = ()) -> None:
+    """Complete the operation of a stored posting, and deliver it later to devices left out."""
     row = unit.records.outbox.by_posting(posting)
     if row is None or row.prepared is None:
         return
     operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
+    devices = {device for entry in left_out for device in entry.devices}
+    if devices and (later := operation.put_off(unit, row, devices)) is not None:
+        unit.records.outbox.update(later)
+        return
+    _complete(unit, row, operation, prepared)
+    if devices and not isinstance(operation, Redeliver):
+        _redeliver(unit, operation, prepared, left_out)
+
+
+def _redeliver(
+    unit: UnitOfWork,
+    operation: Operation,
+    prepared: forms.PreparedPosting,
+    left_out: Sequence[LeftOut],
+) -> None:
+    """Keep the posting for the devices that were left out; beyond the limits give up the oldest."""
+    kept = of_left_out(unit, operation, prepared, left_out)
+    if kept is None:
+        return
+    kept.enqueue(unit)
+    of_all = name_of(TARGET, "")
+    rows = [row for row in unit.records.outbox.all() if row.target.startswith(of_all)]
+    size = sum(len(row.operation) for row in rows)
+    while len(rows) > limits.MAX_REDELIVERIES or size > limits.MAX_REDELIVERY_BYTES:
+        oldest = rows.pop(0)
+        size -= len(oldest.operation)
+        fail(unit, oldest, "too many messages wait for devices that cannot take them")
+
+
+def _complete(
+    unit: UnitOfWork, row: OutboxRecord, operation: Operation, prepared: forms.PreparedPosting
+) -> None:
     if prepared.sort in forms.COMMITS:
         sealed = [parcel.sealed for parcel in prepared.posting.parcels]
         digest = commit_digest(sealed)
@@ -96,9 +130,16 @@ def refused(unit: UnitOfWork, row: OutboxRecord, code: str, text: str) -> Outbox
     """Undo a row's refused posting; the row that waits again, None when it is given up."""
     if row.prepared is None:
         return None
+    operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
+    if (later := operation.put_off(unit, row, ())) is not None:
+        return _retried(unit, replace(later, problem=text))
+    waited_ms = unit.now_ms - row.created_ms
+    if code == Code.MAILBOX_FULL and waited_ms >= limits.REDELIVERY_DAYS * 24 * 3_600_000:
+        _undo(unit, prepared, Code.RECIPIENT_UNKNOWN)  # an earlier copy may have been accepted
+        fail(unit, row, f"their mailbox was full for {limits.REDELIVERY_DAYS} days")
+        return None
     if code in RETRIED:
         return _retried(unit, replace(row, problem=text))
-    operation, prepared = operation_of(row), forms.decode_prepared(row.prepared)
     if prepared.sort == "tree":  # all that it follows was accepted: who misses it asks
         accepted(unit, prepared.posting.id)
         return None

@@ -155,10 +155,10 @@ def message(
 
 
 def forwarded(
-    unit: UnitOfWork, conversation: Conversation, device: DeviceId, parcels: Sequence[bytes]
+    unit: UnitOfWork, conversation: Conversation, parcels: Iterable[tuple[list[DeviceId], bytes]]
 ) -> PreparedPosting:
-    """Parcels that were sealed before, for one device."""
-    return _posting(unit, conversation, "given", [([device], sealed) for sealed in parcels])
+    """Parcels that were sealed before."""
+    return _posting(unit, conversation, "given", parcels)
 
 
 def fanouts(unit: UnitOfWork, prepared: PreparedPosting) -> dict[bytes, list[bytes]]:

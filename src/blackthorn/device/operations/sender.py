@@ -38,7 +38,8 @@ from blackthorn.ports.device_store import OutboxRecord
 Frames = list[f.AnyFrame]
 
 RETRY_MS: Final = 30_000
-"""Delay after a temporary refusal."""
+RETRY_MOST_MS: Final = 3_600_000
+"""Delay after a temporary refusal: the first, doubled each time; the longest."""
 
 AGAIN_MS: Final = 3_000
 """Delay before an operation is prepared again for a changed chain or ledger."""
@@ -92,6 +93,8 @@ class Sender:
         self._began: dict[int, int] = {}
         """Rows that claim key packages → when their users were first to be looked up."""
         self._newest_found = 0
+        self._pauses: dict[int, int] = {}
+        """Row → pause after its next temporary refusal, milliseconds."""
 
     def connected(self, unit: UnitOfWork) -> None:
         self._not_before.clear()
@@ -296,7 +299,9 @@ class Sender:
                 if code == Code.EPOCH_TAKEN and not outbox.second_to_void(unit, row, frame.winner):
                     self._second[row.number] = generation(unit.records), now_ms
                 elif code in outbox.RETRIED:
-                    self._not_before[row.number] = now_ms + RETRY_MS
+                    pause_ms = min(self._pauses.get(row.number, RETRY_MS), RETRY_MOST_MS)
+                    self._pauses[row.number] = 2 * pause_ms
+                    self._not_before[row.number] = now_ms + pause_ms
                 elif waiting.problem == outbox.GONE:
                     self._not_before[row.number] = now_ms + AGAIN_MS
                     self._directory.want(members)

@@ -57,10 +57,26 @@ class Send(types.Frame, tag=11, frozen=True):
     ]
 
 
+class LeftOut(Struct, array_like=True, frozen=True, gc=False):
+    """Devices that do not get an accepted posting. `code` says why: "mailbox-full",
+    "recipient-unknown" or "market-left" (`link.codes`).
+    """
+
+    code: Annotated[str, Meta(max_length=64)]
+    devices: Annotated[
+        list[types.Id16],
+        Meta(max_length=link_limits.MAX_RECIPIENTS * link_limits.MAX_PARCELS_PER_POSTING),
+    ]
+
+
 class Accepted(types.Frame, tag=12, frozen=True):
-    """Server to device: these postings are durable."""
+    """Server to device: these postings are durable for all their devices but those in `left_out`.
+
+    All postings of one frame have left out the same devices.
+    """
 
     ids: types.Ids
+    left_out: Annotated[list[LeftOut], Meta(max_length=8)] = msgspec.field(default_factory=list)
 
 
 class Refused(types.Frame, tag=13, frozen=True):

@@ -16,7 +16,7 @@ from blackthorn.server.handlers.session import Session
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.mailbox import Mailbox, Numbered
 from blackthorn.server.messaging.mailboxes import Mailboxes
-from blackthorn.server.messaging.postings import Reason
+from blackthorn.server.messaging.postings import LeftOut, Reason
 from blackthorn.server.messaging.submission import MessageSubmission
 
 
@@ -37,10 +37,11 @@ class LinkDevice:
     def paused(self) -> bool:
         return self._session.paused_since is not None
 
-    def accepted(self, postings: Sequence[bytes]) -> None:
+    def accepted(self, postings: Sequence[bytes], left_out: LeftOut = ()) -> None:
+        names = [f.LeftOut(REFUSALS[reason], list(devices)) for reason, devices in left_out]
         for start in range(0, len(postings), link_limits.MAX_POSTINGS_PER_FRAME):
             part = postings[start : start + link_limits.MAX_POSTINGS_PER_FRAME]
-            self._session.transmit(f.Accepted(list(part)))
+            self._session.transmit(f.Accepted(list(part), names))
 
     def refused(self, posting: bytes, reason: Reason, text: str = "", winner: bytes = b"") -> None:
         code = REFUSALS[reason]

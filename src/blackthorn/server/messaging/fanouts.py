@@ -10,13 +10,14 @@ from typing import Final
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.mailbox import Mailbox
+from blackthorn.server.messaging.postings import Reason
 
-NAMED_MISSING: Final = 8
-"""Unknown devices kept per list, to name in a refusal."""
+MISSING_COST: Final = 8
+"""Devices in memory that an unknown one counts as, since its whole id is kept."""
 
 
 class FanoutList:
-    """The mailboxes of a fan-out id, and its first unknown devices.
+    """The mailboxes of a fan-out id, and its devices that have none, with the reason.
 
     `fleeting`: some are left out because of their market, which may change; the list serves one
     frame.
@@ -25,17 +26,21 @@ class FanoutList:
     __slots__ = ("fleeting", "mailboxes", "missing", "numbers")
 
     def __init__(
-        self, mailboxes: Sequence[Mailbox], missing: Sequence[DeviceId], *, fleeting: bool = False
+        self,
+        mailboxes: Sequence[Mailbox],
+        missing: Sequence[tuple[DeviceId, Reason]],
+        *,
+        fleeting: bool = False,
     ) -> None:
         self.fleeting = fleeting
         self.mailboxes = tuple(mailboxes)
         self.numbers = tuple(mailbox.number for mailbox in mailboxes)
-        self.missing = tuple(missing[:NAMED_MISSING])
+        self.missing = tuple(missing)
 
     @property
     def size(self) -> int:
         """Devices in memory."""
-        return len(self.numbers) + len(self.missing)
+        return len(self.numbers) + len(self.missing) * MISSING_COST
 
 
 class Fanouts:

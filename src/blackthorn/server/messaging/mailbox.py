@@ -10,7 +10,7 @@ from blackthorn.link.window import Window
 from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.ports.parcels import Tally
 from blackthorn.server.messaging import limits
-from blackthorn.server.messaging.postings import Reason
+from blackthorn.server.messaging.postings import LeftOut, Reason
 
 Numbered = tuple[int, bytes]
 """(seq, sealed bytes) of a parcel."""
@@ -31,8 +31,8 @@ class DeviceConnection(Protocol):
     @property
     def paused(self) -> bool: ...
 
-    def accepted(self, postings: Sequence[bytes]) -> None:
-        """The postings of these ids are durable."""
+    def accepted(self, postings: Sequence[bytes], left_out: LeftOut = ()) -> None:
+        """The postings of these ids are durable, for all devices but those left out."""
 
     def refused(self, posting: bytes, reason: Reason, text: str = "", winner: bytes = b"") -> None:
         """The posting was not stored; `text` replaces the reason's own."""

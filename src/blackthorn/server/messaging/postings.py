@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Protocol
 
+from blackthorn.ids import DeviceId
+
 
 class Reason(Enum):
     STORAGE = auto()
@@ -12,6 +14,10 @@ class Reason(Enum):
     MARKET_LEFT = auto()
     EPOCH_TAKEN = auto()
     EPOCH_AHEAD = auto()
+
+
+LeftOut = tuple[tuple[Reason, tuple[DeviceId, ...]], ...]
+"""Devices that did not get an accepted posting, by the reason."""
 
 
 class Parcel(Protocol):

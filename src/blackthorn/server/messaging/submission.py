@@ -25,7 +25,7 @@ from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
 from blackthorn.server.messaging.mailbox import DeviceConnection, Mailbox, Numbered
 from blackthorn.server.messaging.mailboxes import Mailboxes
-from blackthorn.server.messaging.postings import Order, Posting, Reason
+from blackthorn.server.messaging.postings import LeftOut, Order, Posting, Reason
 
 Refusal = tuple[Reason, str]
 Ordered = list[tuple[ports.CommitPosition, ports.Parcels | None]]
@@ -42,15 +42,20 @@ _UNORDERED: Final = ports.OrderedCommit(ports.CommitOutcome.STORED)
 class _Pending:
     """A posting to store. `refusal`: refused unless it repeats a stored Commit."""
 
-    __slots__ = ("connection", "id", "ordered", "parcels", "refusal", "size")
+    __slots__ = ("connection", "id", "left_out", "ordered", "parcels", "refusal", "size")
 
     def __init__(
-        self, connection: DeviceConnection, posting: Posting, refusal: Refusal | None
+        self,
+        connection: DeviceConnection,
+        posting: Posting,
+        refusal: Refusal | None,
+        left_out: LeftOut = (),
     ) -> None:
         self.connection = connection
         self.id = posting.id
         self.ordered = posting.order is not None
         self.refusal = refusal
+        self.left_out = left_out
         self.size = 0
         self.parcels: list[tuple[bytes, Sequence[Mailbox], Sequence[int]]] = []
 
@@ -99,15 +104,15 @@ class MessageSubmission:
         self, connection: DeviceConnection, fanout: FanoutId, devices: Sequence[DeviceId]
     ) -> AbsentError | None:
         found: list[Mailbox] = []
-        missing: list[DeviceId] = []
+        missing: list[tuple[DeviceId, Reason]] = []
         fleeting = False
         for device in devices:
             mailbox = self.mailboxes.find(device)
             if mailbox is None or not mailbox.live:
-                missing.append(device)
+                missing.append((device, Reason.RECIPIENT_UNKNOWN))
                 connection.missing_named += 1
             elif self._market_refusal(mailbox):
-                missing.append(device)
+                missing.append((device, Reason.MARKET_LEFT))
                 fleeting = True
             else:
                 found.append(mailbox)
@@ -146,7 +151,8 @@ class MessageSubmission:
                 used.update(parcel.fanout for parcel in posting.parcels)
             reached, refusal = self._reach(connection, posting, lists)
             if refusal is None:
-                self._take(connection, posting, reached)
+                left_out = () if reached is lists else _left_out(lists, reached)
+                self._take(connection, posting, reached, left_out)
             elif posting.order is not None:
                 self._look_up(connection, posting, posting.order, refusal)
             else:
@@ -203,7 +209,7 @@ class MessageSubmission:
                     return Reason.MAILBOX_FULL, f"too much waits for device {mailbox.id.hex()}"
         missing: list[str] = []
         for parcel, members in zip(posting.parcels, lists, strict=True):
-            for device in members.missing:
+            for device, _ in members.missing:
                 known = self.mailboxes.find(device)
                 if known is not None and (why := self._market_refusal(known)):
                     return Reason.MARKET_LEFT, why
@@ -222,9 +228,13 @@ class MessageSubmission:
         self._queue(pending)
 
     def _take(
-        self, connection: DeviceConnection, posting: Posting, lists: list[FanoutList]
+        self,
+        connection: DeviceConnection,
+        posting: Posting,
+        lists: list[FanoutList],
+        left_out: LeftOut,
     ) -> None:
-        pending = _Pending(connection, posting, None)
+        pending = _Pending(connection, posting, None, left_out)
         rows = self._free
         if posting.order is not None:
             rows = ports.Parcels()
@@ -277,7 +287,7 @@ class MessageSubmission:
             self._not_stored(waiting, result)
             return
         outcomes = iter(result)
-        accepted: dict[DeviceConnection, list[bytes]] = {}
+        accepted: dict[tuple[DeviceConnection, LeftOut], list[bytes]] = {}
         deliveries: dict[Mailbox, list[Numbered]] = {}
         for pending in waiting:
             outcome, winner = next(outcomes) if pending.ordered else _UNORDERED
@@ -287,7 +297,7 @@ class MessageSubmission:
             if outcome in _REFUSALS:
                 self._refuse(pending, _REFUSALS[outcome], winner=winner)
                 continue
-            accepted.setdefault(pending.connection, []).append(pending.id)
+            accepted.setdefault((pending.connection, pending.left_out), []).append(pending.id)
             self._settle(pending)
             if outcome is ports.CommitOutcome.REPEATED:
                 self._uncount(pending)
@@ -297,9 +307,9 @@ class MessageSubmission:
                 for mailbox, seq in zip(mailboxes, seqs, strict=True):
                     if mailbox.receiver is not None:
                         deliveries.setdefault(mailbox, []).append((seq, sealed))
-        for connection, ids in accepted.items():
+        for (connection, left_out), ids in accepted.items():
             self.counters.postings_accepted += len(ids)
-            connection.accepted(ids)
+            connection.accepted(ids, left_out)
         self.delivery.deliver_new(deliveries)
         self.counters.delivery_seconds.since(oldest)
 
@@ -335,6 +345,21 @@ def _position(order: Order, posting: Posting) -> ports.CommitPosition:
     """The order with the digest of the posting's Commit, which comes first."""
     digest = commit_digest([parcel.sealed for parcel in posting.parcels])
     return ports.CommitPosition(order.handle, order.epoch, order.token, digest)
+
+
+def _left_out(lists: list[FanoutList], reached: list[FanoutList]) -> LeftOut:
+    """The devices of the lists that are not reached, by reason."""
+    found: dict[DeviceId, Reason] = {}
+    for members, some in zip(lists, reached, strict=True):
+        found.update(members.missing)
+        with_room = set(some.mailboxes)
+        found.update(
+            (box.id, Reason.MAILBOX_FULL) for box in members.mailboxes if box not in with_room
+        )
+    return tuple(
+        (reason, tuple(device for device, why in found.items() if why is reason))
+        for reason in dict.fromkeys(found.values())
+    )
 
 
 def _takes_whole(members: FanoutList, count: int, size: int) -> bool:

@@ -28,7 +28,8 @@ class GiveCommit(base.Operation, frozen=True, tag="give"):
         if not parcels or unit.records.conversations.get(self.conversation) is None:
             return base.NothingToDo()
         conversation = unit.open(self.conversation)
-        prepared = postings.forwarded(unit, conversation, DeviceId(self.device), parcels)
+        devices = [DeviceId(self.device)]
+        prepared = postings.forwarded(unit, conversation, [(devices, one) for one in parcels])
         return postings.save(unit, row, self, prepared)
 
     @property

@@ -1,0 +1,147 @@
+"""Devices that the server leaves out of an accepted posting: told, kept for, and tried again."""
+
+import pytest
+
+from blackthorn.device.core.failures import all_failures
+from blackthorn.device.operations import limits
+from blackthorn.device.operations.redeliver import Redeliver
+from blackthorn.device.operations.table import operation_of
+from blackthorn.link import frames as f
+from blackthorn.server.messaging import limits as messaging_limits
+from tests.support.device_world import World
+
+FULL = "their mailbox is full; sent again by itself"
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Alice has a group with Bob, who is on line, and Carol, whose mailbox is full."""
+    world = World(4101, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    alice.create_group("team", bob, carol)
+    alice.write(carol, "hello")
+    world.settle()
+    world.cut(carol.wire)
+    world.away.add(carol.address)
+    bob.write(carol, "fills it")
+    world.settle()
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", len(world.stored(carol)))
+    return world
+
+
+def line(person, text):
+    return next(one for one in person.history() if one.text == text)
+
+
+def redeliveries(person):
+    with person.vault.transaction() as records:
+        found = [operation_of(row) for row in records.outbox.all()]
+    return [one for one in found if isinstance(one, Redeliver)]
+
+
+def failures(person):
+    with person.vault.transaction() as records:
+        return [f"{one.what} {one.name}: {one.reason}" for one in all_failures(records.settings)]
+
+
+def make_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    world.people[2].connect()
+    world.settle()
+
+
+def test_a_text_is_kept_for_a_full_mailbox_told_and_sent_again_by_the_same_bytes(full, monkeypatch):
+    alice, bob, carol = full.people
+    number = alice.write_group("team", "to all")
+    full.settle()
+    assert bob.received() == ["to all"]
+    sent = line(alice, "to all")
+    assert (sent.standing, sent.why) == (
+        "accepted",
+        f"not kept for {carol.address}'s device: {FULL}",
+    )
+    assert alice.outcomes[number].error == "" and alice.outcomes[number].note == sent.why
+    (kept,) = redeliveries(alice)
+    make_room(full, monkeypatch)
+    full.later(limits.REDELIVERY_SECONDS)
+    full.settle()
+    assert carol.received().count("to all") == 1
+    assert not redeliveries(alice) and line(alice, "to all").why == ""
+    assert alice.outcomes[number].note == ""
+    sealed = {parcel.sealed for parcel in kept.parcels}
+    carol.wire.say(f.Resume(set_aside=True))
+    full.put_parcel(carol, sealed.pop())  # the very bytes, which were shown already
+    full.settle()
+    assert carol.received().count("to all") == 1
+    assert not failures(alice)
+
+
+def test_pauses_grow_and_after_two_weeks_the_person_is_told(full):
+    alice, _, carol = full.people
+    alice.write_group("team", "to all")
+    full.settle()
+    tries = set()
+    for _ in range(5):
+        (kept,) = redeliveries(alice)
+        tries.add((kept.tries, kept.next_ms - full.now_ms))
+        full.later((kept.next_ms - full.now_ms) / 1000)
+        alice.connect()
+        full.settle()
+    assert tries == {(n, limits.REDELIVERY_SECONDS * 1000 << n) for n in range(5)}
+    assert not failures(alice)
+    full.wake(limits.REDELIVERY_DAYS * 24 * 3600)
+    assert not redeliveries(alice)
+    why = f"{carol.address}'s device could not take it for {limits.REDELIVERY_DAYS} days"
+    assert failures(alice) == [f"not kept for every device of team: {why}"]
+    assert line(alice, "to all").why == f"not kept for all: {why}"
+
+
+def test_a_change_of_members_is_told_beside_the_group_and_sent_again(full, monkeypatch):
+    alice, bob, carol = full.people
+    full.people[0].change_group("team", [], [bob])
+    full.settle()
+    assert f"the change was not kept for {carol.address}'s device: {FULL}" in alice.events()
+    make_room(full, monkeypatch)
+    full.later(limits.REDELIVERY_SECONDS)
+    alice.connect()
+    full.settle()
+    alice.write_group("team", "without bob")
+    full.settle()
+    assert "without bob" in carol.received()
+
+
+def test_who_was_removed_meanwhile_gets_nothing_later(full, monkeypatch):
+    alice, _, carol = full.people
+    alice.write_group("team", "not for her any more")
+    full.settle()
+    alice.change_group("team", [], [carol])
+    full.settle()
+    make_room(full, monkeypatch)
+    full.later(limits.REDELIVERY_SECONDS)
+    alice.connect()
+    full.settle()
+    assert not redeliveries(alice) and not failures(alice)
+    assert "not for her any more" not in carol.received()
+    assert line(alice, "not for her any more").why == ""
+
+
+def test_more_than_the_limit_gives_up_the_oldest_and_says_so(full, monkeypatch):
+    alice = full.people[0]
+    monkeypatch.setattr(limits, "MAX_REDELIVERIES", 2)
+    for text in ("first", "second", "third"):
+        alice.write_group("team", text)
+        full.settle()
+    assert [kept.text for kept in redeliveries(alice)] == ["second", "third"]
+    (told,) = failures(alice)
+    assert "too many messages wait" in told
+
+
+def test_a_server_that_leaves_out_devices_of_nobody_is_believed_nothing(full):
+    alice = full.people[0]
+    alice.write_group("team", "to all")
+    full.run_wire(alice.wire)
+    with alice.vault.transaction() as records:
+        (row,) = [row for row in records.outbox.all() if row.posting is not None]
+    lie = f.LeftOut("mailbox-full", [b"\xab" * 16, bytes(alice.keys.device)])
+    alice.device.receive(f.Accepted([row.posting], [lie]), alice.now_ms)
+    assert not redeliveries(alice) and line(alice, "to all").why == ""
