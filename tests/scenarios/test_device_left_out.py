@@ -3,10 +3,13 @@
 import pytest
 
 from blackthorn.device.core.failures import all_failures
+from blackthorn.device.healing import lacking
+from blackthorn.device.healing.states import State
 from blackthorn.device.operations import limits
 from blackthorn.device.operations.redeliver import Redeliver
 from blackthorn.device.operations.table import operation_of
 from blackthorn.link import frames as f
+from blackthorn.ports.device_store import OutcomeRecord
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.support.device_world import World
 
@@ -145,3 +148,61 @@ def test_a_server_that_leaves_out_devices_of_nobody_is_believed_nothing(full):
     lie = f.LeftOut("mailbox-full", [b"\xab" * 16, bytes(alice.keys.device)])
     alice.device.receive(f.Accepted([row.posting], [lie]), alice.now_ms)
     assert not redeliveries(alice) and line(alice, "to all").why == ""
+
+
+# --- Commits that a full mailbox did not take -----------------------------------------------
+
+
+def test_a_full_mailbox_is_no_veto_of_its_owners_removal(full, monkeypatch):
+    alice, bob, carol = full.people
+    alice.change_group("team", [], [bob])  # nobody but Carol is left, whose mailbox is full
+    full.settle()
+    number = alice.change_group("team", [], [carol])
+    full.settle()
+    assert alice.outcomes[number].error == ""
+    assert not alice.waiting() or redeliveries(alice)
+
+
+@pytest.mark.parametrize("by", ["the marker alone", "the Commit sent again"])
+def test_a_device_that_reads_of_missed_commits_asks_and_follows_again(full, monkeypatch, by):
+    alice, bob, carol = full.people
+    alice.change_group("team", [], [bob])
+    full.settle()
+    if by == "the marker alone":
+        for row in redeliveries(alice):
+            with alice.vault.transaction() as records:
+                (kept,) = [one for one in records.outbox.all() if one.target == row.target]
+                records.outbox.finish(OutcomeRecord(kept.number, b"", "", 0), 10)
+    make_room(full, monkeypatch)
+    (team,) = [one for one in carol.conversations() if one.name == "team"]
+    assert team.standing == State.SUSPECT  # on the marker alone it asks, and no more
+    for _ in range(4):
+        full.later(60)
+        alice.connect()
+        carol.connect()
+        full.settle()
+    epochs = [
+        one.epoch for who in (alice, carol) for one in who.conversations() if one.name == "team"
+    ]
+    assert len(epochs) == 2 and len(set(epochs)) == 1
+    alice.write_group("team", "are you there?")
+    carol.write_group("team", "I am")
+    full.settle()
+    assert "are you there?" in carol.received() and "I am" in alice.received()
+    assert not carol.alarms() and not alice.alarms()
+
+
+def test_a_marker_of_commits_that_came_another_way_asks_nothing(full):
+    carol = full.people[2]
+    full.away.clear()
+    carol.connect()
+    full.settle()
+    rows = carol.vault.connection.execute("SELECT digest FROM seen_parcel").fetchall()
+    seen = [bytes(digest)[:8] for (digest,) in rows]
+    answered = carol.device.receive(f.Drained(len(seen), b"".join(seen)), carol.now_ms)
+    assert f.Acknowledge([], len(seen)) in answered
+    with carol.unit() as unit:
+        assert not lacking.of(unit).orders
+    carol.device.receive(f.Drained(1, b"\xab" * 8), carol.now_ms)
+    with carol.unit() as unit:
+        assert lacking.of(unit).orders

@@ -8,7 +8,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.storage import limits as storage_limits
-from tests.support.link_world import Device, World
+from tests.support.link_world import Device, World, fill, of
 
 
 @pytest.fixture
@@ -168,3 +168,104 @@ def test_the_digest_is_of_both_parts_of_a_commit(
     commit(world, second, 5, b"commit of second")
     world.settle()
     assert [refused.winner for refused in second.refusals] == [hashlib.sha256(covered).digest()]
+
+
+# --- A mailbox without room -----------------------------------------------------------------
+
+
+def marker(device: Device) -> tuple[int, list[bytes]]:
+    """What the device was told last of Commits that its mailbox did not take."""
+    told = of(device, f.Drained)[-1]
+    steps = range(0, len(told.digests), 8)
+    return told.missed, [told.digests[at : at + 8] for at in steps]
+
+
+def full_of(world: World, monkeypatch: pytest.MonkeyPatch, *owners: Device) -> None:
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 1)
+    for owner in owners:
+        fill(world, world.devices[0], owner, 1)
+    world.devices[0].heard.clear()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_full_mailbox_keeps_no_commit_from_being_made_and_is_left_a_marker(
+    world: World, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    sender, full = world.devices[:2]
+    full_of(world, monkeypatch, full)
+    order = f.Order(b"h" * 32, 0, b"t" * 16)
+    made = sender.post([full], b"removes its owner", order=order)
+    world.settle()
+    left_out = [f.LeftOut("mailbox-full", [full.id])]
+    assert of(sender, f.Accepted) == [f.Accepted([made.id], left_out)] and not sender.refusals
+    if restarted:
+        world.crash(committed=False)
+    full.connect()
+    world.settle()
+    digest = hashlib.sha256(b"removes its owner").digest()[:8]
+    assert marker(full) == (1, [digest]) and full.shown == [bytes(8)]
+    full.connect()
+    world.settle()
+    assert marker(full) == (1, [digest]), "it was not read yet"
+    full.wire.say(f.Acknowledge([], 1))
+    world.settle()
+    full.connect()
+    world.settle()
+    assert marker(full) == (0, [])
+    world.check_counts()
+
+
+def test_the_marker_is_one_row_however_many_commits_come(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, full = world.devices[:2]
+    full_of(world, monkeypatch, full)
+    for epoch in range(100):
+        sender.post([full], b"%d" % epoch, order=f.Order(b"h" * 32, epoch, bytes(16)))
+    world.settle()
+    rows = world.database.reading.execute("SELECT count, length(digests) FROM missed_commit")
+    assert rows.fetchall() == [(100, 64 * 8)]
+    full.connect()
+    world.settle()
+    newest = [hashlib.sha256(b"%d" % epoch).digest()[:8] for epoch in range(99, 35, -1)]
+    assert marker(full) == (100, newest)
+    sender.post([full], b"later", order=f.Order(b"h" * 32, 100, bytes(16)))
+    full.wire.say(f.Acknowledge([], 100))
+    world.settle()
+    assert full.shown[-1] == b"later"
+    assert world.database.reading.execute("SELECT count(*) FROM missed_commit").get == 0
+
+
+def test_what_comes_while_the_marker_is_read_stays_in_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, full = world.devices[:2]
+    full_of(world, monkeypatch, full)
+    for epoch in range(2):
+        sender.post([full], b"%d" % epoch, order=f.Order(b"h" * 32, epoch, bytes(16)))
+        world.settle()
+    full.aside.add(bytes(8))
+    full.connect()
+    world.run_wires()
+    full.wire.say(f.Acknowledge([], 1))  # it had read the first one alone
+    world.settle()
+    full.connect()
+    world.settle()
+    assert marker(full) == (1, [hashlib.sha256(b"1").digest()[:8]])
+
+
+def test_a_commit_that_loses_leaves_no_marker(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, full, other = world.devices[:3]
+    other.connect()
+    other.post([sender], b"first", order=f.Order(b"h" * 32, 0, b"1" * 16))
+    world.settle()
+    full_of(world, monkeypatch, full)
+    sender.post([full], b"second", order=f.Order(b"h" * 32, 0, b"2" * 16))
+    world.settle()
+    assert [refused.code for refused in sender.refusals] == ["epoch-taken"]
+    full.connect()
+    world.settle()
+    assert marker(full) == (0, [])
+    world.check_counts()

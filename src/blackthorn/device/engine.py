@@ -171,12 +171,14 @@ class Device:
         match frame:
             case f.Deliver(parcels):
                 return self._receiver.deliver(parcels, now_ms)
-            case f.Drained():
+            case f.Drained(missed, digests):
                 with self.unit(now_ms) as unit:
+                    lacking.commits_missed(unit, missed, digests)
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
                     copies.all_read(unit)
                 self._expired = True
+                return [f.Acknowledge([], missed)] if missed else []
             case f.Accepted(postings, left_out):
                 with self.unit(now_ms) as unit:
                     for posting in postings:

@@ -17,6 +17,11 @@ MAX_POSTINGS_PER_FRAME = 4_096
 MAX_PARCELS_PER_POSTING = 8
 """A Commit, its Welcomes and a message are at most a handful of different sealed bytes."""
 
+MAX_MISSED_DIGESTS = 64
+MISSED_DIGEST_BYTES = 8
+"""Commits that the marker in a full mailbox names, and bytes of each, by which a device knows those
+that came another way."""
+
 MAX_UNACKNOWLEDGED_PARCELS = 1_024
 """Parcels delivered to one device and not yet acknowledged; the rest waits on disk."""
 

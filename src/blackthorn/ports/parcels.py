@@ -26,10 +26,14 @@ class SharedParcel(NamedTuple):
 
 @dataclass(slots=True)
 class Parcels:
-    """Parcels to store; `single` holds (device, seq, sealed)."""
+    """Parcels to store; `single` holds (device, seq, sealed).
+
+    `missed` holds (device, beginning of a digest): Commits for which a mailbox has no room.
+    """
 
     single: list[tuple[int, int, bytes]] = field(default_factory=list)
     shared: list[SharedParcel] = field(default_factory=list)
+    missed: list[tuple[int, bytes]] = field(default_factory=list)
 
 
 class CommitPosition(NamedTuple):
@@ -60,13 +64,17 @@ class OrderedCommit(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Parcels of one device and their bytes; `newest` is the largest seq, 0 without a parcel."""
+    """Parcels of one device and their bytes; `newest` is the largest seq, 0 without a parcel.
+
+    `missed` counts Commits that it could not take.
+    """
 
     waiting: int
     waiting_bytes: int
     undecryptable: int
     undecryptable_bytes: int
     newest: int
+    missed: int = 0
 
 
 class TallyPage(NamedTuple):
@@ -74,6 +82,13 @@ class TallyPage(NamedTuple):
 
     tallies: list[Tally]
     after: int
+
+
+class Missed(NamedTuple):
+    """Commits that a device's full mailbox did not take: how many, and the newest ones' digests."""
+
+    commits: int
+    digests: bytes
 
 
 class WaitingParcel(NamedTuple):
@@ -143,6 +158,17 @@ class ExpireCommits(Command[int]):
 
     before_day: int
     limit: int
+
+
+class ForgetMissed(Command[int]):
+    """The device has read that it missed so many Commits; returns how many came since."""
+
+    device: int
+    count: int
+
+
+class MissedCommits(Query[Missed]):
+    device: int
 
 
 class TakenHandles(Query[list[bytes | None]]):

@@ -10,8 +10,11 @@ from blackthorn.ports.parcels import (
     CommitPosition,
     ExpireCommits,
     ExpireUndecryptable,
+    ForgetMissed,
     MailboxTallies,
     MarkUndecryptable,
+    Missed,
+    MissedCommits,
     OrderedCommit,
     Parcels,
     Removal,
@@ -250,7 +253,7 @@ def test_the_oldest_undecryptable_go_until_the_rest_may_be_kept(store: Store) ->
     assert store.submit(RemoveOldestUndecryptable(1, 2, 12, 10)) == [], "repeated, it does nothing"
     assert store.submit(RemoveOldestUndecryptable(1, 2, 9, 10)) == [Removal(1, 4)]
     assert store.submit(RemoveOldestUndecryptable(1, 2, 5, 10)) == [Removal(1, 6)]
-    assert tally(store, 1)[2:] == (0, 0, 5)
+    assert tally(store, 1)[2:5] == (0, 0, 5)
     assert store.submit(RemoveOldestUndecryptable(1, 0, 0, 10)) == []
     assert seqs(store, 1) == [1, 3, 5]
 
@@ -335,3 +338,39 @@ def test_what_was_durable_when_the_answer_was_lost_is_there(store: Store) -> Non
     store.submit_unanswered(commit(7))
     assert outcomes(store, commit(7)) == [CommitOutcome.REPEATED]
     assert seqs(store, 1) == [107]
+
+
+# --- Commits for which a mailbox has no room ------------------------------------------------
+
+
+def miss(store: Store, epoch: int, *devices: int) -> None:
+    digest = epoch.to_bytes(8, "big")
+    parcels = Parcels(missed=[(device, digest) for device in devices])
+    assert outcomes(store, commit(epoch, parcels=parcels)) == [CommitOutcome.STORED]
+
+
+def test_missed_commits_are_counted_and_the_newest_named(store: Store) -> None:
+    for epoch in range(70):
+        miss(store, epoch, 1, 99)  # there is no device 99
+    miss(store, 70, 2)
+    newest = b"".join(epoch.to_bytes(8, "big") for epoch in range(69, 5, -1))
+    assert store.ask(MissedCommits(1)) == Missed(70, newest)
+    assert [tally(store, device).missed for device in (1, 2, 3)] == [70, 1, 0]
+    assert store.ask(MissedCommits(99)) == store.ask(MissedCommits(3)) == Missed(0, b"")
+
+
+def test_what_was_read_is_forgotten_and_what_came_since_stays(store: Store) -> None:
+    for epoch in range(3):
+        miss(store, epoch, 1)
+    assert store.submit(ForgetMissed(1, 2)) == 1
+    assert store.ask(MissedCommits(1)) == Missed(1, (2).to_bytes(8, "big"))
+    assert store.submit(ForgetMissed(1, 2)) == 0
+    assert store.submit(ForgetMissed(1, 1)) == 0
+    assert tally(store, 1).missed == 0
+
+
+def test_a_commit_that_came_second_leaves_no_marker(store: Store) -> None:
+    miss(store, 1, 1)
+    late = commit(1, OTHER, Parcels(missed=[(1, b"8 bytes.")]))
+    assert outcomes(store, late) == [CommitOutcome.LATE]
+    assert tally(store, 1).missed == 1

@@ -1,12 +1,16 @@
 """`ports.parcels` in memory."""
 
+from blackthorn.link.limits import MAX_MISSED_DIGESTS
 from blackthorn.ports.parcels import (
     CommitOutcome,
     CommitPosition,
     ExpireCommits,
     ExpireUndecryptable,
+    ForgetMissed,
     MailboxTallies,
     MarkUndecryptable,
+    Missed,
+    MissedCommits,
     OrderedCommit,
     Parcels,
     Removal,
@@ -37,6 +41,10 @@ def insert(state: State, parcels: Parcels) -> None:
         if known is not None and state.users[known.user].market not in state.destroyed:
             assert (device, seq) not in state.parcels
             state.parcels[device, seq] = Parcel(sealed)
+    for device, digest in parcels.missed:
+        known = state.devices.get(device)
+        if known is not None and state.users[known.user].market not in state.destroyed:
+            state.missed.setdefault(device, []).insert(0, digest)
 
 
 def order(
@@ -121,6 +129,19 @@ def expire_commits(state: State, command: ExpireCommits) -> int:
     return len(old[: command.limit])
 
 
+def missed(state: State, query: MissedCommits) -> Missed:
+    digests = state.missed.get(query.device, [])
+    return Missed(len(digests), b"".join(digests[:MAX_MISSED_DIGESTS]))
+
+
+def forget_missed(state: State, command: ForgetMissed) -> int:
+    known = state.missed.pop(command.device, [])
+    later = max(0, len(known) - command.count)
+    if later:
+        state.missed[command.device] = known[:later]
+    return later
+
+
 def tallies(state: State, query: MailboxTallies) -> TallyPage:
     found: list[Tally] = []
     room, after = query.limit, query.after
@@ -131,7 +152,8 @@ def tallies(state: State, query: MailboxTallies) -> TallyPage:
         waiting = [len(p.sealed) for p in parcels if p.undecryptable_day is None]
         others = [len(p.sealed) for p in parcels if p.undecryptable_day is not None]
         newest = page[-1][1] if page else 0
-        found.append(Tally(len(waiting), sum(waiting), len(others), sum(others), newest))
+        sizes = len(waiting), sum(waiting), len(others), sum(others)
+        found.append(Tally(*sizes, newest, len(state.missed.get(device, ()))))
         room, after = room - len(page), 0
         if room == 0:
             return TallyPage(found, page[-1][1])
@@ -160,9 +182,11 @@ COMMANDS = {
     RemoveOldestUndecryptable: remove_oldest,
     ExpireUndecryptable: expire,
     ExpireCommits: expire_commits,
+    ForgetMissed: forget_missed,
 }
 QUERIES = {
     TakenHandles: lambda state, query: [taken(state, handle) for handle in query.handles],
     MailboxTallies: tallies,
+    MissedCommits: missed,
     WaitingParcels: waiting_parcels,
 }

@@ -62,6 +62,7 @@ class State:
     certificates: dict[int, list[tuple[int, bytes | None]]] = field(default_factory=dict)
     """By user: (seq, certificate), oldest first."""
     parcels: dict[tuple[int, int], Parcel] = field(default_factory=dict)
+    missed: dict[int, list[bytes]] = field(default_factory=dict)
     """By (device, seq)."""
     commits: dict[tuple[bytes, int], tuple[bytes, int, bytes]] = field(default_factory=dict)
     """(handle, epoch) → (token, day)."""

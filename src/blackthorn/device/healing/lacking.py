@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.healing import limits
+from blackthorn.link.limits import MISSED_DIGEST_BYTES
 
 _SETTING: Final = "lacking"
 REFUSED: Final = "REFUSED"
@@ -71,6 +72,16 @@ def add(unit: UnitOfWork, lack: Lack) -> None:
     known = of(unit).lacks
     if (lack.conversation, lack.user) not in [(one.conversation, one.user) for one in known]:
         change(unit, lacks=[*known, lack][-limits.MAX_LACKING :])
+
+
+def commits_missed(unit: UnitOfWork, missed: int, digests: bytes) -> None:
+    """The server says that it could not keep so many Commits for this device, the newest of them
+    with these digests: ask it which conversations went on, unless all came another way.
+    """
+    steps = range(0, len(digests), MISSED_DIGEST_BYTES)
+    named = [digests[at : at + MISSED_DIGEST_BYTES] for at in steps]
+    if missed and (missed > len(named) or not all(map(unit.records.parcels.seen_one, named))):
+        change(unit, orders=True)
 
 
 def is_asking(unit: UnitOfWork) -> bool:

@@ -125,13 +125,23 @@ class Deliver(types.Frame, tag=17, frozen=True):
 
 
 class Drained(types.Frame, tag=18, frozen=True):
-    """Server to device: all parcels that waited at Resume are delivered."""
+    """Server to device: all parcels that waited at Resume are delivered.
+
+    `missed` counts the Commits that its full mailbox did not take, `digests` joins the first
+    MISSED_DIGEST_BYTES of the SHA-256 of the newest ones, as they were sealed.
+    """
+
+    missed: types.Uint64 = 0
+    digests: Annotated[
+        bytes, Meta(max_length=link_limits.MAX_MISSED_DIGESTS * link_limits.MISSED_DIGEST_BYTES)
+    ] = b""
 
 
 class Acknowledge(types.Frame, tag=19, frozen=True):
-    """Device to server: decrypted and saved; delete these."""
+    """Device to server: decrypted and saved; delete these. `missed`: the count of it was read."""
 
     seqs: types.Seqs
+    missed: types.Uint64 = 0
 
 
 class SetAside(types.Frame, tag=20, frozen=True):

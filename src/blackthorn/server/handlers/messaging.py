@@ -8,7 +8,7 @@ from blackthorn.ids import Address, FanoutId
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import open_fanout
-from blackthorn.ports.parcels import TakenHandles
+from blackthorn.ports.parcels import Missed, TakenHandles
 from blackthorn.ports.store import unless_failed
 from blackthorn.server.handlers import limits
 from blackthorn.server.handlers.errors import REFUSALS
@@ -53,8 +53,8 @@ class LinkDevice:
     def deliver(self, parcels: Sequence[Numbered]) -> None:
         self._session.transmit(f.Deliver([f.Delivery(seq, sealed) for seq, sealed in parcels]))
 
-    def drained(self) -> None:
-        self._session.transmit(f.Drained())
+    def drained(self, missed: Missed) -> None:
+        self._session.transmit(f.Drained(*missed))
 
     def superseded(self) -> None:
         self._session.transmit(f.Superseded())
@@ -104,6 +104,7 @@ class MessagingHandler:
     def acknowledge(self, session: Session, frame: f.Acknowledge, now: float) -> None:
         if session.messaging is not None:
             self.delivery.acknowledge(session.messaging, frame.seqs)
+            self.delivery.missed_was_read(session.messaging, frame.missed)
 
     def set_aside(self, session: Session, frame: f.SetAside, now: float) -> None:
         """Mark parcels undecryptable."""

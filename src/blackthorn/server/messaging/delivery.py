@@ -68,7 +68,7 @@ class Delivery:
         ):
             former.drained = former.live
             if former.live:
-                connection.drained()
+                self._tell_drained(mailbox, former)
             return
         settled = frozenset(self._settled.get(mailbox.number, ()))
         mailbox.receiver = Receiver(connection, wants_undecryptable, settled)
@@ -121,11 +121,41 @@ class Delivery:
         if fresh:
             receiver.undecryptable.update(p.seq for p in fresh if p.undecryptable)
             self._deliver(receiver, [(parcel.seq, parcel.sealed) for parcel in fresh])
-        if receiver.live and not receiver.drained:
+        if receiver.live and (mailbox.missed or not receiver.drained):
             receiver.drained = True
-            receiver.connection.drained()
+            self._tell_drained(mailbox, receiver)
         elif not receiver.live and (not fresh or size < query.max_bytes):
             self.catch_up(mailbox)
+
+    def _tell_drained(self, mailbox: Mailbox, receiver: Receiver) -> None:
+        """Say that all is delivered, and which Commits the mailbox could not take."""
+        if not mailbox.missed:
+            receiver.connection.drained(ports.Missed(0, b""))
+            return
+
+        def found(missed: ports.Missed | BlackthornError) -> None:
+            if mailbox.receiver is not receiver:
+                return
+            if isinstance(missed, BlackthornError):
+                receiver.connection.failed(missed)
+            else:
+                receiver.connection.drained(missed)
+
+        self.reader.ask(ports.MissedCommits(mailbox.number), found)
+
+    def missed_was_read(self, connection: DeviceConnection, count: int) -> None:
+        """The device has read that it missed so many Commits."""
+        mailbox = connection.mailbox
+        if not count or not mailbox.missed:
+            return
+
+        def forgotten(later: int | BlackthornError) -> None:
+            if isinstance(later, BlackthornError):
+                self._failed(later)
+            else:
+                mailbox.missed = later
+
+        self.writer.submit(ports.ForgetMissed(mailbox.number, count), forgotten)
 
     def deliver_new(self, parcels: Mapping[Mailbox, Sequence[Numbered]]) -> None:
         """Deliver new durable parcels to live devices."""

@@ -8,7 +8,7 @@ from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address
 from blackthorn.link.window import Window
 from blackthorn.ports.enterprise import DeviceRecord, Standing
-from blackthorn.ports.parcels import Tally
+from blackthorn.ports.parcels import Missed, Tally
 from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.postings import LeftOut, Reason
 
@@ -43,8 +43,8 @@ class DeviceConnection(Protocol):
     def deliver(self, parcels: Sequence[Numbered]) -> None:
         """Parcels for the device, oldest first."""
 
-    def drained(self) -> None:
-        """All waiting parcels are delivered."""
+    def drained(self, missed: Missed) -> None:
+        """All waiting parcels are delivered, without the Commits for which there was no room."""
 
     def superseded(self) -> None:
         """The device receives on another connection now."""
@@ -100,13 +100,15 @@ class Load:
 class Mailbox:
     """A device's waiting and undecryptable parcels, the `newest` seq, and its receiver.
 
-    While `reading`, a read from the store is running: one at a time.
+    `missed` counts Commits for which it had no room, until the device has read that. While
+    `reading`, a read from the store is running: one at a time.
     """
 
     __slots__ = (
         "address",
         "id",
         "live",
+        "missed",
         "newest",
         "number",
         "reading",
@@ -124,6 +126,7 @@ class Mailbox:
         self.waiting = Load(tally.waiting, tally.waiting_bytes)
         self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
         self.newest = tally.newest
+        self.missed = tally.missed
         self.trimming = False
         self.reading = False
         self.receiver: Receiver | None = None

@@ -169,4 +169,5 @@ def _joined(part: Tally, following: Tally) -> Tally:
         part.undecryptable + following.undecryptable,
         part.undecryptable_bytes + following.undecryptable_bytes,
         max(part.newest, following.newest),
+        max(part.missed, following.missed),
     )

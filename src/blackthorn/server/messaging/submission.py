@@ -42,7 +42,16 @@ _UNORDERED: Final = ports.OrderedCommit(ports.CommitOutcome.STORED)
 class _Pending:
     """A posting to store. `refusal`: refused unless it repeats a stored Commit."""
 
-    __slots__ = ("connection", "id", "left_out", "ordered", "parcels", "refusal", "size")
+    __slots__ = (
+        "connection",
+        "id",
+        "left_out",
+        "missed_by",
+        "ordered",
+        "parcels",
+        "refusal",
+        "size",
+    )
 
     def __init__(
         self,
@@ -56,6 +65,7 @@ class _Pending:
         self.ordered = posting.order is not None
         self.refusal = refusal
         self.left_out = left_out
+        self.missed_by: Sequence[Mailbox] = ()
         self.size = 0
         self.parcels: list[tuple[bytes, Sequence[Mailbox], Sequence[int]]] = []
 
@@ -153,6 +163,8 @@ class MessageSubmission:
             if refusal is None:
                 left_out = () if reached is lists else _left_out(lists, reached)
                 self._take(connection, posting, reached, left_out)
+                if posting.order is not None and left_out:
+                    self._mark_missed(posting, left_out)
             elif posting.order is not None:
                 self._look_up(connection, posting, posting.order, refusal)
             else:
@@ -195,7 +207,7 @@ class MessageSubmission:
             for members in lists
         ]
         own = connection.address
-        for members in reached:
+        for members in lists if posting.order else reached:  # a Commit leaves a marker at least
             if any(posting.order or mailbox.address != own for mailbox in members.mailboxes):
                 return reached, None
         return lists, self._unreachable(posting, lists, count, size)
@@ -256,6 +268,16 @@ class MessageSubmission:
             pending.size += max(size, messaging_limits.MIN_CHARGED_BYTES)
         self._queue(pending)
 
+    def _mark_missed(self, posting: Posting, left_out: LeftOut) -> None:
+        """Leave a marker of the Commit just taken in the mailboxes that have no room for it."""
+        pending, (position, rows) = self._waiting[-1], self._ordered[-1]
+        full = (devices for reason, devices in left_out if reason is Reason.MAILBOX_FULL)
+        boxes = [self.mailboxes.find(device) for devices in full for device in devices]
+        pending.missed_by = [box for box in boxes if box is not None]
+        if rows is not None:
+            digest = position.digest[: link_limits.MISSED_DIGEST_BYTES]
+            rows.missed = [(mailbox.number, digest) for mailbox in pending.missed_by]
+
     def _queue(self, pending: _Pending) -> None:
         if not self._waiting:
             self._oldest = time.monotonic()
@@ -303,6 +325,8 @@ class MessageSubmission:
                 self._uncount(pending)
                 continue
             self.counters.parcels_accepted += len(pending.parcels)
+            for mailbox in pending.missed_by:
+                mailbox.missed += 1
             for sealed, mailboxes, seqs in pending.parcels:
                 for mailbox, seq in zip(mailboxes, seqs, strict=True):
                     if mailbox.receiver is not None:

@@ -210,6 +210,11 @@ class Parcels(Table):
     def seen(self, digest: bytes) -> bool:
         return self._one("SELECT 1 FROM seen_parcel WHERE digest = ?", (digest,)) is not None
 
+    def seen_one(self, beginning: bytes) -> bool:
+        """Whether one was seen whose digest begins so."""
+        sql = "SELECT 1 FROM seen_parcel WHERE digest BETWEEN ? AND ?"
+        return self._one(sql, (beginning, beginning.ljust(32, b"\xff"))) is not None
+
     def mark_seen(self, digest: bytes, now_ms: int) -> None:
         """The parcel is saved; it is undecryptable no longer."""
         self._run(

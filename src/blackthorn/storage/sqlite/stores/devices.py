@@ -69,6 +69,7 @@ def remove_devices(transaction: Connection, user: int, devices: Iterable[DeviceI
         delete_parcels(transaction, number, limits.MAX_REMOVED_PARCELS)
         transaction.execute("DELETE FROM key_package WHERE device = ?", (number,))
         transaction.execute("DELETE FROM device_hello WHERE device = ?", (number,))
+        transaction.execute("DELETE FROM missed_commit WHERE device = ?", (number,))
         transaction.execute("DELETE FROM devices WHERE number = ?", (number,))
 
 

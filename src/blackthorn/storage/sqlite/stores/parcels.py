@@ -7,6 +7,7 @@ the device's user; a parcel for a removed device or a destroyed market is not st
 
 from typing import Any, Final
 
+from blackthorn.link.limits import MAX_MISSED_DIGESTS, MISSED_DIGEST_BYTES
 from blackthorn.ports import parcels as port
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
@@ -30,6 +31,8 @@ _NEWEST: Final = (
 _EXPIRED: Final = (
     f"{_SIZES} INDEXED BY mailbox_undecryptable_by_day WHERE set_aside_day < ? LIMIT ?"
 )
+
+_MISS: Final = "INSERT OR REPLACE INTO missed_commit (device, count, digests) VALUES (?, ?, ?)"
 
 _WAITING: Final = """
     SELECT seq, sealed, market, shared, set_aside_day IS NOT NULL FROM mailbox
@@ -73,6 +76,11 @@ def _insert(transaction: Transaction, parcels: port.Parcels) -> None:
     )
     for shared in parcels.shared:
         _insert_shared(transaction, shared)
+    for device, digest in parcels.missed:
+        if _open_market(transaction, device) is not None:
+            before = _missed_by(transaction, device)
+            newest = (digest + before.digests)[: MAX_MISSED_DIGESTS * MISSED_DIGEST_BYTES]
+            transaction.connection.execute(_MISS, (device, before.commits + 1, newest))
 
 
 def _insert_shared(transaction: Transaction, shared: port.SharedParcel) -> None:
@@ -209,11 +217,34 @@ def _tallies(transaction: Transaction, query: port.MailboxTallies) -> port.Tally
         waiting = [size for undecryptable, _, size in rows if not undecryptable]
         others = [size for undecryptable, _, size in rows if undecryptable]
         newest = rows[-1][1] if rows else 0
-        tallies.append(port.Tally(len(waiting), sum(waiting), len(others), sum(others), newest))
+        sizes = len(waiting), sum(waiting), len(others), sum(others)
+        tallies.append(port.Tally(*sizes, newest, _missed_by(transaction, device).commits))
         room, after = room - len(rows), 0
         if room == 0:
             return port.TallyPage(tallies, rows[-1][1])
     return port.TallyPage(tallies, 0)
+
+
+def _missed(transaction: Transaction, query: port.MissedCommits) -> port.Missed:
+    return _missed_by(transaction, query.device)
+
+
+def _missed_by(transaction: Transaction, device: int) -> port.Missed:
+    query = "SELECT count, digests FROM missed_commit WHERE device = ?"
+    found = transaction.connection.execute(query, (device,)).fetchone()
+    return port.Missed(*(found or (0, b"")))
+
+
+def _forget_missed(transaction: Transaction, command: port.ForgetMissed) -> int:
+    connection = transaction.connection
+    before = _missed_by(transaction, command.device)
+    later = max(0, before.commits - command.count)
+    if later:
+        kept = before.digests[: later * MISSED_DIGEST_BYTES]
+        connection.execute(_MISS, (command.device, later, kept))
+    else:
+        connection.execute("DELETE FROM missed_commit WHERE device = ?", (command.device,))
+    return later
 
 
 def waiting_parcels(
@@ -250,9 +281,11 @@ COMMANDS: Final[Table] = {
     port.RemoveOldestUndecryptable: _remove_oldest,
     port.ExpireUndecryptable: _expire_undecryptable,
     port.ExpireCommits: _expire_commits,
+    port.ForgetMissed: _forget_missed,
 }
 QUERIES: Final[Table] = {
     port.TakenHandles: _taken,
     port.MailboxTallies: _tallies,
+    port.MissedCommits: _missed,
     port.WaitingParcels: waiting_parcels,
 }

@@ -105,6 +105,9 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("chain_statement", "user"): "the account's folder says whose it is",
     ("chain_statement", "number"): "the order among all users; the statement's seq is given",
     ("user_certificate", "user"): "the account's folder says whose it is",
+    ("missed_commit", "device"): "a row number",
+    ("missed_commit", "count"): "of changes of conversations, which are not named",
+    ("missed_commit", "digests"): "of sealed parcels that the server does not keep",
     ("mailbox", "device"): "a row number; the device's id is given instead",
     ("shared_parcel", "waiting"): "counts the devices of people whom the directive does not name",
 }
