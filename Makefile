@@ -15,7 +15,7 @@ SMOKE := tests/faults/test_server_cli.py
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo story simulate check test test-long lint bench vectors peers interop clean lock docs fuzz
+.PHONY: demo story simulate check test test-long lint abuse bench vectors peers interop clean lock docs fuzz
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
@@ -43,6 +43,10 @@ lint: $(READY)
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Attacks on a real server's time and space, on a machine where nothing else runs.
+abuse: $(READY)
+	@BLACKTHORN_ABUSE_ALONE=1 $(BIN)/python -m pytest -n0 tests/abuse
 
 bench: $(READY)
 	@$(BIN)/python -m bench

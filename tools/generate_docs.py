@@ -15,6 +15,7 @@ from typer.main import get_command
 from blackthorn.cli import main as cli
 from blackthorn.storage.sqlite.stores import witness
 from tools import (
+    abuse_table,
     attack_table,
     decision_tables,
     healing_table,
@@ -160,6 +161,7 @@ WHOLE: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands,
     "docs/mls-rules.md": mls_rules.render,
     "docs/ledger-rules.md": ledger_rules.render,
+    "docs/abuse.md": abuse_table.render,
     "docs/attacks.md": attack_table.render,
     "docs/directives.md": decision_tables.directives_page,
     "docs/markets.md": decision_tables.markets_page,

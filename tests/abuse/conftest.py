@@ -1,0 +1,13 @@
+"""The table that `make abuse` prints."""
+
+from typing import Any
+
+from tests.support.abuse import results
+from tests.support.abuse.trial import ALONE
+
+collect_ignore_glob = [] if ALONE else ["test_*.py"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in results.lines():
+        terminalreporter.write_line(line)

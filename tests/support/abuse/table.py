@@ -1,0 +1,74 @@
+"""What an attack on the server's time and space is, and the list of all."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.ids import DeviceId
+
+DEVICE, STRANGER, SENDER = "one device", "stranger", "mail sender"
+
+
+@dataclass(frozen=True, slots=True)
+class Abuser:
+    """An activated device whose owner attacks; or a victim, of which only the id is used."""
+
+    id: DeviceId
+    identity: Secret
+    address: str
+
+
+@dataclass(slots=True)
+class Scene:
+    """What the attacking process knows: where the server is, its devices, and for how long.
+
+    `sources` are loopback addresses of its own. `crowd` are devices that are never on line.
+    `told` counts what the server said: codes of Bye and Refused, SMTP replies, HTTP status.
+    """
+
+    ports: dict[str, int]
+    pin: bytes
+    abusers: list[Abuser]
+    victims: list[Abuser]
+    crowd: list[DeviceId]
+    sources: list[str]
+    seconds: float
+    told: Counter[str] = field(default_factory=Counter)
+
+
+Run = Callable[[Scene], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Abuse:
+    """One attack.
+
+    `bound` is what stops it. `told` is what the server must say to the attacker, a key of
+    `Scene.told`, and `counter` a metric of which one must rise; either may be empty.
+    """
+
+    name: str
+    who: str
+    what: str
+    bound: str
+    told: tuple[str, ...]
+    counter: tuple[str, ...]
+    run: Run
+
+
+ABUSES: Final[list[Abuse]] = []
+
+
+def abuse(
+    *, who: str, what: str, bound: str, told: tuple[str, ...] = (), counter: tuple[str, ...] = ()
+) -> Callable[[Run], Run]:
+    """Put a coroutine function into the table under its own name."""
+
+    def put(run: Run) -> Run:
+        named: Any = run
+        ABUSES.append(Abuse(named.__name__, who, what, bound, told, counter, run))
+        return run
+
+    return put
