@@ -24,6 +24,17 @@ from blackthorn.storage.sqlite.wrapping import Wrapping
 
 DOMAIN = "acme.example"
 
+ROWS_PER_SECOND = 10_000_000
+BUDGETS = {
+    ("budgets", "rows"): 2_000_000_000,
+    ("budgets", "rows_per_second"): ROWS_PER_SECOND,
+    ("budgets", "stored_mib"): 1_000_000,
+    ("budgets", "stored_kib_per_second"): 10_000_000,
+    ("budgets", "copied_mib"): 1_000_000_000,
+    ("budgets", "copied_kib_per_second"): 1_000_000_000,
+}
+"""What a device may send here: more than it can. It is charged all the same."""
+
 
 @dataclass(frozen=True)
 class EnrolledDevice:
@@ -40,7 +51,7 @@ def make_enterprise(folder: Path, devices: int) -> tuple[ServerFolder, list[Enro
     No witness runs beside the server, so that it is measured alone.
     """
     ports = {(section, "port"): 0 for section in ("link", "smtp", "ledger", "ops")}
-    directory = initialise(folder, DOMAIN, {**ports, ("ledger", "witness"): "none"})
+    directory = initialise(folder, DOMAIN, {**ports, **BUDGETS, ("ledger", "witness"): "none"})
     return directory, _enrol(directory.database, devices)
 
 

@@ -17,7 +17,7 @@ from statistics import quantiles
 
 import uvloop
 
-from bench.enterprise import EnrolledDevice, ServerProcess, make_enterprise
+from bench.enterprise import ROWS_PER_SECOND, EnrolledDevice, ServerProcess, make_enterprise
 from bench.figures import Figure, Figures
 from blackthorn.edges.link.client import LinkConnection, connect
 from blackthorn.ids import Fingerprint
@@ -179,6 +179,9 @@ async def _load(
     figures = [
         Figure("per_second", "delivered", MESSAGES / seconds, "/s", at_least=15_000),
         Figure("cpu_per_10000", "server CPU for 10,000", cpu, "s", at_most=0.6),
+        Figure(
+            "budget", "budget of a device, raised from 250 rows a second", ROWS_PER_SECOND, "/s"
+        ),
     ]
     for rate in RATES:
         p50, p99 = await _latency(pairs, rate)

@@ -42,9 +42,11 @@ from blackthorn.ports.parcels import RemoveOldestUndecryptable
 from blackthorn.ports.store import Query, Result
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.purging import purge
+from blackthorn.server.budgets.budgets import Budgets, Rate, Rates
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.messaging.delivery import STEP
 from blackthorn.server.messaging.limits import MAX_UNDECRYPTABLE_BYTES, MAX_UNDECRYPTABLE_PARCELS
@@ -54,6 +56,7 @@ from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
+PLENTY = Rate(1e15, 1e15)
 DEVICES = 100_000
 PARCELS = 1_000_000
 FULL = 100_000
@@ -188,12 +191,13 @@ class _Stage:
         engine = _TimedEngine(database, Wrapping(_Keys(), secrets.token_bytes), times)
         self.writer = ThreadWriter(engine, self._wake)
         self.reader = ThreadReader(engine, self._wake)
-        cache = EnterpriseCache(self.reader)
+        cache, counters = EnterpriseCache(self.reader), Counters()
         self.dispatcher = Dispatcher(
             enterprise=cache,
             writer=self.writer,
             reader=self.reader,
-            counters=Counters(),
+            counters=counters,
+            throttle=Throttle(Budgets(Rates(PLENTY, PLENTY, PLENTY, PLENTY)), counters),
         )
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:

@@ -47,6 +47,8 @@ Besides the database the server's folder holds:
 - `market-keys/`, unless the settings name another folder: the key of each market, under which
   what is sealed is wrapped once more. It opens nothing that a person's device has sealed.
 - `productions/`: packages of approved directives, until they are delivered.
+- `throttled`, if the administrator has stopped a device or a user: its id or address, until the
+  next start.
 - `policy.txt`: which witnesses must cosign the ledger. Public.
 - `witness/`: the embedded witness with a key of its own, a database of public checkpoints (below),
   `witness.anchor` with the largest sizes that it has signed, and in `evidence/` what proves that a

@@ -9,7 +9,7 @@ from blackthorn.governance import directives
 from tests.docs.pages import ROOT
 
 ORDER: Final = {
-    "user": "add code move list",
+    "user": "add code move throttle list",
     "config": "postmaster check",
     "ledger": "status policy trust check init heal sign witness",
     "ledger witness": "add",

@@ -188,6 +188,8 @@ class Device:
                     self._receipts.answered(unit.records.settings, frame, self.keys.address)
             case f.Refused():
                 self._sender.refused(frame, now_ms)
+            case f.SlowDown():
+                self._sender.slow_down(frame, now_ms)
             case f.FanoutUnknown():
                 return self._sender.fanout_unknown(frame, now_ms)
             case f.Orders():

@@ -34,6 +34,11 @@ class Code(StrEnum):
     IDLE = "idle", "Nothing was heard for too long."
     NOT_READING = "not-reading", "The peer did not read what it was sent."
     BUSY = "busy", "The server has reached its connection limit. Connect again in a while."
+    SLOW_DOWN = (
+        "slow-down",
+        "This device has sent far too much, and did not wait when it was told to. "
+        "Connect again in a minute.",
+    )
     REMOVED = "removed", "The device was removed from its enterprise."
     ACTIVATION_REFUSED = (
         "activation-refused",

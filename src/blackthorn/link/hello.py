@@ -85,7 +85,7 @@ def sign_hello(
 
 def check_version(version: int) -> None:
     """Raises LinkError for an unsupported link version."""
-    if version not in (1, LINK_VERSION):
+    if version not in range(1, LINK_VERSION + 1):
         text = f"this server speaks link versions 1 to {LINK_VERSION}, not {version}"
         raise LinkError(Code.VERSION, text)
 

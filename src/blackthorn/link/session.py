@@ -85,6 +85,7 @@ _ANSWERING = (
     f.Accepted,
     f.Refused,
     f.FanoutUnknown,
+    f.SlowDown,
     f.Orders,
     f.KeyPackageStock,
     f.KeyPackages,

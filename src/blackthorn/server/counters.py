@@ -91,6 +91,11 @@ class Counters:
     )
     postings_accepted: int = counter("Postings made durable.")
     postings_refused: int = counter("Postings refused.")
+    throttled_rows: int = counter("Send frames not served: rows of mailboxes overdrawn.")
+    throttled_bytes: int = counter("Send frames not served: stored bytes overdrawn.")
+    throttled_copied: int = counter("Send frames not served: bytes times recipients overdrawn.")
+    throttled_orders: int = counter("Send frames not served: order rows of Commits overdrawn.")
+    throttled_shut: int = counter("Send frames not served: the administrator stopped the device.")
     parcels_accepted: int = counter("Parcels made durable; one for several devices counts once.")
     parcels_delivered: int = counter(
         "Parcels given to a device; one that is delivered again counts again."
@@ -135,6 +140,11 @@ class Counters:
         "Seconds in which one mail was sealed, with its wait for a worker."
     )
     http_seconds: Histogram = histogram("Seconds of one HTTPS request to the ledger.")
+
+    def throttled(self, budget: str) -> None:
+        """A Send frame was not served because of this budget (`server.budgets`)."""
+        name = f"throttled_{budget}"
+        setattr(self, name, getattr(self, name) + 1)
 
     def committed(self, seconds: float, commands: int) -> None:
         """A group of so many commands was committed, or failed, in so many seconds."""

@@ -28,6 +28,7 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.Accepted([ID]),
         f.Refused(ID, "storage", "", KEY),
         f.FanoutUnknown([ID], [ID]),
+        f.SlowDown("rows", 1_000, [ID]),
         f.Resume(),
         f.Superseded(),
         f.Deliver([f.Delivery(1, b"x")]),

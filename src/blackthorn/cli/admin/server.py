@@ -157,6 +157,24 @@ def move_user(
     terminal.say(f"{address} is of {wanted} now, not of {before}; {went} went along.")
 
 
+@users.command("throttle")
+def throttle_user(
+    directory: DirectoryOption,
+    who: Annotated[
+        str,
+        Argument(metavar="DEVICE|ADDRESS", help="A device's id, as the log names it, or a user."),
+    ],
+) -> None:
+    """Take nothing more from a device, or a user's devices, until the server is restarted.
+
+    They still receive. What waits on the device is sent after the restart.
+    """
+    from blackthorn.storage.files.throttled import stop
+
+    name = stop(directory, who)
+    terminal.say(f"{name} may send nothing, in a few seconds, until the server is restarted.")
+
+
 @users.command("list")
 def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
     """List the users with the state of their codes: `open until …`, `burnt` or `expired`."""

@@ -49,6 +49,8 @@ def document(
         "could_not_be_opened": vault.undecryptable.total(),
         "missing_messages": vault.missing,
     }
+    if vault.slowed:
+        shown["why_it_waits"] = vault.slowed
     if vault.undecryptable:
         shown["why_not_opened"] = dict(vault.undecryptable)
     return shown

@@ -34,6 +34,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.mls.errors import MLSError
 from blackthorn.ports.device_store import OutboxRecord
+from blackthorn.wire.dates import rfc3339
 
 Frames = list[f.AnyFrame]
 
@@ -46,6 +47,11 @@ AGAIN_MS: Final = 3_000
 
 SECOND_AGAIN_MS: Final = 6 * 3_600_000
 """Delay before a Commit that came second is tried again though the first has not come."""
+
+MAX_SLOW_MS: Final = 3_600_000
+"""The longest time for which a server can make this device wait."""
+
+SLOW: Final = "this device has sent more than the server takes at once; it waits"
 
 COPIED: Final = (
     "another copy of this device was used: all that waits is read first; see blackthorn alarms"
@@ -88,6 +94,7 @@ class Sender:
 
     def disconnected(self) -> None:
         """The link has ended; unanswered postings will be sent again."""
+        self._slow_until_ms = 0
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
         self._began: dict[int, int] = {}
@@ -132,7 +139,8 @@ class Sender:
                 continue
             if prepared is None or prepared.sort != "text":  # the next waits for the answer
                 held_back.add(row.target)
-            if prepared is not None and prepared.posting.id not in self._sent:
+            slow = unit.now_ms < self._slow_until_ms
+            if prepared is not None and prepared.posting.id not in self._sent and not slow:
                 self._sent.add(prepared.posting.id)
                 ready.append(prepared.posting)
         return requests, send_frames(ready)
@@ -323,6 +331,18 @@ class Sender:
                 again.append(prepared.posting)
         known: Frames = [f.Fanout(name, lists[name]) for name in frame.fanouts if name in lists]
         return known + send_frames(again)
+
+    def slow_down(self, frame: f.SlowDown, now_ms: int) -> None:
+        """The server stores nothing more of this device for a while: send these again after it."""
+        wait_ms = min(frame.retry_ms, MAX_SLOW_MS)
+        self._slow_until_ms = max(self._slow_until_ms, now_ms + wait_ms)
+        text = f"{SLOW} until {rfc3339(self._slow_until_ms)}"
+        with self._unit(now_ms) as unit:
+            for posting in frame.postings:
+                self._sent.discard(posting)
+                row = unit.records.outbox.by_posting(posting)
+                if row is not None and row.problem != text:
+                    unit.records.outbox.update(replace(row, problem=text))
 
     def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
         with self._unit(now_ms) as unit:

@@ -6,8 +6,10 @@ from msgspec import Meta
 
 from blackthorn.link.frames.types import Frame, Id16, Signature, Uint64
 
-LINK_VERSION = 2
-"""A server also takes version 1: hellos without number, of devices that notice no copy."""
+LINK_VERSION = 3
+"""A server also takes 2, whose devices know no SlowDown, and 1: hellos without number besides."""
+
+SLOW_DOWN_VERSION = 3
 
 HELLO_BYTES = 136
 """A kept hello (`link.hello.KeptHello`)."""

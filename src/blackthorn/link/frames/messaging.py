@@ -98,6 +98,17 @@ class FanoutUnknown(types.Frame, tag=14, frozen=True):
     postings: types.Ids
 
 
+class SlowDown(types.Frame, tag=23, frozen=True):
+    """Server to device: a budget is overdrawn; send these postings again in `retry_ms`.
+
+    Those sent sooner are not stored either. Since link version 3.
+    """
+
+    budget: Annotated[str, Meta(max_length=64)]
+    retry_ms: types.Uint64
+    postings: types.Ids
+
+
 class Resume(types.Frame, tag=15, frozen=True):
     """Device to server: deliver from now on, oldest first; `set_aside`: also undecryptable ones.
 
@@ -235,6 +246,7 @@ MessagingFrame = (
     | Accepted
     | Refused
     | FanoutUnknown
+    | SlowDown
     | Resume
     | Superseded
     | Deliver

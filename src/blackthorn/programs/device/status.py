@@ -9,6 +9,7 @@ from blackthorn.device.core import anchors, unit_of_work, verified_chains
 from blackthorn.device.core.failures import Failure, all_failures
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.healing.states import is_member
+from blackthorn.device.operations.sender import SLOW
 from blackthorn.device.transparency import alarms, ledger_state, own_chain
 from blackthorn.device.transparency.replay import replayed
 from blackthorn.errors import VerificationError
@@ -52,6 +53,8 @@ class VaultStatus:
     unread: int
     undecryptable: Counter[str]
     missing: int
+    slowed: str
+    """Until when the server makes this device wait, in words, or ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def vault_status(records: Records) -> VaultStatus:
         unread=len(records.history.unshown(1_000_000)),
         undecryptable=Counter(parcel.reason for parcel in records.parcels.all_undecryptable()),
         missing=records.peers.count_gaps(),
+        slowed=next((r.problem for r in records.outbox.all() if r.problem.startswith(SLOW)), ""),
     )
 
 

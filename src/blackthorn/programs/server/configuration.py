@@ -18,6 +18,7 @@ from blackthorn.edges import limits as edges_limits
 from blackthorn.edges.sealing import limits as sealing_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
+from blackthorn.programs.server.budget_settings import BudgetsSettings, setting
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import domain_of, parse_address, parse_domain
@@ -30,19 +31,6 @@ _NEARLY = 0.9
 """Likeness of two variables from which one is taken for a mistyped other."""
 
 KIND_NAMES = {str: "a text", int: "a number", bool: "true or false"}
-
-
-def setting(
-    default: Any,
-    doc: str,
-    *,
-    at_least: int = 0,
-    at_most: int = 2**31,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A field with its documentation and permitted values."""
-    metadata = {"doc": doc, "at_least": at_least, "at_most": at_most, "choices": choices}
-    return field(default=default, metadata=metadata)
 
 
 def _port(default: int, what: str) -> Any:
@@ -223,6 +211,7 @@ class Configuration:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     directives: DirectivesSettings = field(default_factory=DirectivesSettings)
     ops: OpsSettings = field(default_factory=OpsSettings)
+    budgets: BudgetsSettings = field(default_factory=BudgetsSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

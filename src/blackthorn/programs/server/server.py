@@ -34,6 +34,7 @@ from blackthorn.programs.server.memory import map_large_blocks
 from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest, truncate_and_rest
 from blackthorn.programs.server.wiring import Server, SystemClock
 from blackthorn.server.counters import Counters
+from blackthorn.storage.files import throttled
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
@@ -115,6 +116,7 @@ async def _run(
         stack.push_async_callback(pool.close)
         server.start_notices(pool)
         server.watch_disk()
+        throttled.clear(folder)
         host, port = settings.link.host, settings.link.port
         link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
@@ -124,6 +126,7 @@ async def _run(
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
+        server.tasks.every(DISK_SECONDS, "stopped devices", server.watch_throttled)
         listeners = {
             "the link": lambda: link.listening,
             "SMTP": lambda: smtp.listening,

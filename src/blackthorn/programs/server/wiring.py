@@ -9,7 +9,7 @@ from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.edges.tls import ServerTls
 from blackthorn.governance.transitions import Case, Step
-from blackthorn.ids import Address
+from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame, LeafChanged
 from blackthorn.programs.log import LineLimit
 from blackthorn.programs.periodic import Supervisor
@@ -23,6 +23,7 @@ from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.server.accounts.admission import Admissions
 from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.accounts.recovery import RecoveryService
+from blackthorn.server.budgets.budgets import Budget, Budgets
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.decisions import DecisionHandler
@@ -35,6 +36,7 @@ from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler
 from blackthorn.server.handlers.recovery import RecoveryHandler
+from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
@@ -42,6 +44,7 @@ from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notices import Notices
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
+from blackthorn.storage.files.throttled import stopped
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import HostReader
 from blackthorn.storage.sqlite.reader import ThreadReader
@@ -80,6 +83,8 @@ class Server:
         self.counters = counters
         self.tasks = Supervisor(counters)
         self._settings = settings
+        self._folder = folder
+        self.budgets = Budgets(settings.budgets.rates())
         self._database = database
         self._writer = writer
         self._reader = reader
@@ -207,6 +212,7 @@ class Server:
             closures=ExitHandler(self.closures, self.decisions),
             exits=self.exits,
             notices=NoticeHandler(self.notices),
+            throttle=Throttle(self.budgets, self.counters, self._throttled),
         )
 
     def _user_changed(self, change: DevicesChanged) -> None:
@@ -222,6 +228,12 @@ class Server:
         """Log a warning with the count of refusals, at most one of a kind a minute."""
         if self._lines.due(event):
             structlog.get_logger().warning(event, refused=self.counters.activations_refused)
+
+    def _throttled(self, device: DeviceId, budget: Budget) -> None:
+        """Log which device was told to wait; in a minute one of those with the same first byte."""
+        if self._lines.due(("throttled", budget, device[0])):
+            logger = structlog.get_logger()
+            logger.warning("device_throttled", device=device.hex(), budget=str(budget))
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:
         self.dispatcher.notify_user(address, frame)
@@ -248,6 +260,10 @@ class Server:
         gateway = self.gateway(pool)
         delivery = NoticeDelivery(self.notices, gateway, self._cache, self._writer, failed)
         self.tasks.keep("notices", delivery.notify_and_wait)
+
+    def watch_throttled(self) -> None:
+        """Take note of the devices that the administrator has stopped."""
+        self.budgets.shut = stopped(self._folder)
 
     def watch_disk(self) -> None:
         """Refuse work while the disk is nearly full, but for deletions.

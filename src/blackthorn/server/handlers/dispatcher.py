@@ -16,6 +16,7 @@ from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import State
 from blackthorn.ports.enterprise import Standing, UserRecord
 from blackthorn.ports.store import Reader, Writer
+from blackthorn.server.budgets.budgets import Budgets
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers import limits
@@ -28,6 +29,7 @@ from blackthorn.server.handlers.messaging import MessagingHandler
 from blackthorn.server.handlers.notices import NoticeHandler
 from blackthorn.server.handlers.restrictions import Restrictions
 from blackthorn.server.handlers.session import Session, Wire
+from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging.delivery import Delivery
@@ -87,6 +89,7 @@ class Dispatcher:
         exits: ExitRules | None = None,
         notices: NoticeHandler | None = None,
         closures: FrameHandler | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self.counters = counters
         self._enterprise = enterprise
@@ -97,6 +100,8 @@ class Dispatcher:
             writer, self._mailboxes, self._delivery, counters, exits
         )
         self._exits = exits
+        self._throttle = throttle or Throttle(Budgets(), counters)
+        self._now = 0.0
         self._faults: list[Exception] = []
         self._stale: set[Address] = set()
         self._pushed: f.EpochPushed | None = None
@@ -117,8 +122,11 @@ class Dispatcher:
             exits,
             notices,
             lambda: ledger.size() if ledger is not None else 0,
+            self._throttle,
         )
-        messaging = MessagingHandler(self._submission, self._delivery, self._mailboxes)
+        messaging = MessagingHandler(
+            self._submission, self._delivery, self._mailboxes, self._throttle
+        )
         self._handlers = self._own_handlers(hello, messaging, key_package_handler)
         served: tuple[tuple[FrameHandler | None, tuple[type[f.Frame], ...]], ...] = (
             (mail_service, (f.ListMail, f.FetchMail)),
@@ -161,9 +169,10 @@ class Dispatcher:
         """One WebSocket message of the peer; queued while the peer must wait."""
         if session.closed:
             return
+        self._now = now
         if session.waits or session.backlog:
             try:
-                session.put_off(data, now)
+                session.put_off(data)
             except LinkError as error:
                 self._connections.fail(session, error)
             return
@@ -173,7 +182,7 @@ class Dispatcher:
         """Serve queued frames until the peer must wait again."""
         while (frame := session.next_put_off()) is not None:
             try:
-                self._serve(session, *frame)
+                self._serve(session, frame, self._now)
             except Exception as fault:
                 self._faults.append(fault)
 
@@ -220,7 +229,9 @@ class Dispatcher:
 
         Raises the first fault of a handler since the last tick.
         """
+        self._now = now
         self._delivery.flush()
+        self._throttle.tick(now)
         self._push()
         stale, self._stale = self._stale, set()
         for address in stale:

@@ -21,6 +21,7 @@ from blackthorn.server.handlers.errors import farewell
 from blackthorn.server.handlers.messaging import LinkDevice
 from blackthorn.server.handlers.notices import NoticeHandler
 from blackthorn.server.handlers.session import Session
+from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging.key_packages import KeyPackages
 from blackthorn.server.messaging.mailboxes import Mailboxes
@@ -39,18 +40,23 @@ class HelloHandler:
     exits: ExitRules | None
     notices: NoticeHandler | None
     ledger_size: Callable[[], int]
+    throttle: Throttle
 
     def handle(self, session: Session, hello: f.Hello, now: float) -> None:
         check_version(hello.version)
         session.ask()
-        found = partial(self._found, session, hello)
+        session.version = hello.version
+        found = partial(self._found, session, hello, now)
         self.enterprise.load_device(DeviceId(hello.device), _unless_failed(session, found))
 
-    def _found(self, session: Session, hello: f.Hello, device: DeviceRecord | None) -> None:
+    def _found(
+        self, session: Session, hello: f.Hello, now: float, device: DeviceRecord | None
+    ) -> None:
         try:
             if device is None:
                 raise LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning)
             verify_hello(hello, device.identity_key, session.binding)
+            self.throttle.check_hello(device.id, now)
             self._check_market(device.address)
             session.recognise(device)
         except LinkError as error:
@@ -87,7 +93,7 @@ class HelloHandler:
             elif isinstance(before, BlackthornError):
                 session.fail(before)
             else:
-                self._ready(session, f.Ready(f.LINK_VERSION, stock, self.ledger_size(), before))
+                self._ready(session, f.Ready(hello.version, stock, self.ledger_size(), before))
 
         command = KeepHello(device.number, hello.number, kept(hello, session.binding).encode())
         self.writer.submit(command, replaced)

@@ -13,6 +13,7 @@ from blackthorn.ports.store import unless_failed
 from blackthorn.server.handlers import limits
 from blackthorn.server.handlers.errors import REFUSALS
 from blackthorn.server.handlers.session import Session
+from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.mailbox import Mailbox, Numbered
 from blackthorn.server.messaging.mailboxes import Mailboxes
@@ -82,6 +83,7 @@ class MessagingHandler:
     submission: MessageSubmission
     delivery: Delivery
     mailboxes: Mailboxes
+    throttle: Throttle
 
     def fanout(self, session: Session, frame: f.Fanout, now: float) -> None:
         device = session.messaging
@@ -94,8 +96,9 @@ class MessagingHandler:
         self.submission.remember_fanout(device, FanoutId(frame.id), devices, done)
 
     def send(self, session: Session, frame: f.Send, now: float) -> None:
-        if session.messaging is not None:
-            self.submission.submit(session.messaging, frame.postings)
+        if session.messaging is not None and self.throttle.admit(session, frame, now):
+            charge = self.submission.submit(session.messaging, frame.postings)
+            self.throttle.charge(session, charge, now)
 
     def resume(self, session: Session, frame: f.Resume, now: float) -> None:
         if session.messaging is not None:

@@ -50,16 +50,19 @@ class Session:
     device: DeviceRecord | None = None
     messaging: DeviceConnection | None = None
     """Both are set once the hello is accepted."""
+    version: int = 1
+    """The link version of its hello."""
     stage: object | None = None
     """State of a handler between steps, such as activation."""
     paused_since: float | None = None
     """When the peer stopped reading; None while it reads."""
-    backlog: deque[tuple[bytes, float]] | None = None
-    """Queued frames and their times of arrival."""
+    backlog: deque[bytes] | None = None
+    """Queued frames."""
     backlog_bytes: int = 0
     _working: bool = False
     _asking: bool = False
     _held: bool = False
+    _throttled: bool = False
     _reading: bool = True
 
     def __post_init__(self, now: float) -> None:
@@ -108,6 +111,11 @@ class Session:
         self._held = held
         self._regulate()
 
+    def throttle(self, throttled: bool) -> None:
+        """Whether the peer must wait until its budgets are paid."""
+        self._throttled = throttled
+        self._regulate()
+
     def pause(self, since: float | None) -> None:
         """The peer does not read since then, so neither do we; None: it reads again."""
         self.paused_since = since
@@ -129,26 +137,26 @@ class Session:
     @property
     def waits(self) -> bool:
         """Whether the peer must wait."""
-        return self._held or self._asking or self.paused_since is not None
+        return self._held or self._asking or self._throttled or self.paused_since is not None
 
-    def put_off(self, data: bytes | memoryview, now: float) -> None:
+    def put_off(self, data: bytes | memoryview) -> None:
         """Queue a frame of a waiting peer. Raises LinkError over the bound."""
         self.backlog_bytes += max(len(data), MIN_CHARGED_BYTES)
         if self.backlog_bytes > limits.MAX_QUEUED_BYTES:
             raise LinkError(Code.NOT_READING, "too much was sent without reading the answers")
         if self.backlog is None:
             self.backlog = deque()
-        self.backlog.append((bytes(data), now))
+        self.backlog.append(bytes(data))
 
-    def next_put_off(self) -> tuple[bytes, float] | None:
+    def next_put_off(self) -> bytes | None:
         """The oldest queued frame, if it may be served now."""
         if self.closed:
             self.backlog = None
         if self.waits or not self.backlog:
             return None
-        data, came = self.backlog.popleft()
+        data = self.backlog.popleft()
         self.backlog_bytes -= max(len(data), MIN_CHARGED_BYTES)
-        return data, came
+        return data
 
     def _regulate(self) -> None:
         if self._working:

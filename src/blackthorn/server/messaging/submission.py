@@ -18,6 +18,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.parcels import commit_digest
 from blackthorn.ports import parcels as ports
 from blackthorn.ports.store import Done, Writer
+from blackthorn.server.budgets.budgets import Charge
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
@@ -91,6 +92,8 @@ class MessageSubmission:
     """When the first of `_waiting` came."""
     _storing: bool = False
     _unstored_bytes: int = 0
+    _charge: Charge = field(default_factory=Charge)
+    """What the frame in hand stores."""
 
     def remember_fanout(
         self,
@@ -139,24 +142,22 @@ class MessageSubmission:
         """A device or its rights changed: ask for every list again."""
         self._fanouts.clear()
 
-    def submit(self, connection: DeviceConnection, postings: Sequence[Posting]) -> None:
+    def submit(self, connection: DeviceConnection, postings: Sequence[Posting]) -> Charge:
         """Take the postings in order.
 
         From the first unknown list on it asks for lists; once they have enough places, it asks for
-        the rest again.
+        the rest again. Returns what was taken.
         """
         used: set[bytes] = set()
-        places = 0
+        charge = self._charge = Charge()
         for index, posting in enumerate(postings):
-            if places >= messaging_limits.MAX_PLACES_PER_FRAME:
+            if charge.rows >= messaging_limits.MAX_PLACES_PER_FRAME:
                 connection.fanouts_unknown((), [posting.id for posting in postings[index:]])
                 break
             lists = self._lists(posting)
             if lists is None:
                 self._ask_for_lists(connection, postings[index:])
                 break
-            for members in lists:
-                places += len(members.numbers)
             if any(members.fleeting for members in lists):
                 used.update(parcel.fanout for parcel in posting.parcels)
             reached, refusal = self._reach(connection, posting, lists)
@@ -173,6 +174,7 @@ class MessageSubmission:
         for fanout in used:
             self._fanouts.forget(FanoutId(fanout))
         self.flush()
+        return charge
 
     def _lists(self, posting: Posting) -> list[FanoutList] | None:
         lists: list[FanoutList] = []
@@ -246,9 +248,11 @@ class MessageSubmission:
         lists: list[FanoutList],
         left_out: LeftOut,
     ) -> None:
+        charge = self._charge
         pending = _Pending(connection, posting, None, left_out)
         rows = self._free
         if posting.order is not None:
+            charge.orders += 1
             rows = ports.Parcels()
             self._ordered.append((_position(posting.order, posting), rows))
         for parcel, members in zip(posting.parcels, lists, strict=True):
@@ -262,6 +266,9 @@ class MessageSubmission:
                 places = list(zip(members.numbers, seqs, strict=True))
                 rows.shared.append(ports.SharedParcel(sealed, places))
             size = len(sealed)
+            charge.rows += len(seqs)
+            charge.bytes += size
+            charge.copied += size * len(seqs)
             for mailbox in members.mailboxes:
                 mailbox.waiting.add(size)
             pending.parcels.append((sealed, members.mailboxes, seqs))

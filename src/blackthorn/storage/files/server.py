@@ -7,6 +7,7 @@ blackthorn.db     the database, with its write-ahead log beside it while the ser
 market-keys       folder of the markets' keys, unless the settings name another
 closures          folder of the published statements of closed markets
 productions       folder of directives' packages
+throttled         devices and users that may send nothing until the next start, if there are any
 ledger.keys       and other files of the ledger: see `storage.files.ledger`
 """
 
@@ -38,6 +39,7 @@ class ServerFolder(Folder):
         self.ledger: Final = LedgerFiles(path)
         self.closures: Final = path / "closures"
         self.productions: Final = path / "productions"
+        self.throttled: Final = path / "throttled"
 
     def market_keys(self, folder: str) -> KeyFolder:
         """The keys in the setting's folder; a relative path is below this one."""
