@@ -77,17 +77,18 @@ def test_a_device_is_activated_and_known_after_the_server_was_killed(directory):
     assert '"devices":1' in listed
 
 
-def test_five_wrong_tries_burn_a_code_though_the_server_is_killed_after_each(directory):
+def test_wrong_tries_of_one_address_wait_and_burn_no_code(directory):
     code = parse_code(add_user(directory, ADDRESS)["code"])
-    for _ in range(limits.ACTIVATION_TRIES):
-        with ServerProcess(directory) as server:
-            assert "the code is wrong" in asyncio.run(guess(server.ready["link_port"], wrong(code)))
-            server.stop(signal.SIGKILL)
-    with (
-        ServerProcess(directory) as server,
-        pytest.raises(LinkClosedError, match="tried too often and is burnt"),
-    ):
-        asyncio.run(activate(server.ready["link_port"], code, *new_device()))
+    with ServerProcess(directory) as server:
+        port = server.ready["link_port"]
+        for _ in range(limits.MAX_CLIENT_TRIES):
+            assert "the code is wrong" in asyncio.run(guess(port, wrong(code)))
+        with pytest.raises(LinkClosedError, match="try again in ten minutes"):
+            asyncio.run(activate(port, code, *new_device()))
+        server.stop(signal.SIGTERM)
+    with ServerProcess(directory) as server:
+        enrolled = asyncio.run(activate(server.ready["link_port"], code, *new_device()))
+        assert enrolled.address == ADDRESS
 
 
 def test_a_certificate_that_is_none_is_refused_and_the_code_stays_good(directory):

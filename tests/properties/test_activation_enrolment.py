@@ -16,6 +16,7 @@ from blackthorn.identity.statements import (
 )
 from blackthorn.identity.statements import decode as decode_statement
 from blackthorn.ids import Address, Fingerprint, device_id
+from blackthorn.link import limits as link_limits
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
 from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner
@@ -25,7 +26,7 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.key_packages import KeyPackageStock
 from blackthorn.ports.users import NewCode, RenewCode
 from blackthorn.server.accounts import limits
-from blackthorn.server.accounts.enrolment import EnrolmentService
+from blackthorn.server.accounts.enrolment import EXPIRED, EnrolmentService
 from blackthorn.server.accounts.users import add_user, all_users
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.connections import Connections
@@ -72,6 +73,7 @@ class World:
         self.base = LedgerWorld(seed)
         self.random = self.base.chance.randbytes
         self.warnings: list[str] = []
+        self.waited = 0.0
         self.database, self.engine = self.base.database, self.base.engine
         self.code = self.fresh_code()
         add_user(self.engine, ALICE, self.random, self.clock.now_ms, self.stored(self.code))
@@ -105,8 +107,14 @@ class World:
             counters=self.counters,
             clock=self.clock,
             warn=self.warnings.append,
+            random=self.random,
         )
+        self.tries = enrolment.queue
         self.desk = EnrolmentHandler(enrolment, SERVER, self.random)
+
+    def monotonic(self) -> float:
+        """The event loop's time, which passes between two tries, unlike the clock's."""
+        return self.clock.monotonic() + self.waited
 
     def listed(self):
         """The users as a list shows them."""
@@ -127,24 +135,24 @@ class World:
     def chain(self):
         return self.base.stored(ALICE)
 
-    def connect(self) -> "Talk":
-        return Talk(self)
+    def connect(self, client: str = "") -> "Talk":
+        return Talk(self, client)
 
 
 class Talk:
     """One connection to the desk."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, client: str) -> None:
         self.world = world
         self.wire = Wire()
         self.channel = Channel(SERVER, world.random(64))
         self.session = Connections(world.counters, lambda session: None).connect(
-            self.wire, self.channel.binding, world.clock.monotonic(), "", lambda session: None
+            self.wire, self.channel.binding, world.monotonic(), client, lambda session: None
         )
 
     def say(self, frame, *, commit: bool = True, told: bool = True) -> object | None:
         """Send a frame and let the writer commit; the server's last word, if any."""
-        now = self.world.clock.monotonic()
+        now = self.world.monotonic()
         self.world.desk.handle(self.session, self.session.link.receive(encode(frame), now), now)
         if commit:
             self.world.writer.commit(told=told)
@@ -152,6 +160,7 @@ class Talk:
 
     def begin(self, code: Code, **how):
         frame, device = exchange.begin(code, self.channel, self.world.random)
+        self.world.waited += 0.1  # so that it is challenged at once
         return self.say(frame, **how), device
 
 
@@ -224,32 +233,121 @@ def test_a_user_read_before_his_activation_is_read_afresh_after_it(world):
     assert world.enterprise.user(ALICE).certificate == certified(ALICE)[0]
 
 
-def test_no_challenge_leaves_before_its_try_is_durable(world):
-    talk = world.connect()
-    said, _ = talk.begin(world.code, commit=False)
-    assert said is None
-    world.writer.commit()
-    assert isinstance(talk.wire.said[-1], ActivateChallenge)
-    assert world.find_code().tries == 1
+def guess(world: World, code: Code, client: str = "") -> object:
+    """A wrong proof; the server's last word."""
+    talk = world.connect(client)
+    challenge, device = talk.begin(wrong(code))
+    if isinstance(challenge, Bye):
+        return challenge
+    identity, keys = new_device(world)
+    return talk.say(prove_unasked(device, challenge, keys, identity))
 
 
-def test_five_wrong_tries_burn_the_code_across_restarts(world):
-    for attempt in range(limits.ACTIVATION_TRIES):
-        talk = world.connect()
-        challenge, device = talk.begin(wrong(world.code))
-        identity, keys = new_device(world)
-        refused = talk.say(prove_unasked(device, challenge, keys, identity))
+def test_strangers_burn_no_code(world):
+    for attempt in range(12):
+        refused = guess(world, world.code, f"192.0.2.{attempt % 2}")
         assert refused == Bye("activation-refused", "the code is wrong")
-        if attempt % 2:
-            world.restart()
-    burnt = activate(world, world.code)
-    assert isinstance(burnt, Bye) and "burnt" in burnt.text
-    assert world.enterprise.user(ALICE).devices == ()
-    few = ["activation_not_proven_before", "activation_refused"] * 3
-    burning = ["activation_code_at_last_try", "activation_code_burnt"]
-    assert world.warnings == ["activation_refused", *few, *burning, "activation_code_burnt"]
-    (listed,) = world.listed()
-    assert (listed.code, listed.code_expires_ms) == ("burnt", None)
+    assert isinstance(activate(world, world.code), Enrolment)
+    assert world.warnings.count("activation_not_proven_before") == 12
+    assert world.warnings.count("activation_refused") == 12
+    assert world.counters.activations_refused == 12
+
+
+def test_one_client_has_so_many_unproven_tries(world):
+    for _ in range(limits.MAX_CLIENT_TRIES):
+        guess(world, world.code)
+    said = guess(world, world.code)
+    assert isinstance(said, Bye) and said.code == "busy" and "in ten minutes" in said.text
+    elsewhere = world.connect("192.0.2.1")
+    assert isinstance(elsewhere.begin(world.code)[0], ActivateChallenge)
+    world.clock.now_ms += limits.TRIES_SECONDS * 1000
+    assert guess(world, world.code) == Bye("activation-refused", "the code is wrong")
+
+
+def test_proven_tries_are_not_counted(world):
+    mine = new_device(world)
+    for _ in range(limits.MAX_CLIENT_TRIES + 2):
+        assert isinstance(activate(world, world.code, mine), Enrolment)
+
+
+def test_tries_at_other_codes_do_not_delay_one_for_long(world):
+    """A stranger fills the lanes of an unknown code and of a known one."""
+    other = world.renewed()
+    frames = []
+    for attempt, code in enumerate([Code("1000", Secret(bytes(8))), other] * 6):
+        talk = world.connect(f"192.0.2.{attempt}")
+        talk.wire.said.clear()
+        frame, _ = exchange.begin(wrong(code), talk.channel, world.random)
+        talk.say(frame)
+        frames.append(talk)
+    honest = world.connect()
+    frame, _ = exchange.begin(world.renewed(), honest.channel, world.random)
+    assert honest.say(frame) is None  # it waits: many tries came at the same moment
+    for _ in range(3):
+        world.clock.now_ms += 1000 // limits.TRIES_PER_SECOND
+        world.tries.tick(world.monotonic())
+    assert isinstance(honest.wire.said[-1], ActivateChallenge)
+    challenged = sum(bool(talk.wire.said) for talk in frames)
+    assert challenged <= limits.TRIES_AT_ONCE + 3
+    world.clock.now_ms += 60_000
+    for _ in range(14):
+        world.tries.tick(world.monotonic())
+        world.clock.now_ms += 1000 // limits.TRIES_PER_SECOND
+    assert all(isinstance(talk.wire.said[-1], ActivateChallenge) for talk in frames)
+
+
+def test_too_many_tries_at_one_code_are_told_to_come_back(world):
+    answers = []
+    frame, _ = exchange.begin(wrong(world.code), Channel(SERVER, bytes(64)), world.random)
+    for attempt in range(limits.MAX_WAITING_TRIES + limits.TRIES_AT_ONCE + 1):
+        answers.append(world.connect(f"192.0.2.{attempt}").say(frame))
+    assert isinstance(answers[-1], Bye) and answers[-1].code == "busy"
+    assert answers[limits.TRIES_AT_ONCE : -1] == [None] * limits.MAX_WAITING_TRIES
+
+
+def test_a_peer_that_left_while_it_waited_costs_no_challenge(world):
+    for attempt in range(3):
+        talk = world.connect(f"192.0.2.{attempt}")
+        frame, _ = exchange.begin(world.code, talk.channel, world.random)
+        talk.say(frame)
+    talk.session.link.close()
+    talk.wire.said.clear()
+    world.clock.now_ms += 1_000
+    world.tries.tick(world.monotonic())
+    assert talk.wire.said == []
+
+
+def test_codes_that_are_unknown_used_or_expired_answer_alike(world):
+    used = world.code
+    activate(world, used)
+    expired = world.renewed()
+    world.engine.write(RenewCode(ALICE, world.stored(world.fresh_code())))  # unlike `renewed`
+    late = world.fresh_code()
+    world.engine.write(RenewCode(ALICE, world.stored(late, life_ms=1)))
+    world.clock.now_ms += 2
+    taken = {used.nameplate, expired.nameplate, late.nameplate}
+    other = next(str(number) for number in range(1000, 1010) if str(number) not in taken)
+    said = []
+    for code in (used, late, Code(other, Secret(bytes(8)))):
+        talk = world.connect()
+        challenge, device = talk.begin(wrong(code))
+        assert isinstance(challenge, ActivateChallenge)
+        identity, keys = new_device(world)
+        answer = talk.say(prove_unasked(device, challenge, keys, identity))
+        said.append((len(challenge.message), len(challenge.payload), answer))
+    assert said == [said[0]] * 3
+    assert said[0][2] == Bye("activation-refused", "the code is wrong")
+
+
+@pytest.mark.parametrize("address", ["a@b.example", "a" * 60 + "@" + "b" * 60 + ".example"])
+def test_the_size_of_a_challenge_tells_no_address(world, address):
+    channel = Channel(SERVER, bytes(64))
+    frame, device = exchange.begin(world.code, channel, world.random)
+    owner = Owner(address, 2**40, bytes(32), 2**41)
+    known = exchange.verifier(world.code, SERVER)
+    challenge, _ = exchange.challenge(frame, known, owner, channel, world.random)
+    assert len(challenge.payload) == link_limits.PADDED_OWNER_BYTES + 16
+    assert device.open(challenge).address == address
 
 
 def test_a_list_of_users_says_how_their_codes_stand(world):
@@ -268,40 +366,13 @@ def test_a_list_of_users_says_how_their_codes_stand(world):
     assert listed() == ("", None) and world.warnings == []
 
 
-def test_a_guesser_who_hangs_up_has_used_a_try(world):
-    for _ in range(limits.ACTIVATION_TRIES):
-        world.connect().begin(wrong(world.code))
-    assert world.warnings[-2:] == [
-        "activation_not_proven_before",
-        "activation_code_at_last_try",
-    ]
-    assert "burnt" in activate(world, world.code).text
-
-
-def test_tries_begun_at_once_are_counted_each(world):
-    """Twelve connections begin before anything is committed: five are challenged."""
-    talks = [world.connect() for _ in range(12)]
-    for talk in talks:
-        talk.begin(world.code, commit=False)
-    world.writer.commit()
-    said = [type(talk.wire.said[-1]) for talk in talks]
-    assert said.count(ActivateChallenge) == limits.ACTIVATION_TRIES
-    assert said.count(Bye) == 12 - limits.ACTIVATION_TRIES
-
-
-def test_a_try_whose_answer_was_lost_in_a_crash_stays_counted(world):
-    world.connect().begin(world.code, told=False)
-    world.restart()
-    assert world.find_code().tries == 1
-
-
 def test_a_code_ends_with_its_time(world):
     talk = world.connect()
     challenge, device = talk.begin(world.code)
     world.clock.now_ms += HOUR_MS
     identity, keys = new_device(world)
     late = talk.say(device.open(challenge).prove(keys, identity)[0])
-    assert late == Bye("activation-refused", "the code has expired")
+    assert late == Bye("activation-refused", EXPIRED)
     before = world.database.reading.serialize("main")
     assert "expired" in activate(world, world.code).text
     assert world.database.reading.serialize("main") == before
@@ -336,7 +407,7 @@ def test_a_lost_answer_is_repeated_to_the_same_device_and_stores_nothing_twice(w
     challenge, device = talk.begin(world.code)
     talk.say(device.open(challenge).prove(mine[1], mine[0])[0], told=False)
     world.restart()
-    answers = [activate(world, world.code, mine) for _ in range(limits.ACTIVATION_TRIES + 2)]
+    answers = [activate(world, world.code, mine) for _ in range(7)]
     assert all(isinstance(answer, Enrolment) for answer in answers)
     assert {answer.pin for answer in answers} == {world.enterprise.user(ALICE).pin}
     (record,) = world.enterprise.user(ALICE).devices
@@ -367,12 +438,11 @@ def test_a_full_disk_is_told_and_acknowledges_nothing(world):
 
 
 def test_an_unknown_code_costs_the_database_nothing(world):
-    taken = {world.code.nameplate}
-    other = next(str(number) for number in range(1000, 1010) if str(number) not in taken)
     talk = world.connect()
-    said, _ = talk.begin(Code(other, Secret(bytes(8))), commit=False)
-    assert isinstance(said, Bye) and "no such activation code" in said.text
-    assert world.writer.waiting == 0
+    said, device = talk.begin(Code("1", Secret(bytes(8))), commit=False)
+    assert isinstance(said, ActivateChallenge) and world.writer.waiting == 0
+    with pytest.raises(exchange.ServerUnprovenError, match="a newer one replaced it"):
+        device.open(said)
 
 
 def test_a_bad_certificate_is_refused_and_the_code_stays_good(world):
@@ -424,7 +494,8 @@ def test_a_relay_with_another_certificate_activates_nothing(world):
 def test_a_new_code_replaces_the_unused_one(world):
     code = world.fresh_code()
     world.engine.write(RenewCode(ALICE, world.stored(code)))
-    assert "no such" in activate(world, world.code).text
+    with pytest.raises(exchange.ServerUnprovenError, match="a newer one replaced it"):
+        activate(world, world.code)
     assert isinstance(activate(world, code), Enrolment)
 
 

@@ -42,7 +42,7 @@ class Code(StrEnum):
     REMOVED = "removed", "The device was removed from its enterprise."
     ACTIVATION_REFUSED = (
         "activation-refused",
-        "The code is wrong, used, expired or burnt. Ask the administrator for a new one.",
+        "The code is wrong, used or expired. Ask the administrator for a new one.",
     )
     PAIRING_REFUSED = (
         "pairing-refused",

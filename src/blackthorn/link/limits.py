@@ -46,6 +46,10 @@ LINK_IDLE_SECONDS = 300
 MAX_ACTIVATION_PAYLOAD_BYTES = 512 * KIB
 """What a new device hands over: keys, OpenPGP certificate (22.6 kB with ML-DSA), key packages."""
 
+PADDED_OWNER_BYTES = 496
+"""An activation challenge's payload before it is sealed, padded so that its size tells no address,
+nor whether there is one: 512 sealed, the most that a device takes."""
+
 MAX_MAIL_CHUNK_BYTES = 4 * MIB
 """Sealed mail in one MailChunk frame."""
 

@@ -22,15 +22,13 @@ CODE_USED: Final = (
 class OpenCode:
     """A stored activation code. `expires_ms` is Unix milliseconds.
 
-    `tries` counts unproven tries; `used_seq` is the place in the user's chain of the first
-    statement of the device that used the code.
+    `used_seq` is the place in the user's chain of the first statement of the device that used it.
     """
 
     nameplate: str
     address: Address
     verifier: Verifier
     expires_ms: int
-    tries: int
     used_by: DeviceId | None
     used_seq: int | None
 
@@ -58,18 +56,11 @@ class FindCode(Query[OpenCode | None]):
     nameplate: str
 
 
-class CountTry(Command[OpenCode | None]):
-    """Count a try and return the code as before; expired or burnt codes stay as they are."""
-
-    nameplate: str
-    now_ms: int
-
-
 class EnrolDevice(Command[Enrolled]):
     """Store the device and all its data, and mark the code as used.
 
     `seq` is as in `Enrolled`. A `change` that is None or stored already: only that device is
-    accepted, and only the tries change. `room` bounds the one-time key packages, which are
+    accepted, and nothing changes. `room` bounds the one-time key packages, which are
     handed out until the Unix days `not_after` and `last_resort_not_after`; 0: for ever. Raises
     ConflictError when the chain has gone on or the code is used, ForbiddenError when the user may
     not have the device, AbsentError when the code or the device is gone.

@@ -36,7 +36,7 @@ class ListedUser:
     pin: str
     devices: int
     created_ms: int
-    code: Literal["open", "burnt", "expired", ""]
+    code: Literal["open", "expired", ""]
     code_expires_ms: int | None
     market: str
     language: str

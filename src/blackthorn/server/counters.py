@@ -121,7 +121,7 @@ class Counters:
     )
     activation_tries: int = counter("Activation attempts that were challenged.")
     activations_refused: int = counter(
-        "Activation attempts refused: unknown, expired, burnt or wrong codes."
+        "Activation attempts refused: expired, used or wrong codes, or too many tries."
     )
     devices_activated: int = counter("Devices enrolled.")
     ledger_epochs: int = counter("Epochs of the ledger made durable.")

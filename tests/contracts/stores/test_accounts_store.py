@@ -9,7 +9,6 @@ from blackthorn.errors import AbsentError, ConflictError, DiskError, ForbiddenEr
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation.exchange import Verifier
 from blackthorn.ports.enrolment import (
-    CountTry,
     EnrolDevice,
     Enrolled,
     FindCode,
@@ -31,7 +30,6 @@ from blackthorn.ports.users import (
     PinTakenError,
     RenewCode,
 )
-from blackthorn.server.accounts.limits import ACTIVATION_TRIES
 from tests.contracts.stores.conftest import FULL_DISK, Store
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
@@ -92,17 +90,6 @@ def test_a_new_code_takes_the_place_of_the_unused_one(alice: Store) -> None:
 # --- Codes -------------------------------------------------------------------------------------
 
 
-def test_tries_are_counted_until_the_code_is_burnt_or_has_expired(alice: Store) -> None:
-    for tries in range(ACTIVATION_TRIES):
-        before = alice.submit(CountTry("1", 5))
-        assert before is not None and before.tries == tries
-    for now_ms in (5, 100):
-        after = alice.submit(CountTry("1", now_ms))
-        assert after is not None and after.tries == ACTIVATION_TRIES
-    assert alice.submit(CountTry("2", 5)) is None
-    assert alice.ask(ListUsers(5, "", 9))[0].code == "burnt"
-
-
 def test_a_device_is_stored_with_all_that_it_brings(alice: Store) -> None:
     enrolled = alice.submit(enrol())
     assert enrolled == Enrolled(
@@ -114,7 +101,7 @@ def test_a_device_is_stored_with_all_that_it_brings(alice: Store) -> None:
     assert chain is not None and [row.seq for row in chain.statements] == [1]
     assert alice.ask(KeyPackageStock(enrolled.number)) == 2
     used = alice.ask(FindCode("1"))
-    assert used is not None and (used.used_by, used.used_seq, used.tries) == (device.id, 1, 0)
+    assert used is not None and (used.used_by, used.used_seq) == (device.id, 1)
 
 
 def test_a_lost_answer_is_repeated_and_nothing_is_stored_twice(alice: Store) -> None:

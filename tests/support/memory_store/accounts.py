@@ -12,7 +12,6 @@ from blackthorn.ports.enrolment import Enrolled, OpenCode, OrphanStep
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import StoreChange
 from blackthorn.ports.users import ListedUser
-from blackthorn.server.accounts.limits import ACTIVATION_TRIES
 from tests.support.memory_store import key_packages, ledger
 from tests.support.memory_store.state import Code, State, User
 
@@ -22,16 +21,8 @@ def find_code(state: State, query: port.FindCode) -> OpenCode | None:
     if code is None:
         return None
     verifier = Verifier(Secret(code.password), code.public_key)
-    standing = (code.expires_ms, code.tries, code.used_by, code.used_seq)
+    standing = (code.expires_ms, code.used_by, code.used_seq)
     return OpenCode(query.nameplate, code.address, verifier, *standing)
-
-
-def count_try(state: State, command: port.CountTry) -> OpenCode | None:
-    before = find_code(state, port.FindCode(command.nameplate))
-    code = state.codes.get(command.nameplate)
-    if code is not None and code.tries < ACTIVATION_TRIES and code.expires_ms > command.now_ms:
-        code.tries += 1
-    return before
 
 
 def enrol(state: State, command: port.EnrolDevice) -> Enrolled:
@@ -57,7 +48,7 @@ def enrol(state: State, command: port.EnrolDevice) -> Enrolled:
     if not numbers:
         raise AbsentError("this device was removed")
     seq = command.seq if code.used_by is None else code.used_seq or 0
-    state.codes[command.nameplate] = replace(code, tries=0, used_by=device.id, used_seq=seq)
+    state.codes[command.nameplate] = replace(code, used_by=device.id, used_seq=seq)
     if code.used_by is None and change is not None:
         ledger.store_change(state, StoreChange(change))
         packages = (
@@ -134,15 +125,13 @@ def _listed(state: State, number: int, user: User, now_ms: int) -> ListedUser:
     if code is None or code.expires_ms <= now_ms:
         how, until = ("" if devices else "expired"), None
     else:
-        how = "burnt" if code.tries >= ACTIVATION_TRIES else "open"
-        until = code.expires_ms if how == "open" else None
+        how, until = "open", code.expires_ms
     return ListedUser(
         user.address, user.pin, devices, created_ms, how, until, user.market, user.language
     )
 
 
 COMMANDS = {
-    port.CountTry: count_try,
     port.EnrolDevice: enrol,
     port.PurgeCodes: purge_codes,
     port.PurgeOrphans: purge_orphans,

@@ -48,7 +48,6 @@ class Code:
     password: bytes
     public_key: bytes
     expires_ms: int
-    tries: int = 0
     used_by: DeviceId | None = None
     used_seq: int | None = None
 

@@ -8,20 +8,16 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.smtp.replies import refusal
-from blackthorn.errors import DiskError
+from blackthorn.errors import DiskError, ForbiddenError
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.activation import exchange
-from blackthorn.link.codes import Code
-from blackthorn.link.frames import ActivateBegin
 from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.server.accounts.enrolment import EnrolmentService
+from blackthorn.server.accounts.enrolment import EnrolmentService, Try
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.enrolment import EnrolmentHandler
-from blackthorn.server.handlers.errors import farewell
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.markets.exit_rules import ALLOWED, ExitRules, May, allowed
 from tests.support.stored import answered
@@ -162,36 +158,34 @@ def test_a_forwarding_address_changes_nothing_while_mail_is_taken() -> None:
 
 
 @pytest.mark.parametrize("state", ["announced", "draining", "read-only", "stopped", "closed"])
-def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
-    tried: list[str] = []
-    verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
-    code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
-    closed = begin(rules(exit_case(state)), code, tried)
-    assert tried == ["1"] * (state == "announced")
-    assert [code for code, _ in closed] == [Code.ACTIVATION_REFUSED] * (state != "announced")
-    assert all("PK" in text for _, text in closed)
+def test_a_proven_code_is_used_only_while_devices_are_activated(state: str) -> None:
+    used: list[str] = []
+    refused = enrol(rules(exit_case(state)), used)
+    assert used == [HERE] * (state == "announced")
+    assert [type(error) for error in refused] == [ForbiddenError] * (state != "announced")
+    assert all("PK" in str(error) for error in refused)
 
 
-def begin(asked: ExitRules, code: OpenCode, tried: list[str]) -> list[tuple[str, ...]]:
-    """Try the code: into `tried`, and what the link is closed with, if so."""
-    closed: list[tuple[str, ...]] = []
+def enrol(asked: ExitRules, used: list[str]) -> list[object]:
+    """Use a code that is proven: into `used`, and the answers."""
+    answers: list[object] = []
     enrolment = EnrolmentService(
-        writer=SimpleNamespace(submit=lambda command, done: tried.append(command.nameplate)),
-        reader=SimpleNamespace(ask=lambda query, done: done(code)),
+        writer=None,
+        reader=None,
         enterprise=None,
         ledger=None,
-        admissions=None,
+        admissions=SimpleNamespace(admit=lambda address, keys, now, done: used.append(address)),
         counters=Counters(),
         clock=FixedClock(),
         warn=lambda event: None,
+        random=bytes,
         exits=asked,
     )
-    desk = EnrolmentHandler(enrolment, bytes(32), bytes)
-    session = SimpleNamespace(
-        close=lambda *said: closed.append(said), fail=lambda error: closed.append(farewell(error))
-    )
-    desk.handle(session, ActivateBegin(1, "1", b"first message"), 0.0)
-    return closed
+    verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
+    code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, None, None)
+    attempt = Try("", code, verifier, exchange.Owner(HERE, 0, bytes(32)))
+    enrolment.enrol(attempt, SimpleNamespace(identity_key=bytes(32)), answers.append)
+    return answers
 
 
 @pytest.mark.parametrize("state", [each for each in TABLE if each])
@@ -217,9 +211,6 @@ def test_rules_that_cannot_be_read_are_a_fault_of_the_disk_and_keep_no_mail_wait
 
 
 def test_rules_that_cannot_be_read_keep_no_activation_waiting() -> None:
-    verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
-    code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
     asked = rules(exit_case("closed"))
     asked.market_of = unreadable
-    closed = begin(asked, code, [])
-    assert [code for code, *_ in closed] == [Code.STORAGE]
+    assert [type(error) for error in enrol(asked, [])] == [DiskError]

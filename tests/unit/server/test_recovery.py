@@ -123,7 +123,7 @@ def test_who_was_not_recognised_submits_nothing() -> None:
 def test_tries_are_bounded_for_each_client() -> None:
     place = Place(7)
     frame = f.Recover(1, "nobody@acme.example", bytes(64), bytes(3309))
-    for _ in range(limits.MAX_RECOVERY_TRIES):
+    for _ in range(limits.MAX_CLIENT_TRIES):
         thief = Peer("thief")
         place.desk.handle(thief.session, frame, 0.0)
         assert thief.told == [REFUSED]
@@ -132,5 +132,13 @@ def test_tries_are_bounded_for_each_client() -> None:
     assert refused.value.code is Code.BUSY
     place.recover(Peer("honest"))
     later = Peer("thief")
-    place.desk.handle(later.session, frame, recovery.WINDOW_SECONDS + 1)
+    place.desk.handle(later.session, frame, limits.TRIES_SECONDS + 1)
     assert later.told == [REFUSED]
+
+
+def test_proven_tries_are_not_counted() -> None:
+    place = Place(8)
+    for _ in range(limits.MAX_CLIENT_TRIES + 1):
+        peer = Peer()
+        place.recover(peer)
+        assert isinstance(peer.told[0], f.Recognised)

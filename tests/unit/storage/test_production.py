@@ -117,8 +117,8 @@ def fill(connection: Connection) -> None:
         " (2, 'bob@acme.example', '0000BEEF', 6, 'DE', 'de');"
         "INSERT INTO devices VALUES (3, x'03', 1, x'AA', 'phone', 'live', 6),"
         " (4, x'04', 1, x'BB', 'laptop', 'live', 7), (5, x'05', 2, x'CC', 'other', 'live', 8);"
-        "INSERT INTO activations (nameplate, user, password, public_key, expires_ms, tries)"
-        " VALUES ('123456', 1, x'5EC4E7', x'5EC4E8', 99, 2);"
+        "INSERT INTO activations (nameplate, user, password, public_key, expires_ms)"
+        " VALUES ('123456', 1, x'5EC4E7', x'5EC4E8', 99);"
         "INSERT INTO key_package (device, last_resort, package)"
         " VALUES (3, 0, x'01'), (3, 0, x'02'), (3, 1, x'03'), (5, 0, x'04');"
         "INSERT INTO ledger_label VALUES (1, x'1D', x'1E', x'5A17');"
@@ -148,9 +148,7 @@ def test_the_account_and_its_devices(path) -> None:
     ]
     assert [each["name"] for each in tables["devices"]] == ["phone", "laptop"]
     assert tables["user_certificate"] == [{"seq": 1, "certificate": "zg=="}]
-    assert tables["activations"] == [
-        {"expires_ms": 99, "tries": 2, "used_by": None, "used_seq": None}
-    ]
+    assert tables["activations"] == [{"expires_ms": 99, "used_by": None, "used_seq": None}]
     assert tables["key_package"] == [
         {"device": "Aw==", "single_use": 2, "last_resort": 1},
         {"device": "BA==", "single_use": 0, "last_resort": 0},

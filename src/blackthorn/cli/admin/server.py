@@ -177,7 +177,7 @@ def throttle_user(
 
 @users.command("list")
 def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
-    """List the users with the state of their codes: `open until …`, `burnt` or `expired`."""
+    """List the users with the state of their codes: `open until …` or `expired`."""
     import os
     import time
 

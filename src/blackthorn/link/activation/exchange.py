@@ -8,7 +8,7 @@ one, so that steps cannot be out of order:
 
 The transcript has the fingerprint of the server's TLS key and the connection's binding: with a man
 in the middle the two sides' transcripts differ, and no proof fits. Before `challenge` the server
-counts the try and checks that the code is live.
+counts the try.
 """
 
 import hashlib
@@ -62,12 +62,14 @@ class Owner(Struct, frozen=True):
 
     `seq` is the number of its statements, `head` the hash of the last, zeros without any.
     `time_ms` is the ledger's time, Unix milliseconds, 0 for none: the device dates its keys so.
+    `padding` hides the size of the rest.
     """
 
     address: types.AddressText
     seq: types.Uint64
     head: types.Bytes32
     time_ms: types.Uint64 = 0
+    padding: Annotated[bytes, Meta(max_length=link_limits.PADDED_OWNER_BYTES)] = b""
 
 
 class DeviceKeys(Struct, frozen=True):
@@ -229,7 +231,8 @@ class AwaitChallenge:
         if not hmac.compare_digest(session.proof(b"server", challenge.payload), challenge.proof):
             raise _server_unproven()
         try:
-            owner = _decode_owner(session.open(b"owner", challenge.payload))
+            padded = _decode_owner(session.open(b"owner", challenge.payload))
+            owner = msgspec.structs.replace(padded, padding=b"")
             address = parse_address(owner.address)
         except (OpenError, msgspec.DecodeError, DecodeError):
             raise _server_unproven() from None
@@ -278,8 +281,9 @@ class AwaitActivated:
 
 def _server_unproven() -> ServerUnprovenError:
     return ServerUnprovenError(
-        "the server could not prove that it knows this code: a word is wrong, or somebody "
-        "between this device and the server is intercepting; nothing was sent"
+        "the server could not prove that it knows this code: its number or a word is wrong, it has "
+        "expired or a newer one replaced it, or somebody between this device and the server is "
+        "intercepting; nothing was sent. Compare the code, or ask the administrator for a new one"
     )
 
 
@@ -290,7 +294,7 @@ def challenge(
     channel: Channel,
     random: Callable[[int], bytes],
 ) -> tuple[ActivateChallenge, "AwaitProof"]:
-    """The server's answer to a begin whose try was counted durably.
+    """The server's answer to a begin whose try was counted.
 
     Only a holder of the code can read `owner`, its user. Raises ProtocolError for an unknown
     version or message.
@@ -302,9 +306,23 @@ def challenge(
     )
     secret = exchange.finish(begin.message)
     session = _Session.of(secret, begin.nameplate, begin.message, exchange.message, channel)
-    payload = session.seal(b"owner", _encode(owner))
+    payload = session.seal(b"owner", _padded(owner))
     frame = ActivateChallenge(exchange.message, session.proof(b"server", payload), payload)
     return frame, AwaitProof(session, known.public_key)
+
+
+def _padded(owner: Owner) -> bytes:
+    """The owner in PADDED_OWNER_BYTES, so that the size tells no address."""
+    size = len(_encode(owner))
+    missing = link_limits.PADDED_OWNER_BYTES - size
+    if missing > 255:
+        missing -= 1  # a length in two bytes (MessagePack's bin 16)
+    return _encode(msgspec.structs.replace(owner, padding=bytes(max(0, missing))))
+
+
+def no_verifier(random: Callable[[int], bytes]) -> Verifier:
+    """A record that no code fits, for a nameplate that is not known: it is answered alike."""
+    return Verifier(Secret(random(32)), random(32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
+TRY_SECONDS = 0.05
+"""Period in which activation tries that wait are looked at."""
+
 GAG_SECONDS = 5
 """Period of the check for ended gags."""
 
@@ -175,8 +178,10 @@ class Server:
             counters=self.counters,
             clock=self._clock,
             warn=self._warn,
+            random=secrets.token_bytes,
             exits=self.exits,
         )
+        self._tries = enrolment.queue
         return EnrolmentHandler(enrolment, tls.fingerprint, secrets.token_bytes)
 
     def _make_dispatcher(
@@ -244,9 +249,15 @@ class Server:
         )
 
     def start_decision_service(self) -> None:
-        """Replay the decisions and start their ticks. Raises StorageError."""
+        """Replay the decisions; start their ticks and that of activation tries.
+
+        Raises StorageError.
+        """
         self.decisions.start(HostReader(self._database))
         self.exits.renew()
+        self.tasks.every(
+            TRY_SECONDS, "activation tries", lambda: self._tries.tick(self._clock.monotonic())
+        )
         self.tasks.every(GAG_SECONDS, "decisions", self.decisions.tick)
         self.tasks.every(IDLE_SECONDS, "closures", lambda: closing_step(self.closures))
 

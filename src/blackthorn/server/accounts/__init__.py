@@ -1,4 +1,4 @@
 """Accounts: users, activation codes, enrolment of devices, pairing, recovery by the printed key.
 
-Tries are counted durably before they are answered. No link frame: handlers translate.
+Tries of strangers are bounded by client and in all. No link frame: handlers translate.
 """

@@ -2,8 +2,21 @@
 
 from blackthorn.wire.units import MIB
 
-ACTIVATION_TRIES = 5
-"""Wrong tries that burn an activation code: five guesses at 64 bits tell nothing."""
+MAX_CLIENT_TRIES = 10
+TRIES_SECONDS = 600
+"""Unproven tries of one client at activation codes, and as many at recovery keys, in so many
+seconds; a client is an IPv4 address or an IPv6 /56."""
+
+TRIES_PER_SECOND = 20
+TRIES_AT_ONCE = 2
+"""Activation tries that are challenged in a second, and how many of them without a pause: each
+takes the event loop 7 ms."""
+
+MAX_WAITING_TRIES = 16
+"""Activation tries of one code that wait to be challenged."""
+
+MAX_UNPROVEN_CODES = 1_000
+"""Codes remembered as tried and not proven, for a line of the log."""
 
 ACTIVATION_SECONDS_MIN = 60
 ACTIVATION_SECONDS_MAX = 30 * 24 * 3600
@@ -11,9 +24,6 @@ ACTIVATION_SECONDS_MAX = 30 * 24 * 3600
 
 MAX_PAIRINGS = 1_000
 """Pairings open at once on one server; each holds two links."""
-
-MAX_RECOVERY_TRIES = 10
-"""Tries at a recovery from one address in ten minutes; each reads a chain."""
 
 MAX_PAIRING_RELAYED_BYTES = 64 * MIB
 MAX_PAIRING_RELAYED = 4_096

@@ -3,14 +3,13 @@
 1. The key must be the chain's current one. Both its halves sign this connection, so that only its
    holder reads the answer.
 2. One refusal for all reasons: no such user, no recovery key, another key.
-3. Tries are bounded per client: each reads a chain.
+3. Tries are bounded per client: each reads a chain. A proven try is not counted.
 4. The statement submitted next is an add_device by the recovery key; the ledger checks it like
    every other statement.
 
 What never happens here: signing, storing, or learning the key's private half.
 """
 
-from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,14 +20,12 @@ from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Done as StoreDone
 from blackthorn.ports.store import unless_failed
-from blackthorn.server import limits as server_limits
-from blackthorn.server.accounts import limits as accounts_limits
+from blackthorn.server.accounts.tries import ClientTries
 from blackthorn.server.ledger.chains import Done, UserChain
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.wire.address import domain_of
 
-WINDOW_SECONDS: Final = 600.0
 ONLY_ADD: Final = "the recovery key may only add a device"
 REFUSED: Final = "the recovery key is not that of the user"
 
@@ -52,7 +49,7 @@ class RecoveryService:
     ledger: Ledger
     clock: Clock
     exits: ExitRules | None = None
-    _tries: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+    _tries: ClientTries = field(default_factory=ClientTries)
 
     def recognise(
         self,
@@ -68,13 +65,16 @@ class RecoveryService:
         Raises UnavailableError after too many tries of the client. `done` gets AbsentError (rule
         2), or ForbiddenError when service in the user's market has ended.
         """
-        self._count(client, now)  # rule 3
+        self._tries.count(client, now)  # rule 3
 
         def read(user: UserChain) -> None:
             try:
-                done(self._recognised(address, signature, message, user))
+                known = self._recognised(address, signature, message, user)
             except errors.BlackthornError as error:
                 done(error)
+            else:
+                self._tries.prove(client)
+                done(known)
 
         self.ledger.chains.read(address, self.clock.wall_ms(), unless_failed(done, read))
 
@@ -100,17 +100,6 @@ class RecoveryService:
             self.ledger.policy_text,
             self.ledger.cosigned_ms,
         )
-
-    def _count(self, client: str, now: float) -> None:
-        tries = self._tries.setdefault(client, deque())
-        self._tries.move_to_end(client)
-        while tries and tries[0] <= now - WINDOW_SECONDS:
-            tries.popleft()
-        if len(tries) >= accounts_limits.MAX_RECOVERY_TRIES:
-            raise errors.UnavailableError("too many tries at a recovery: try again in ten minutes")
-        tries.append(now)
-        while len(self._tries) > server_limits.MAX_CONNECTIONS:
-            self._tries.popitem(last=False)
 
     def submit(self, address: Address, statement: bytes, certificate: bytes, done: Done) -> None:
         """Store the statement, if the recovery key adds a device by it."""

@@ -35,23 +35,22 @@ class EnrolmentHandler:
         """Serve one frame before a hello; `link.session` keeps the order."""
         if isinstance(frame, ActivateBegin):
             challenge = partial(self._challenge, session, frame)
-            self.enrolment.begin(
-                frame.nameplate, unless_failed(partial(_refuse, session), challenge)
-            )
+            done = unless_failed(partial(_refuse, session), challenge)
+            self.enrolment.begin(frame.nameplate, session.client, now, done)
         else:
             self._prove(session, frame)
 
     def _challenge(self, session: Session, begin: ActivateBegin, attempt: Try) -> None:
+        if session.closed:  # while it waited
+            return
         channel = Channel(self.fingerprint, session.binding)
-        verifier = attempt.code.verifier
         try:
             challenge, step = exchange.challenge(
-                begin, verifier, attempt.owner, channel, self.random
+                begin, attempt.verifier, attempt.owner, channel, self.random
             )
         except errors.ProtocolError as error:
             _refuse(session, self.enrolment.refusal(str(error)))
             return
-        self.enrolment.challenged(attempt)
         session.stage = _Challenged(attempt, step)
         session.transmit(challenge)
 
@@ -63,7 +62,7 @@ class EnrolmentHandler:
         try:
             proven = stage.step.verify(prove)
         except errors.InputError as error:
-            _refuse(session, self.enrolment.refusal(str(error), burnt=stage.attempt.last))
+            _refuse(session, self.enrolment.refusal(str(error)))
             return
 
         def enrolled(enrolment: Enrolment) -> None:

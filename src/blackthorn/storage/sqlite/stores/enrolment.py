@@ -9,14 +9,13 @@ from blackthorn.link.activation.exchange import Verifier
 from blackthorn.ports import enrolment as port
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import StoreChange
-from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores import devices, key_packages
 from blackthorn.storage.sqlite.stores.chains import is_stored, store_change
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _CODE = (
-    "SELECT address, password, public_key, expires_ms, tries, used_by, used_seq FROM activations"
+    "SELECT address, password, public_key, expires_ms, used_by, used_seq FROM activations"
     " JOIN users ON users.number = activations.user WHERE nameplate = ?"
 )
 _NEXT_MAILBOX = (
@@ -29,23 +28,13 @@ def _code(connection: Connection, nameplate: str) -> port.OpenCode | None:
     row = connection.execute(_CODE, (nameplate,)).fetchone()
     if row is None:
         return None
-    address, password, public_key, expires_ms, tries, used_by, used_seq = row
+    address, password, public_key, expires_ms, used_by, used_seq = row
     known = Verifier(Secret(password), public_key)
-    return port.OpenCode(nameplate, Address(address), known, expires_ms, tries, used_by, used_seq)
+    return port.OpenCode(nameplate, Address(address), known, expires_ms, used_by, used_seq)
 
 
 def _find_code(transaction: Transaction, query: port.FindCode) -> port.OpenCode | None:
     return _code(transaction.connection, query.nameplate)
-
-
-def _count_try(transaction: Transaction, command: port.CountTry) -> port.OpenCode | None:
-    before = _code(transaction.connection, command.nameplate)
-    transaction.connection.execute(
-        "UPDATE activations SET tries = tries + 1"
-        " WHERE nameplate = ? AND tries < ? AND expires_ms > ?",
-        (command.nameplate, limits.ACTIVATION_TRIES, command.now_ms),
-    )
-    return before
 
 
 def _enrol(transaction: Transaction, command: port.EnrolDevice) -> port.Enrolled:
@@ -90,7 +79,7 @@ def _activate(connection: Connection, command: port.EnrolDevice, repeated: bool)
     if number is None:
         raise AbsentError("this device was removed")
     connection.execute(
-        "UPDATE activations SET tries = 0, used_by = ?, used_seq = ? WHERE nameplate = ?",
+        "UPDATE activations SET used_by = ?, used_seq = ? WHERE nameplate = ?",
         (device.id, used_seq, command.nameplate),
     )
     fresh = used_by is None
@@ -122,7 +111,6 @@ def _purge_orphans(transaction: Transaction, command: port.PurgeOrphans) -> port
 
 
 COMMANDS: Final[Table] = {
-    port.CountTry: _count_try,
     port.EnrolDevice: _enrol,
     port.PurgeCodes: _purge_codes,
     port.PurgeOrphans: _purge_orphans,

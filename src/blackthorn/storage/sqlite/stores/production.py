@@ -51,7 +51,7 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
         Read("user_certificate", ("seq", "certificate"), order="seq"),
         Read(
             "activations",
-            ("expires_ms", "tries", "used_by", "used_seq"),
+            ("expires_ms", "used_by", "used_seq"),
             order="expires_ms, nameplate",
         ),
         Read("mail_uid", ("last",)),

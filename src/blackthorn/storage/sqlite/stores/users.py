@@ -4,7 +4,6 @@ from typing import Final, Literal
 
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ports import users as port
-from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
@@ -21,14 +20,14 @@ def _nameplate_taken(transaction: Transaction, query: port.NameplateTaken) -> bo
 def _list(transaction: Transaction, query: port.ListUsers) -> list[port.ListedUser]:
     rows = transaction.connection.execute(
         "SELECT address, pin, (SELECT count(*) FROM devices WHERE user = users.number),"
-        " created_ms, market, language, max(expires_ms), tries FROM users"
+        " created_ms, market, language, max(expires_ms) FROM users"
         " LEFT JOIN activations ON user = users.number AND used_by IS NULL"
         " WHERE address > ? GROUP BY address ORDER BY address LIMIT ?",
         (query.after, query.limit),
     )
     listed = []
-    for address, pin, devices, created_ms, market, language, expires_ms, tries in rows:
-        code = _standing(query.now_ms, devices, expires_ms, tries)
+    for address, pin, devices, created_ms, market, language, expires_ms in rows:
+        code = _standing(query.now_ms, devices, expires_ms)
         until = expires_ms if code == "open" else None
         listed.append(
             port.ListedUser(address, pin, devices, created_ms, code, until, market, language)
@@ -62,8 +61,8 @@ def _renew(transaction: Transaction, command: port.RenewCode) -> None:
 def _store(connection: Connection, user: int, code: port.NewCode) -> None:
     connection.execute(
         "INSERT INTO activations"
-        " (nameplate, user, password, public_key, expires_ms, tries, used_by)"
-        " VALUES (?, ?, ?, ?, ?, 0, NULL)",
+        " (nameplate, user, password, public_key, expires_ms, used_by)"
+        " VALUES (?, ?, ?, ?, ?, NULL)",
         (
             code.nameplate,
             user,
@@ -74,13 +73,11 @@ def _store(connection: Connection, user: int, code: port.NewCode) -> None:
     )
 
 
-def _standing(
-    now_ms: int, devices: int, expires_ms: int | None, tries: int | None
-) -> Literal["open", "burnt", "expired", ""]:
+def _standing(now_ms: int, devices: int, expires_ms: int | None) -> Literal["open", "expired", ""]:
     if expires_ms is None or expires_ms <= now_ms:
         # Expired codes are deleted; a user without a device had one.
         return "" if devices else "expired"
-    return "burnt" if (tries or 0) >= limits.ACTIVATION_TRIES else "open"
+    return "open"
 
 
 COMMANDS: Final[Table] = {port.AddUser: _add, port.RenewCode: _renew}
