@@ -31,6 +31,17 @@ def test_people_who_come_and_go_read_everything() -> None:
     assert outcome.texts == outcome.accepted == 9
 
 
+def test_who_is_added_while_a_reset_waits_may_be_out_once_it_takes_effect() -> None:
+    """The devices that were added go with it, and after a reset nobody is added unasked."""
+    outcome = lived(
+        (10, "alice.1", "create", "team", "dave"),
+        (DAY, "bob.1", "reset", "bob.2"),
+        (2 * DAY, "dave.1", "add", "team", "bob"),
+        (6 * DAY, "alice.1", "group-text", "team"),
+    )
+    assert outcome.violations == []
+
+
 def test_a_simulation_is_exact() -> None:
     events = (
         (10, "alice.1", "create", "team", "bob", "carol"),

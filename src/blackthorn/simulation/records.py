@@ -95,6 +95,8 @@ class Records:
         self.groups: dict[str, dict[str, list[Span]]] = {}
         self.devices: dict[str, History] = {}
         self._pending: dict[str, dict[int, Text | Change]] = {}
+        self._resets: dict[str, float] = {}
+        """When the newest reset of each user has taken effect for all."""
 
     def wrote(self, number: int, text: Text) -> None:
         self.texts.append(text)
@@ -132,12 +134,17 @@ class Records:
             inside = bool(spans) and spans[-1].until == NEVER
             if change.come and not inside:
                 leaving = bool(spans) and spans[-1].until > now
+                leaving = leaving or now < self._resets.get(user, now)
                 spans.append(Span(change.wished, NEVER if leaving else now))
             elif not change.come and inside:
                 spans[-1].surely_until, spans[-1].until = change.wished, now
 
     def reset(self, user: str, now: float, effective: float) -> None:
-        """The user's identity is reset: until it is, they leave all their groups."""
+        """The user's identity is reset: until it is, they leave all their groups.
+
+        Who adds them meanwhile may add the devices that go.
+        """
+        self._resets[user] = effective
         for members in self.groups.values():
             for span in members.get(user, [])[-1:]:
                 span.surely_until = min(span.surely_until, now)
