@@ -42,6 +42,19 @@ def test_who_is_added_while_a_reset_waits_may_be_out_once_it_takes_effect() -> N
     assert outcome.violations == []
 
 
+def test_who_is_left_alone_in_a_group_suspects_nothing() -> None:
+    """S5: another device of theirs, which nobody has any more, is silent for good."""
+    days = [(day * DAY, "alice.2", what) for day in range(3, 21) for what in ("leave", "connect")]
+    outcome = lived(
+        (10, "alice.1", "state-recovery"),
+        (20, "alice.1", "create", "team", "bob"),
+        (HOUR, "alice.1", "recover", "alice.2"),
+        (DAY, "alice.2", "remove", "team", "bob"),
+        *days,
+    )
+    assert outcome.violations == []
+
+
 def test_a_simulation_is_exact() -> None:
     events = (
         (10, "alice.1", "create", "team", "bob", "carol"),

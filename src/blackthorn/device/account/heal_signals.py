@@ -9,6 +9,7 @@ from typing import Final
 from blackthorn.device.conversations import renewal, void
 from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import GROUP
+from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.healing import limits, notes
 from blackthorn.device.healing.states import Event, State
@@ -75,7 +76,8 @@ def handles(unit: UnitOfWork) -> Iterable[tuple[bytes, int, bytes]]:
 def silence(unit: UnitOfWork) -> None:
     """Once a day of use: suspect groups in which nothing came from others for many such days.
 
-    A direct conversation is not: only own devices could be asked, and most are silent for weeks.
+    A direct conversation is not, nor one where nobody else is left: only own devices could be
+    asked, and most are silent for weeks.
     """
     recent, settings = renewal.days_of_use(unit).recent, unit.records.settings
     if not recent or settings.get(_SILENCE) == (day := recent[-1].to_bytes(8, "big")):
@@ -86,7 +88,9 @@ def silence(unit: UnitOfWork) -> None:
     for record in unit.records.conversations.all():
         followed = record.kind == GROUP and record.standing == State.FOLLOWING
         if followed and _heard_ms(unit, record) < recent[0] * _DAY_MS:
-            notes.move(unit, unit.open(record.id), Event.SILENT)
+            conversation = unit.open(record.id)
+            if set(addresses(conversation.group.members)) != {unit.me.address}:
+                notes.move(unit, conversation, Event.SILENT)
 
 
 def _heard_ms(unit: UnitOfWork, record: ConversationRecord) -> int:
