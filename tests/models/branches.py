@@ -27,6 +27,11 @@ def names(users: int) -> str:
     return "".join(NAMES[one.bit_length() - 1] for one in bits(users)) or "nobody"
 
 
+def _shared(one: list[int], other: list[int]) -> int:
+    """How many epochs two paths have in common."""
+    return sum(a == b for a, b in zip(one, other, strict=False))
+
+
 @dataclass(frozen=True)
 class Rules:
     """The rules of the design, each with the simpler ones that were seen to fail."""
@@ -41,6 +46,8 @@ class Rules:
     """The one who re-added counts among those who confirm it."""
     authors: bool = True
     """The authors of the Commits at which two branches part do not count for either."""
+    behind: bool = True
+    """Who is behind on a branch counts for it."""
     keeps: bool = True
     """A rejoin that notes somebody and is not confirmed is given up for the branch before it."""
 
@@ -132,7 +139,7 @@ class Branches:
     def parting(self, state: State, one: int, other: int) -> int:
         """The authors of the Commits at which two branches part."""
         first, second = self.path(state, one), self.path(state, other)
-        common = sum(a == b for a, b in zip(first, second, strict=False))
+        common = _shared(first, second)
         ends = [*first[common : common + 1], *second[common : common + 1]]
         authors = 0
         for end in ends:
@@ -376,21 +383,29 @@ class Branches:
         if not self._knows(state, number) and not asked_by:
             return False
         rivals: dict[int, int] = {}
-        same = self.honest[number]
+        same, own = self.honest[number], self.path(state, view.at)
+        behind: list[tuple[int, int]] = []
         for other, friend in enumerate(self.honest):
             theirs = state.views[other]
             if other == number or theirs.mode == LEFT:
                 continue
+            path = self.path(state, theirs.at)
             if theirs.at == view.at:
                 same |= friend
-            elif theirs.at not in self.path(state, view.at):
-                rivals[theirs.at] = rivals.get(theirs.at, 0) | friend
+            elif view.at in path:
+                return True  # `ahead`
+            elif theirs.at in own:
+                behind.append((own.index(theirs.at), friend))
+            else:
+                mark = path[_shared(own, path)]
+                rivals[mark] = rivals.get(mark, 0) | friend
         if not rivals:
             return False
-        if view.at in self.path(state, max(rivals)):
-            return True  # `ahead`
         rival = max(rivals, key=lambda one: (len(bits(rivals[one])), one))
         theirs_too = rivals[rival]
+        shared = _shared(own, self.path(state, rival))
+        for place, friend in behind:
+            same |= friend if place >= shared and self.rules.behind else 0
         if lies == "same":
             same |= D
         elif lies == "other":
@@ -398,7 +413,7 @@ class Branches:
         if self.rules.authors:
             counted = ~self.parting(state, view.at, rival)
             same, theirs_too = same & counted, theirs_too & counted
-        return (len(bits(theirs_too)), rival) > (len(bits(same)), view.at)
+        return (len(bits(theirs_too)), rival) > (len(bits(same)), own[shared])
 
     def _taken_back(self, state: State, number: int) -> State:
         """Somebody whose branch goes on re-adds the user, or says that they were removed."""

@@ -28,6 +28,7 @@ SIMPLER = {
     "any device confirms a rejoin": (Rules(confirmed_by="any"), 2, "leak: x"),
     "the answerer confirms": (Rules(answerer=True), 2, "leak: x"),
     "authors of a fork count": (Rules(authors=False), 2, "apart"),
+    "who is behind on a branch counts for none": (Rules(behind=False), 3, "apart"),
     "no way back from a rejoin": (Rules(keeps=False), 3, "apart"),
 }
 

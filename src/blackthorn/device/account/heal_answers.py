@@ -15,7 +15,15 @@ from blackthorn.device.conversations.heal_messages import AnsweredItem, AskedIte
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import Identity, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, lacking, limits, moving, notes
+from blackthorn.device.healing import (
+    branches,
+    decisions,
+    lacking,
+    limits,
+    moving,
+    notes,
+    own_branch,
+)
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 
 _HOUR_MS: Final = 3_600_000
@@ -81,7 +89,7 @@ def _answer_item(
         return _from_another_branch(unit, conversation, heard, nonce, item, common)
     if item.epoch > group.epoch:
         _note_reply(unit, known, _reply(unit, heard, decisions.AHEAD, item.epoch))
-        return None
+        return _behind(unit, conversation, item)
     if item.package and adds_again:
         if item.why == lacking.REFUSED and conversation.record.kind == GROUP:
             text = f"{heard.user} was not reached: the Welcome was refused, and another one follows"
@@ -131,10 +139,24 @@ def _from_another_branch(
         standing = notes.move(unit, conversation, Event.FORKED)
     if not answers(standing, Answer.PARTED) or healing.rejoin is not None:
         return None
-    secret, suite = notes.branch_secret(unit, conversation), conversation.group.suite
-    mark, maker = decisions.branch(suite, secret, b""), notes.maker(unit, known, common)
-    epoch = conversation.group.epoch
-    return AnsweredItem(known, decisions.OTHER, epoch, mark, by=maker, parted=common)
+    return _where(unit, conversation, common)
+
+
+def _behind(unit: UnitOfWork, conversation: Conversation, item: AskedItem) -> AnsweredItem | None:
+    """The answer to one who is ahead and counts who is on the same branch, if there are two."""
+    healing = notes.of(unit.records, conversation.record.id)
+    parted = branches.parting(healing.replies) or healing.parted
+    may_answer = answers(conversation.record.standing, Answer.PARTED) and healing.rejoin is None
+    if item.why != Event.FORKED.name or not parted or not may_answer:
+        return None
+    return _where(unit, conversation, parted)
+
+
+def _where(unit: UnitOfWork, conversation: Conversation, parted: int) -> AnsweredItem:
+    """On which branch this device is, of those that part after that epoch."""
+    known, epoch = conversation.record.id, conversation.group.epoch
+    mark, maker = own_branch.mark_of(unit, conversation, parted), notes.maker(unit, known, parted)
+    return AnsweredItem(known, decisions.OTHER, epoch, mark, by=maker, parted=parted)
 
 
 def _equal(conversation: Conversation, secret: bytes, nonce: bytes, branch: bytes) -> bool:
@@ -194,12 +216,9 @@ def take(unit: UnitOfWork, heard: notes.Heard, replied: heal_messages.Answers) -
         if standing is None or not is_member(standing):
             continue
         conversation = unit.open(item.conversation)
-        asked = notes.of(unit.records, item.conversation).questions
-        epoch, mine = conversation.group.epoch, heard.user == unit.me.address
-        to_whom = "" if mine else heard.user
-        answered = (replied.nonce, to_whom, epoch)
+        to_whom = "" if heard.user == unit.me.address else heard.user
         member = _is_member(heard, identities(conversation.group.members))
-        if answered not in [(one.nonce, one.user, one.epoch) for one in asked]:
+        if not _is_asked(unit, conversation, replied.nonce, to_whom):
             if item.kind == decisions.REMOVED and member:
                 notes.move(unit, conversation, Event.TOLD)  # no more than a reason to ask
             continue
@@ -211,6 +230,16 @@ def take(unit: UnitOfWork, heard: notes.Heard, replied: heal_messages.Answers) -
             _note_reply(unit, item.conversation, reply)
             if item.moved and conversation.record.standing == State.ASKING:
                 lacking.add(unit, lacking.Lack(item.moved, to_whom, _MOVED))
+
+
+def _is_asked(unit: UnitOfWork, conversation: Conversation, nonce: bytes, user: str) -> bool:
+    """Whether the user was asked that; in this epoch, unless branches are counted, which stay."""
+    healing, epoch = notes.of(unit.records, conversation.record.id), conversation.group.epoch
+    any_epoch = decisions.may_be_parted(healing)
+    return any(
+        (one.nonce, one.user) == (nonce, user) and (any_epoch or one.epoch == epoch)
+        for one in healing.questions
+    )
 
 
 def _is_member(heard: notes.Heard, members: Collection[Identity]) -> bool:

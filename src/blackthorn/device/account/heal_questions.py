@@ -17,7 +17,7 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core.group_metadata import DIRECT, SELF
 from blackthorn.device.core.members import addresses, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, limits, notes
+from blackthorn.device.healing import decisions, limits, notes, own_branch
 from blackthorn.device.healing.states import Event, State
 from blackthorn.device.operations.healing import send_heal
 from blackthorn.device.transparency.lookup_queue import passed, reached
@@ -73,7 +73,9 @@ def ask_due(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     if place == 0 and pace not in (_ASK, _ASK_LATER):
         notes.change(unit, known, replies=[])
     rows: list[int] = []
-    for user in whom[place : place + pace.at_once + (whom[place] == OWN)]:
+    before = {one.user for one in _of_round(healing, len(whom))} if place else ()
+    rest = [user for user in whom if user not in before]  # an hour's order may have ended
+    for user in rest[: pace.at_once + (rest[:1] == [OWN])]:
         if not _spend(unit, pace):
             break
         rows.append(_ask(unit, conversation, user, with_package=pace in (_ASK, _ASK_LATER)))
@@ -83,11 +85,21 @@ def ask_due(unit: UnitOfWork, conversation: Conversation) -> list[int]:
     return rows
 
 
-def round_is_over(healing: notes.Healing, asked: int, now_ms: int) -> bool:
-    """Whether all, or enough of them, were asked in this state and had time to answer."""
-    last = healing.questions[-1].at_ms if healing.questions else now_ms
-    enough = healing.turn >= min(asked, limits.MAX_COUNTED_USERS)
-    return enough and passed(last, now_ms, limits.ANSWER_SECONDS * 1000)
+def asked(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> set[str]:
+    """The users who were asked in this round, and had time to answer."""
+    whom = _whom(unit, conversation, healing)
+    wait_ms = limits.ANSWER_SECONDS * 1000
+    return {
+        one.user
+        for one in _of_round(healing, len(whom))
+        if one.user and passed(one.at_ms, unit.now_ms, wait_ms)
+    }
+
+
+def _of_round(healing: notes.Healing, people: int) -> list[notes.Question]:
+    """The questions of this state's last round, in which each of so many people is asked once."""
+    last = (healing.turn % people or people) if healing.turn and people else 0
+    return healing.questions[-last:] if last else []
 
 
 def _pace(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) -> _Pace:
@@ -110,10 +122,14 @@ def _whom(unit: UnitOfWork, conversation: Conversation, healing: notes.Healing) 
     first = [OWN] if own and reachable else []
     if kind in (DIRECT, SELF):
         return first
-    users = [user for user in addresses(members) if user != unit.me.address]
-    return first + decisions.in_order(
-        conversation.record.id, witnesses(users, healing), unit.now_ms
-    )
+    users = witnesses([user for user in addresses(members) if user != unit.me.address], healing)
+    order = decisions.in_order(conversation.record.id, users, unit.now_ms)
+    if conversation.record.standing == State.SUSPECT and decisions.may_be_parted(healing):
+        counted = own_branch.counted(unit, conversation, healing)
+        order = [user for user in counted if user in order] + [
+            user for user in order if user not in counted
+        ]
+    return first + order
 
 
 def _wait_ms(turn: int, people: int, pace: _Pace) -> int:

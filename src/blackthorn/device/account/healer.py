@@ -29,7 +29,15 @@ from blackthorn.device.conversations import (
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
-from blackthorn.device.healing import branches, decisions, lacking, limits, notes, wanted
+from blackthorn.device.healing import (
+    branches,
+    decisions,
+    lacking,
+    limits,
+    notes,
+    own_branch,
+    wanted,
+)
 from blackthorn.device.healing.states import Answer, Event, State, answers, is_member
 from blackthorn.device.operations.healing import add_again, give_commit, send_heal
 from blackthorn.device.operations.postings import HANDLE_BYTES
@@ -211,8 +219,12 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
         newer = [reply for reply in healing.replies if reply.epoch > epoch]
         healing = notes.change(unit, known, replies=newer)
     users = [user for user in addresses(conversation.group.members) if user != unit.me.address]
-    asked = len(heal_questions.witnesses(users, healing))
-    event = decisions.verdict(state, healing, asked, _own(unit, conversation, healing, asked))
+    witnesses = heal_questions.witnesses(users, healing)
+    own = None
+    if conversation.record.kind == GROUP and decisions.may_be_parted(healing):
+        asked = heal_questions.asked(unit, conversation, healing)
+        own = own_branch.own(unit, conversation, healing, witnesses, asked)
+    event = decisions.verdict(state, healing, len(witnesses), own)
     if event is None:
         event = _by_time(unit, conversation, healing)
     if event is not None:
@@ -220,6 +232,8 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
             other_commits.keep(unit, conversation)
         state = notes.move(unit, conversation, event)
         parted = branches.parted(healing.replies)
+        if event is Event.BRANCH_GOES_ON:
+            notes.change(unit, known, parted=0)
         if parted and event in (Event.AHEAD, Event.BRANCH_GOES_ON):
             _tell_parted(unit, conversation, event, parted)
         stays = event in (Event.SAME, Event.BRANCH_GOES_ON)
@@ -242,20 +256,6 @@ def _lead_on(unit: UnitOfWork, conversation: Conversation) -> list[int]:
         rows += _add_again(unit, conversation)
     _tell_waiting(unit, conversation)
     return rows + lost_reports.missed(unit, conversation)
-
-
-def _own(
-    unit: UnitOfWork, conversation: Conversation, healing: notes.Healing, asked: int
-) -> branches.Own | None:
-    """The own branch of a group, to be weighed against another one."""
-    known, group = conversation.record.id, conversation.group
-    if conversation.record.kind != GROUP:
-        return None
-    mark = decisions.branch(group.suite, notes.branch_secret(unit, conversation), b"")
-    ended = {one.parted for one in branches.parted(healing.replies)}
-    makers = frozenset(notes.maker(unit, known, epoch) for epoch in ended)
-    over = heal_questions.round_is_over(healing, asked, unit.now_ms)
-    return branches.Own(mark, unit.me.address, makers, asked, over)
 
 
 def _tell_parted(

@@ -301,7 +301,9 @@ def note(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit, by:
             removals=[*before.removals, *removals][-limits.MAX_REMOVALS :],
             additions=[*before.additions, *additions][-limits.MAX_REMOVALS :],
         )
-    state = notes.move(unit, conversation, Event.MERGED)
+    state = State(conversation.record.standing)
+    if not decisions.may_be_parted(notes.of(unit.records, conversation.record.id)):
+        state = notes.move(unit, conversation, Event.MERGED)
     if state is State.UNCONFIRMED and notes.of(unit.records, conversation.record.id).rejoin:
         notes.change(unit, conversation.record.id, turn=0, next_ms=unit.now_ms, replies=[])
     for device in again if conversation.record.kind != group_metadata.SELF else []:

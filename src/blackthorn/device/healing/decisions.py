@@ -90,8 +90,12 @@ def verdict(
             return Event.ONE_AHEAD
     if state in (State.SUSPECT, State.ASKING) and len(_users(replies, REMOVED)) >= enough > 0:
         return Event.SAID_REMOVED
-    parted = healing.signal == Event.FORKED.name or branches.parted(replies)
-    if own and parted and healing.rejoin is None and state in (State.SUSPECT, State.ASKING):
+    if (
+        own
+        and may_be_parted(healing)
+        and healing.rejoin is None
+        and state in (State.SUSPECT, State.ASKING)
+    ):
         return _of_two(state, replies, enough, own)
     if healing.rejoin is not None and state in (State.SUSPECT, State.UNCONFIRMED):
         # Own devices may have been moved to the same fork; so may those who are not sure.
@@ -112,6 +116,12 @@ def _of_two(state: State, replies: Sequence[Reply], enough: int, own: branches.O
     if found:
         return Event.BRANCH_GOES_ON
     return Event.AHEAD if state is State.SUSPECT else None
+
+
+def may_be_parted(healing: Healing) -> bool:
+    """Whether two branches may exist: they are counted, and the next Commit of one says nothing."""
+    told = healing.parted or branches.parted(healing.replies)
+    return healing.signal == Event.FORKED.name or bool(told)
 
 
 def elsewhere(healing: Healing) -> bool:
