@@ -17,28 +17,119 @@ from tests.support import runs
 from tests.support.smtp_harness import ALICE, BOB, Dialogue, run, site
 
 
+def nothing() -> None:
+    """A connection that a test does not look at."""
+
+
 def test_memory_is_shared_out_and_given_back() -> None:
     memory = MailMemory()
     half = edges_limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT
-    with memory.share("a") as one, memory.share("b") as two, memory.share("c") as three:
-        one.grow(half)
+    with (
+        memory.share("192.0.2.1", nothing, 0.0) as one,
+        memory.share("192.0.2.2", nothing, 0.0) as neighbour,
+        memory.share("198.51.100.1", nothing, 0.0) as two,
+        memory.share("2001:db8::/56", nothing, 0.0) as three,
+    ):
+        one.grow(half, 0.0)
         with pytest.raises(MailRefusedError, match="too much mail") as refused:
-            one.grow(1)
+            neighbour.grow(1, 0.0)  # of the same /24
         assert refused.value.reply.startswith("452 4.3.1")
-        two.grow(edges_limits.MAX_MAIL_BYTES_IN_MEMORY - half)
+        two.grow(edges_limits.MAX_MAIL_BYTES_IN_MEMORY - half, 0.0)
         with pytest.raises(MailRefusedError):
-            three.grow(1)
+            three.grow(1, 0.0)
         assert memory.total == edges_limits.MAX_MAIL_BYTES_IN_MEMORY
     assert memory.total == 0
 
 
+def test_the_slowest_mail_gives_way_when_the_memory_is_full() -> None:
+    memory, dropped = MailMemory(), list[str]()
+    half = edges_limits.MAX_MAIL_BYTES_IN_MEMORY // 2
+    late = smtp_limits.SPEED_GRACE_SECONDS + 1.0
+    with (
+        memory.share("192.0.2.1", lambda: dropped.append("slow"), 0.0) as slow,
+        memory.share("198.51.100.1", lambda: dropped.append("fast"), 0.0) as fast,
+        memory.share("203.0.113.1", lambda: dropped.append("new"), late) as new,
+    ):
+        for share in (slow, fast):
+            share.count(half, 0.0)
+            share.grow(half, 0.0)
+        fast.count(1_000_000, late)
+        new.count(1, late)
+        new.grow(1, late)
+        assert dropped == ["slow"] and memory.total == half + 1
+        assert slow.size == 0
+        slow.receiving = fast.receiving = False  # complete mails are sealed, not dropped
+        memory._shares.add(slow)
+        memory.take("other", half - 1, late)
+        with pytest.raises(MailRefusedError):
+            new.grow(1, late)
+        assert dropped == ["slow"]
+        memory.give_back("other", half - 1)
+
+
+def test_a_mail_is_too_slow_by_its_last_half_minute_and_has_its_time_in_all() -> None:
+    memory = MailMemory()
+    speed, window = smtp_limits.MIN_SMTP_BYTES_PER_SECOND, smtp_limits.SPEED_SECONDS
+    with memory.share("192.0.2.1", nothing, 0.0) as share:
+        share.count(25_000_000, 1.0)  # what came at first helps no longer than the window
+        assert not share.too_slow(window)
+        share.count(100, window + 2.0)
+        assert share.too_slow(window + 2.0)
+    with memory.share("192.0.2.1", nothing, 0.0) as share:
+        for second in range(smtp_limits.MAX_DATA_SECONDS + 1):
+            share.count(2 * speed, float(second))
+            assert not share.too_slow(float(second))
+        assert share.too_slow(smtp_limits.MAX_DATA_SECONDS + 1.0)
+
+
 def test_a_mail_without_memory_is_put_off(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
-        with running.smtp.memory.share("127.0.0.1") as held:
-            held.grow(edges_limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT)
+        with running.smtp.memory.share("127.0.0.1", nothing, 0.0) as held:
+            held.grow(edges_limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT, 0.0)
             await client.transaction(MAIL * 1_000, "452 4.3.1")
         await client.transaction(MAIL, "250 ")
         assert len(running.stored(ALICE)) == 1 and running.counters.mail_deferred == 1
+
+    dialogue(tmp_path, talk)
+
+
+def test_slow_senders_that_hold_all_memory_do_not_stop_a_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges_limits, "MAX_MAIL_BYTES_IN_MEMORY", 100_000)
+    monkeypatch.setattr(edges_limits, "MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT", 60_000)
+    monkeypatch.setattr(smtp_limits, "SPEED_GRACE_SECONDS", 0.2)
+
+    async def test() -> None:
+        async with site(tmp_path) as running:
+            slow = []
+            for address in ("127.1.0.1", "127.2.0.1"):
+                client = await (await Dialogue.open(running.port, address)).greet()
+                await client.say("MAIL FROM:<eve@example.net>", "250 ")
+                await client.say(f"RCPT TO:<{ALICE}>", "250 ")
+                await client.say("DATA", "354 ")
+                client.writer.write(b"x" * 50_000)
+                slow.append(client)
+            await asyncio.sleep(0.5)
+            assert running.smtp.memory.total == 100_000
+            honest = await (await Dialogue.open(running.port)).greet()
+            await honest.transaction(MAIL, "250 ")
+            assert running.counters.smtp_mails_dropped == 1
+            told = [await client.reply() for client in slow[:1]]
+            assert told[0].startswith("421 4.3.1")
+            for client in (*slow, honest):
+                await client.close()
+
+    run(test)
+
+
+def test_a_large_mail_has_few_recipients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp_limits, "MAX_MAIL_TIMES_RECIPIENTS", 2 * len(MAIL))
+
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL * 2, "554 5.5.3", ALICE, BOB)
+        await client.transaction(MAIL, "250 ", ALICE)
+        assert [len(running.stored(who)) for who in (ALICE, BOB)] == [1, 0]
 
     dialogue(tmp_path, talk)
 
@@ -79,7 +170,8 @@ def test_silence_and_trickles_end_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp_limits, "SMTP_TIMEOUT_SECONDS", 0.4)
-    monkeypatch.setattr("blackthorn.edges.smtp.server._GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(smtp_limits, "SPEED_SECONDS", 0.3)
+    monkeypatch.setattr(smtp_limits, "SPEED_GRACE_SECONDS", 0.1)
 
     async def test() -> None:
         async with site(tmp_path) as running:

@@ -161,8 +161,9 @@ class Dialogue:
         self.said: list[str] = []
 
     @classmethod
-    async def open(cls, port: int) -> "Dialogue":
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def open(cls, port: int, local: str = "127.0.0.1") -> "Dialogue":
+        """A client at the address `local`."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
         return cls(reader, writer)
 
     async def reply(self) -> str:

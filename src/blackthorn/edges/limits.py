@@ -43,4 +43,5 @@ MAX_MAIL_BYTES_IN_MEMORY = 64 * MIB
 """Unsealed mail held in memory at once over all connections; beyond it 452."""
 
 MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT = 32 * MIB
-"""The part of MAX_MAIL_BYTES_IN_MEMORY that one address may hold: the largest mail fits."""
+"""The part of MAX_MAIL_BYTES_IN_MEMORY that one network (an IPv4 /24, an IPv6 /56) may hold: the
+largest mail fits."""

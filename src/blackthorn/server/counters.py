@@ -112,6 +112,10 @@ class Counters:
     mail_chunks_sent: int = counter("Pieces of sealed mail that devices fetched.")
     smtp_connections: int = gauge("SMTP connections open now.")
     smtp_connections_refused: int = counter("Sockets to SMTP closed at accept: too many are open.")
+    smtp_mails_dropped: int = counter(
+        "Mails whose connection was closed for others, as they came slowest while the memory for "
+        "mail was full."
+    )
     sealing_workers_died: int = counter("Sealing workers that ended over a mail and were replaced.")
     storage_failures: int = counter(
         "Groups of work that the database refused; nothing in them was acknowledged."

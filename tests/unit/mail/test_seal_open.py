@@ -37,6 +37,13 @@ def test_the_original_comes_back(content: bytes) -> None:
     assert opened.marked and opened.readable_on_the_way
 
 
+@pytest.mark.parametrize("size", [1, 4_096, 1_000_000, 4_000_000])
+def test_a_sealed_mail_has_at_most_1_4_times_its_size(size: int) -> None:
+    """Armor in lines of 64 makes 1.375 of it; keys, trace and the outer fields 3 kB."""
+    content = random.Random(size).randbytes(size)
+    assert len(sealed(content)) <= 1.4 * size + 4_096
+
+
 def test_the_outside_tells_owner_and_time_only() -> None:
     outside = sealed()
     head, _, _ = outside.partition(b"\r\n\r\n")

@@ -15,7 +15,18 @@ MAX_SEALED_BATCH_BYTES = 32 * MIB
 """Mail times recipients that is sealed and stored as one; more recipients come in turns."""
 
 MIN_SMTP_BYTES_PER_SECOND = 500
-"""Slowest mail data; Postfix's smtpd_min_data_rate, against connections held by a trickle."""
+SPEED_SECONDS = 30
+"""Slowest mail data, and over which time before now it is measured; Postfix's smtpd_min_data_rate,
+against connections held by a trickle."""
+
+SPEED_GRACE_SECONDS = 5
+"""Time in which a mail is not compared with others when the memory for mail is full."""
+
+MAX_DATA_SECONDS = 1_800
+"""Time for one mail's data: the largest mail at 15 kB/s."""
+
+MAX_MAIL_TIMES_RECIPIENTS = 256 * MIB
+"""Size of a mail times its recipients, each of whom gets a sealed copy: ten of the largest mail."""
 
 MAX_SMTP_COMMAND_BYTES = 1_024
 """One SMTP command line: RFC 5321's 512 and what SMTPUTF8 and SIZE add."""

@@ -30,7 +30,6 @@ from blackthorn.server.mail.recipient_policy import Recipient
 
 logging.getLogger("mail.log").disabled = True  # aiosmtpd logs addresses and contents there
 
-_GRACE_SECONDS = 30
 _END = b"\r\n.\r\n"
 _TOO_MANY = b"421 4.7.0 too many connections; try again later\r\n"
 _CALLS = {"*": 1_000_000} | dict.fromkeys(
@@ -136,8 +135,16 @@ class _Connection(SMTP):
 
     def hang_up(self) -> None:
         """Close the connection when the server ends."""
+        self._end(b"421 4.3.2 the server is stopping\r\n")
+
+    def give_way(self) -> None:
+        """Close the connection, whose mail comes slowest, for the mail of others."""
+        self._server.gateway.counters.smtp_mails_dropped += 1
+        self._end(b"421 4.3.1 too slow while much mail comes; try again later\r\n")
+
+    def _end(self, reply: bytes) -> None:
         if self.transport is not None:
-            self._writer.write(b"421 4.3.2 the server is stopping\r\n")
+            self._writer.write(reply)
             self.transport.close()
 
     async def push(self, status: str | bytes) -> None:
@@ -189,7 +196,8 @@ class _Connection(SMTP):
             await self.push("503 5.5.1 no recipient")
             return
         await self.push("354 end with <CR><LF>.<CR><LF>")
-        with self._server.mail_in_hand(), self._server.memory.share(self._client) as share:
+        memory = self._server.memory.share(self._client, self.give_way, self.loop.time())
+        with self._server.mail_in_hand(), memory as share:
             reply = await self._take(envelope, share)
         self.envelope = self._create_envelope()
         await self.push(reply)
@@ -198,6 +206,10 @@ class _Connection(SMTP):
         counters = self._server.gateway.counters
         try:
             content = await self._receive(share)
+            share.receiving = False
+            if len(content) * len(envelope.recipients) > smtp_limits.MAX_MAIL_TIMES_RECIPIENTS:
+                text = "too many recipients for a mail of this size: send it to fewer at once"
+                raise MailRefusedError(554, "5.5.3", text)
             if self._server.stopping:
                 raise MailRefusedError(421, "4.3.2", "the server is stopping")
             await self._server.gateway.accept(self._transaction(envelope), content)
@@ -230,19 +242,20 @@ class _Connection(SMTP):
         """
         data = bytearray(b"\r\n")  # so that a dot on the first line is found too
         refused: MailRefusedError | None = None
-        received, searched, started = 0, 0, self.loop.time()
+        received, searched = 0, 0
         while True:
             chunk = await self._reader.read(1 << 30)
             self._reset_timeout()
+            now = self.loop.time()
             received += len(chunk)
-            seconds = self.loop.time() - started - _GRACE_SECONDS
-            slow = received < seconds * smtp_limits.MIN_SMTP_BYTES_PER_SECOND
-            if not chunk or slow or received > 4 * mail_limits.MAX_MAIL_BYTES:
+            share.count(len(chunk), now)
+            endless = received > 4 * mail_limits.MAX_MAIL_BYTES
+            if not chunk or endless or share.too_slow(now):
                 await super().push("421 4.7.0 too slow, or without end")
                 raise asyncio.CancelledError  # aiosmtpd then closes the connection
             try:
                 if refused is None:
-                    share.grow(len(chunk))
+                    share.grow(len(chunk), now)
                     if received > mail_limits.MAX_MAIL_BYTES + len(_END):
                         raise MailRefusedError(552, "5.3.4", "the mail is too large")
             except MailRefusedError as error:
