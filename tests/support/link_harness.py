@@ -20,9 +20,11 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
+from blackthorn.server.budgets.budgets import Budgets, Rate, Rates
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
@@ -129,6 +131,7 @@ async def running(
         writer=writer,
         reader=reader,
         counters=counters,
+        throttle=Throttle(Budgets(Rates(*[Rate(1e12, 1e12)] * 4)), counters),
     )
     tls = server_tls(directory.key, directory.certificate)
     server = await serve_link(dispatcher, "127.0.0.1", 0, tls, Gate(counters, bounds))
