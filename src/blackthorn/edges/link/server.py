@@ -132,6 +132,16 @@ class LinkListener(WSListener):
         return gate is not None and gate.recognise(self._accepted, device, self._loop.time())
 
 
+class LoopPace:
+    """The event loop as a `server.budgets.turns.Pace`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.soon = loop.call_soon
+
+    def seconds(self) -> float:
+        return time.perf_counter()
+
+
 class LinkServer:
     """The listening link. `port` is the real one when 0 was requested."""
 
@@ -171,7 +181,7 @@ async def serve_link(
 ) -> LinkServer:
     """Listen for devices. Raises UnavailableError when the address cannot be used."""
     loop = asyncio.get_running_loop()
-
+    dispatcher.take_turns(LoopPace(loop))
     memory = OpeningMemory()
 
     def protocol(accepted: GatedSocket) -> asyncio.BaseProtocol:

@@ -10,6 +10,7 @@ import os
 import resource
 import secrets
 import signal
+import sys
 import time
 from contextlib import AsyncExitStack
 from functools import partial
@@ -42,6 +43,9 @@ from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread that waits for the interpreter lets another run on (ADR 0030)."""
+
 DISK_SECONDS = 5
 """Period of the check of free disk."""
 
@@ -55,6 +59,7 @@ def serve(path: Path) -> None:
     begun = time.monotonic()
     os.umask(0o077)
     map_large_blocks()
+    sys.setswitchinterval(SWITCH_SECONDS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_descriptors(),) * 2)
     folder = ServerFolder(path)

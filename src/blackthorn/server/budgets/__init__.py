@@ -1,6 +1,6 @@
-"""Work budgets: what a device stores is charged to it and to its user.
+"""Work budgets: the loop's time is given in turn, and what a device stores is charged to it.
 
-Charged is only what is kept (rows, bytes, bytes of all recipients, order rows), once per frame, in
-token buckets in memory. Time is scheduled, not charged. Nothing is given back and nothing stored:
-either would record who sent what. No frame, no socket, no clock: the time is an argument.
+Charged to a device and its user is only what is kept (rows, bytes, copies, order rows), in token
+buckets in memory. Nothing is given back and nothing stored: either would record who sent what. No
+frame, no socket, no clock: the time is an argument.
 """

@@ -2,6 +2,15 @@
 
 from blackthorn.wire.units import MIB
 
+MAX_SLICE_SECONDS = 0.003
+MIN_SLICE_SECONDS = 0.0005
+MAX_TURN_SECONDS = 0.010
+"""Time of one user in one turn of the loop, and of all users that have queued frames: 20 of them
+make the shortest slices, beyond which a turn is longer for them."""
+
+URGENT_SECONDS = 0.001
+"""Time that is left in a turn for acknowledgements, revocations and vetoes beyond the slice."""
+
 USER_DEVICES = 2
 """A user has the budgets of so many devices, so that a new device brings no new burst."""
 

@@ -17,6 +17,7 @@ from blackthorn.link.session import State
 from blackthorn.ports.enterprise import Standing, UserRecord
 from blackthorn.ports.store import Reader, Writer
 from blackthorn.server.budgets.budgets import Budgets
+from blackthorn.server.budgets.turns import NoPace, Pace, Turns
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers import limits
@@ -63,6 +64,11 @@ LEDGER_FRAMES: Final = (
     f.FetchTrust,
 )
 DECISION_FRAMES: Final = (f.FetchDecisions, f.SubmitDecision)
+URGENT: Final = frozenset(
+    int(str(kind.__struct_config__.tag))
+    for kind in (f.Bye, f.Pong, f.Acknowledge, f.SubmitStatement, f.SubmitDecision, f.TellExit)
+)
+"""Second bytes of the frames that go first: those that end work, and that stop an attacker."""
 PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
 
 
@@ -101,7 +107,7 @@ class Dispatcher:
         )
         self._exits = exits
         self._throttle = throttle or Throttle(Budgets(), counters)
-        self._now = 0.0
+        self._now, self._turns = 0.0, Turns(NoPace())
         self._faults: list[Exception] = []
         self._stale: set[Address] = set()
         self._pushed: f.EpochPushed | None = None
@@ -170,13 +176,27 @@ class Dispatcher:
         if session.closed:
             return
         self._now = now
-        if session.waits or session.backlog:
-            try:
-                session.put_off(data)
-            except LinkError as error:
-                self._connections.fail(session, error)
+        free = self._turns.may_serve(session) and not (session.waits or session.backlog)
+        if free or self._is_urgent(session, data):
+            self._serve(session, data, now)
             return
-        self._serve(session, data, now)
+        try:
+            session.put_off(data)
+        except LinkError as error:
+            self._connections.fail(session, error)
+            return
+        if not session.waits:
+            self._turns.queue(session)
+
+    def _is_urgent(self, session: Session, data: bytes | memoryview) -> bool:
+        """Whether the frame goes before those that wait for a turn or for a budget."""
+        if not 1 < len(data) <= limits.MAX_OPENING_FRAME_BYTES or data[1] not in URGENT:
+            return False
+        return not session.takes_nothing and self._turns.may_serve(session, urgent=True)
+
+    def take_turns(self, pace: Pace) -> None:
+        """From now on users are served in turn, by this clock."""
+        self._turns = Turns(pace)
 
     def _work_off(self, session: Session) -> None:
         """Serve queued frames until the peer must wait again."""
@@ -185,8 +205,11 @@ class Dispatcher:
                 self._serve(session, frame, self._now)
             except Exception as fault:
                 self._faults.append(fault)
+            if session.backlog and not self._turns.may_serve(session):
+                self._turns.queue(session)
 
     def _serve(self, session: Session, data: bytes | memoryview, now: float) -> None:
+        begun = self._turns.begin()
         try:
             _check_opening(session, len(data))
             frame = session.link.receive(data, now)
@@ -202,6 +225,8 @@ class Dispatcher:
             self._connections.fail(session, error)
             if farewell(error)[0] is Code.INTERNAL:
                 raise
+        finally:
+            self._turns.used(session, begun)
 
     def fault(self, session: Session, code: Code, text: str = "") -> None:
         """The edge found the peer at fault: end the session."""

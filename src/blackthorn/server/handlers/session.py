@@ -63,6 +63,7 @@ class Session:
     _asking: bool = False
     _held: bool = False
     _throttled: bool = False
+    _queued: bool = False
     _reading: bool = True
 
     def __post_init__(self, now: float) -> None:
@@ -71,6 +72,11 @@ class Session:
     @property
     def closed(self) -> bool:
         return self.link.state is State.CLOSED
+
+    @property
+    def user(self) -> str:
+        """The device's user, or before hello the peer's address."""
+        return self.device.address if self.device is not None else self.client
 
     @property
     def frame_bound(self) -> int | None:
@@ -116,6 +122,14 @@ class Session:
         self._throttled = throttled
         self._regulate()
 
+    def wait_turn(self, queued: bool) -> None:
+        """Whether the peer must wait for its user's next turn."""
+        self._queued = queued
+        if self.closed:
+            self.backlog = None
+        else:
+            self._regulate()
+
     def pause(self, since: float | None) -> None:
         """The peer does not read since then, so neither do we; None: it reads again."""
         self.paused_since = since
@@ -137,7 +151,12 @@ class Session:
     @property
     def waits(self) -> bool:
         """Whether the peer must wait."""
-        return self._held or self._asking or self._throttled or self.paused_since is not None
+        return self._held or self._throttled or self._queued or self.takes_nothing
+
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether not even urgent frames may be served."""
+        return self._asking or self.paused_since is not None
 
     def put_off(self, data: bytes | memoryview) -> None:
         """Queue a frame of a waiting peer. Raises LinkError over the bound."""
