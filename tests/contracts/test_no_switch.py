@@ -31,6 +31,8 @@ SETTINGS = {
     "smtp.port",
     "smtp.sealing_workers",
     "smtp.min_free_disk_mib",
+    "smtp.mailbox_mib",
+    "smtp.mailbox_mib_per_hour",
     "ledger.host",
     "ledger.port",
     "ledger.epoch_seconds",

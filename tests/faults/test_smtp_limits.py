@@ -134,6 +134,21 @@ def test_a_large_mail_has_few_recipients(tmp_path: Path, monkeypatch: pytest.Mon
     dialogue(tmp_path, talk)
 
 
+def test_a_full_mailbox_is_told_at_rcpt_and_others_get_the_mail(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with site(tmp_path, mailbox_mib=1) as running:
+            client = await (await Dialogue.open(running.port)).greet()
+            await client.say("MAIL FROM:<eve@example.net> SIZE=800000", "250 ")
+            await client.say(f"RCPT TO:<{ALICE}>", "452 4.2.2")
+            await client.say("RSET", "250 ")
+            await client.transaction(b"x: y\r\n\r\n" + b"z" * 70 + b"\r\n" * 400_000, "452 4.2.2")
+            await client.transaction(MAIL, "250 ", ALICE, BOB)
+            assert [len(running.stored(who)) for who in (ALICE, BOB)] == [1, 1]
+            await client.close()
+
+    run(test)
+
+
 def test_refused_commands_end_the_connection(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
         await client.say("MAIL FROM:<eve@example.net>", "250 ")

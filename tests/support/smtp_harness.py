@@ -26,6 +26,8 @@ from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import announcing
+from blackthorn.server.mail import limits as mail_limits
+from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.simulation.memory import wrapping
@@ -80,7 +82,7 @@ class TableEnterprise:
 class Site:
     """Everything behind one SMTP port."""
 
-    def __init__(self, database: Database, workers: int | None) -> None:
+    def __init__(self, database: Database, workers: int | None, mailbox_mib: int) -> None:
         self.enterprise = TableEnterprise()
         self.counters = Counters()
         self.notified: list[tuple[str, AnyFrame]] = []
@@ -98,6 +100,7 @@ class Site:
             clock=clock,
             counters=self.counters,
             arrived=announcing(lambda address, frame: self.notified.append((address, frame))),
+            quota=MailQuota(self.reader, clock, mailbox_mib),
         )
         recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
         self.gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, self.counters)
@@ -129,10 +132,11 @@ async def site(
     workers: int | None = 1,
     tls: ssl.SSLContext | None = None,
     bounds: Bounds | None = None,
+    mailbox_mib: int = mail_limits.MAILBOX_MIB,
 ) -> AsyncIterator[Site]:
     """A site with Alice and Bob, who have keys."""
     database = Database.open(folder / "mail.db")
-    running = Site(database, workers)
+    running = Site(database, workers, mailbox_mib)
     running.enterprise.add_with_key(ALICE)
     running.enterprise.add_with_key(BOB)
     gate = Gate(running.counters, bounds)

@@ -12,6 +12,7 @@ from blackthorn.errors import UnavailableError
 from blackthorn.mail.render.render import render
 from blackthorn.programs.device import mail
 from blackthorn.programs.device.mail import ReadMail
+from blackthorn.wire.units import MIB
 from tests.support.device_home import activated, invoke
 
 HEAD = b"From: eve@example.net\r\nSubject: hello\r\n"
@@ -81,3 +82,24 @@ def test_a_mail_that_cannot_be_fetched_says_that_it_is_not_kept(
     error = invoke("mail", *words).exception
     assert isinstance(error, UnavailableError)
     assert "cannot be reached" in str(error) and "keeps only the list" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("used", "told"),
+    [
+        (0, ""),
+        (95, "is nearly full: 95 of 100 MiB."),
+        (100, "is full, and new mail is put off: 100 of 100 MiB."),
+    ],
+)
+def test_a_mailbox_without_room_is_told(monkeypatch, tmp_path: Path, used: int, told: str) -> None:
+    activated(tmp_path, monkeypatch)[1].close()
+
+    async def refresh(device: object) -> tuple[int, int]:
+        return used * MIB, 100 * MIB if used else 0
+
+    monkeypatch.setattr(mail, "refresh", refresh)
+    listed = invoke("mail", "list")
+    assert listed.exit_code == 0
+    output = " ".join(listed.output.split())
+    assert told in output and ("Your mailbox" in output) == bool(used)

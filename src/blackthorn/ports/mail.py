@@ -52,3 +52,9 @@ class ReadMail(Query[MailPart | None]):
     uid: int
     offset: int
     length: int
+
+
+class UsedByMail(Query[int]):
+    """Bytes of all sealed mail of the user."""
+
+    user: int

@@ -3,7 +3,15 @@
 import pytest
 
 from blackthorn.errors import AbsentError, DiskError, StorageError
-from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
+from blackthorn.ports.mail import (
+    ListMail,
+    MailHead,
+    MailPart,
+    ReadMail,
+    SealedMail,
+    StoreMail,
+    UsedByMail,
+)
 from blackthorn.ports.notices import FindNoticeState, NoteNotice
 from blackthorn.ports.store import Then
 from tests.contracts.stores.conftest import FULL_DISK, Store
@@ -30,6 +38,13 @@ def test_uids_rise_within_a_user(store: Store) -> None:
     assert store.ask(ListMail(1, 0, 10)) == heads
     assert store.ask(ListMail(1, 1, 1)) == heads[1:2]
     assert store.ask(ListMail(3, 0, 10)) == []
+
+
+def test_the_mail_of_a_user_is_counted(store: Store) -> None:
+    assert store.ask(UsedByMail(1)) == 0
+    store.submit(mail(1, b"a", b"bb"))
+    store.submit(mail(2, b"cccc"))
+    assert [store.ask(UsedByMail(user)) for user in (1, 2, 3)] == [3, 4, 0]
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 3_000_000])

@@ -1,7 +1,7 @@
 """`ports.mail` in memory."""
 
 from blackthorn.errors import AbsentError, DamageError
-from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, StoreMail
+from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, StoreMail, UsedByMail
 from tests.support.memory_store.state import Mail, State
 
 
@@ -45,4 +45,10 @@ def read(state: State, query: ReadMail) -> MailPart | None:
 
 
 COMMANDS = {StoreMail: store}
-QUERIES = {ListMail: list_mail, ReadMail: read}
+
+
+def used(state: State, query: UsedByMail) -> int:
+    return sum(len(mail.sealed) for (user, _), mail in state.mails.items() if user == query.user)
+
+
+QUERIES = {ListMail: list_mail, ReadMail: read, UsedByMail: used}

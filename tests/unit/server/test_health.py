@@ -124,6 +124,7 @@ def test_mail_stops_before_messages(free: SimpleNamespace) -> None:
         clock=SimpleNamespace(),  # type: ignore[arg-type]
         counters=Counters(),
         arrived=lambda address, uid: None,
+        quota=SimpleNamespace(),  # type: ignore[arg-type]
     )
     answers = health(stored(7))
     server: Any = SimpleNamespace(

@@ -19,14 +19,17 @@ from blackthorn.link.frames import (
     Ping,
 )
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
+from blackthorn.ports.notices import NoteNotice
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
+from blackthorn.server.mail.quota import MailboxBusyError, MailboxFullError, MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.simulation.memory import memory_database, wrapping
 from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.wire.units import MIB
 from tests.support.certificates import unsealable
 from tests.support.market_keys import add_people
 from tests.support.sessions import RecordingSession
@@ -38,11 +41,14 @@ _, CERTIFICATE = generate_user_key(ALICE)
 
 
 class FixedClock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
     def wall_ms(self) -> int:
         return NOW_MS
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.seconds
 
 
 class Table:
@@ -72,10 +78,13 @@ class Room:
         self.told: list[tuple[str, object]] = []
         self.done: list[object] = []
         self.counters = Counters()
+        self.clock = FixedClock()
+        self.quota = MailQuota(self.reader, self.clock, mebibytes=2, mebibytes_per_hour=3)
         self.mail_service = MailService(
             writer=self.writer,
             reader=self.reader,
-            clock=FixedClock(),
+            clock=self.clock,
+            quota=self.quota,
             counters=self.counters,
             arrived=announcing(lambda address, frame: self.told.append((address, frame))),
         )
@@ -84,6 +93,11 @@ class Room:
 
     def deliver(self, *mails: MailFor) -> None:
         self.mail_service.store(mails, self.done.append)
+
+    def check(self, user: int, size: int) -> list[object]:
+        answers: list[object] = []
+        self.quota.check(user, size, answers.append)
+        return answers
 
     def ask(self, address: Address | None, frame) -> list[object]:
         session = RecordingSession(address)
@@ -137,6 +151,70 @@ def test_mail_takes_the_room_of_the_disk_before_it_is_measured_again(room: Room)
     assert not room.mail_service.has_room(1_000)
     room.writer.commit()
     assert room.done[1:] == [[1], [2]]
+
+
+def test_a_full_mailbox_defers_mail_and_tells_the_users_devices(room: Room) -> None:
+    assert room.check(1, MIB) == [None]
+    room.deliver(MailFor(room.alice, bytes(MIB)))
+    room.writer.commit()
+    assert room.done == [[1]]
+    (plenty,) = room.ask(ALICE, ListMail(1, 0))
+    assert isinstance(plenty, MailListing) and (plenty.used, plenty.quota) == (0, 0)
+    room.deliver(MailFor(room.alice, bytes(MIB)))  # not durable, and counted already
+    (full,) = room.check(1, 1)
+    assert isinstance(full, MailboxFullError)
+    assert refusal(full).reply.startswith("452 4.2.2 the mailbox is full")
+    room.deliver(MailFor(room.bob, b"x"), MailFor(room.alice, b"x"))
+    assert isinstance(room.done[1], MailboxFullError)
+    room.writer.commit()
+    (listing,) = room.ask(ALICE, ListMail(1, 0))
+    assert isinstance(listing, MailListing)
+    assert (listing.used, listing.quota) == (2 * MIB, 2 * MIB)
+    assert room.check(2, 1) == [None]
+
+
+def test_what_was_not_stored_is_not_counted(room: Room) -> None:
+    room.check(1, 0)
+    room.writer.fail(StorageError("the disk is full"))
+    room.deliver(MailFor(room.alice, bytes(2 * MIB)))
+    room.writer.commit()
+    room.writer.fail(None)
+    assert room.check(1, MIB) == [None]
+
+
+def test_a_notice_of_the_server_comes_into_a_full_mailbox(room: Room) -> None:
+    room.check(1, 0)
+    room.deliver(MailFor(room.alice, bytes(2 * MIB)))
+    room.mail_service.store(
+        [MailFor(room.alice, b"notice")], room.done.append, also=NoteNotice("X-PK-1", 1, 1, 0)
+    )
+    room.writer.commit()
+    assert room.done == [[1], [2]]
+
+
+def test_mail_of_one_user_is_bounded_by_the_hour(room: Room) -> None:
+    room.quota.bytes = 100 * MIB
+    room.check(1, 0)
+    room.deliver(MailFor(room.alice, bytes(3 * MIB)))
+    room.writer.commit()
+    (busy,) = room.check(1, 1)
+    assert isinstance(busy, MailboxBusyError)
+    assert refusal(busy).reply.startswith("450 4.2.1 the mailbox gets too much mail")
+    room.clock.seconds += 1_800
+    assert room.check(1, MIB) == [None]
+    assert isinstance(room.check(1, 2 * MIB)[0], MailboxBusyError)
+
+
+def test_counted_mailboxes_are_few_and_read_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_limits, "MAX_COUNTED_MAILBOXES", 1)
+    room.check(1, 0)
+    room.deliver(MailFor(room.alice, bytes(2 * MIB)))
+    room.writer.commit()
+    room.check(2, 0)
+    assert list(room.quota._mailboxes) == [2]
+    assert isinstance(room.check(1, 1)[0], MailboxFullError)
 
 
 def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:

@@ -24,6 +24,7 @@ from blackthorn.ports.enterprise import UserRecord
 from blackthorn.programs.server.notices import NoticeDelivery
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
+from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notice import KINDS, Notice, notice_step
@@ -120,6 +121,7 @@ class World:
             clock=clock,
             counters=Counters(),
             arrived=lambda *_: None,
+            quota=MailQuota(self.reader, clock),
         )
         recipient_policy = RecipientPolicy("acme.example", self.enterprise, clock)
         gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, Counters())

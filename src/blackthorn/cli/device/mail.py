@@ -11,6 +11,7 @@ from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail as device_mail
 from blackthorn.programs.event_loop import run
+from blackthorn.wire.units import MIB
 from blackthorn.wire.words import count
 
 mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
@@ -29,9 +30,9 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
     from blackthorn.cli.device.outcomes import tell_failures
 
     device = program(at)
-    unreached = ""
+    unreached, used, quota = "", 0, 0
     try:
-        run(device_mail.refresh(device))
+        used, quota = run(device_mail.refresh(device))
     except UnavailableError as error:
         unreached = str(error)
     with device.opened.vault.transaction() as records:
@@ -43,8 +44,19 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
     for record in () if json else found:
         who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
         terminal.say(f"{record.uid:5}  {times.local_time(record.received_ms)}  {who}  {what}")
+    if quota:
+        terminal.note(_room(used, quota))
     tell_failures(device)
     require_reached(unreached)
+
+
+def _room(used: int, quota: int) -> str:
+    """What a user does about a mailbox that is nearly full."""
+    state = "is full, and new mail is put off" if used >= quota else "is nearly full"
+    return (
+        f"Your mailbox on the server {state}: {used // MIB} of {quota // MIB} MiB. "
+        "Ask your administrator for more (smtp.mailbox_mib)."
+    )
 
 
 def _entry(record: MailRecord) -> dict[str, Any]:

@@ -56,9 +56,14 @@ class MailGateway:
         if not self._mail_service.has_room(size):
             raise DiskError("the disk is nearly full")
 
-    async def recipient(self, path: str) -> Recipient:
-        """The user of an envelope address. Raises RecipientRefusedError, StorageError."""
-        return await outcome(partial(self.recipient_policy.recipient, path))
+    async def recipient(self, path: str, size: int) -> Recipient:
+        """The user of an envelope address, who may get a mail of so many bytes.
+
+        Raises RecipientRefusedError, MailboxFullError, MailboxBusyError, StorageError.
+        """
+        recipient: Recipient = await outcome(partial(self.recipient_policy.recipient, path))
+        await outcome(partial(self._mail_service.quota.check, recipient.user.number, size))
+        return recipient
 
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; durable at the return.

@@ -5,11 +5,14 @@ from typing import Final
 
 from blackthorn import errors
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.server.mail.quota import MailboxBusyError, MailboxFullError
 from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
 
 _FAULT: Final = (451, "4.3.0", "the server failed; try again")
 
 REPLIES: Final[dict[type[Exception], tuple[int, str, str]]] = {
+    MailboxFullError: (452, "4.2.2", "the mailbox is full; try again later"),
+    MailboxBusyError: (450, "4.2.1", "the mailbox gets too much mail; try again later"),
     errors.StorageError: (452, "4.3.1", "the mail could not be stored; try again later"),
     errors.UnavailableError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
     errors.ConflictError: (451, "4.3.0", "the mail cannot be taken now; try again later"),

@@ -44,6 +44,8 @@ class MailEnvelope(Envelope):
     def __init__(self) -> None:
         super().__init__()
         self.recipients: dict[str, Recipient] = {}
+        self.size = 0
+        """What MAIL declared (RFC 1870), 0 for nothing."""
 
 
 class _Answers:
@@ -61,7 +63,12 @@ class _Answers:
         return [f"250-{line}" for line in kept[:-1]] + [f"250 {kept[-1]}"]
 
     async def handle_MAIL(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: MailEnvelope,
+        address: str,
+        options: list[str],
     ) -> str:
         size = max((int(each[5:]) for each in options if each.startswith("SIZE=")), default=0)
         if size > mail_limits.MAX_MAIL_BYTES:
@@ -71,6 +78,7 @@ class _Answers:
         except BlackthornError as error:
             return refusal(error).reply
         envelope.mail_from = address
+        envelope.size = size
         envelope.mail_options.extend(options)
         return "250 2.1.0 sender noted"
 
@@ -85,7 +93,7 @@ class _Answers:
         if len(envelope.recipients) >= smtp_limits.MAX_SMTP_RECIPIENTS:
             return "452 4.5.3 too many recipients"
         try:
-            recipient = await self._gateway.recipient(address)
+            recipient = await self._gateway.recipient(address, envelope.size)
         except BlackthornError as error:
             return refusal(error).reply
         envelope.recipients[recipient.user.address] = recipient

@@ -23,10 +23,15 @@ class MailEntry(Struct, array_like=True, frozen=True, gc=False):
 
 
 class MailListing(Exchange, tag=41, frozen=True):
-    """Server to device. `more`: ask again."""
+    """Server to device. `more`: ask again.
+
+    `used` bytes of `quota` are taken by the user's mail; both are 0 while there is enough room.
+    """
 
     entries: Annotated[list[MailEntry], Meta(max_length=link_limits.MAX_MAIL_LISTING)]
     more: bool
+    used: Uint64 = 0
+    quota: Uint64 = 0
 
 
 class FetchMail(Exchange, tag=42, frozen=True):

@@ -49,6 +49,8 @@ class MailFetcher:
         self._program = program
         self._connection = connection
         self._requests = count(1)
+        self.used = self.quota = 0
+        """Bytes of the user's mail on the server and of their quota, 0 while there is room."""
 
     async def _answer(self, kind: type[f.MailListing | f.MailChunk], request: int) -> f.AnyFrame:
         while True:
@@ -65,6 +67,7 @@ class MailFetcher:
             answer = await self._answer(f.MailListing, request)
             if not isinstance(answer, f.MailListing):
                 raise errors.ProtocolError("the server did not list the mail as it should")
+            self.used, self.quota = answer.used, answer.quota
             found += answer.entries
             if not answer.more or not answer.entries:
                 return found
@@ -107,8 +110,11 @@ def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
     return ReadMail(shown, opened.readable_on_the_way, attached(opened.content))
 
 
-async def refresh(program: DeviceProgram) -> None:
-    """Update the index of mail. Raises UnavailableError."""
+async def refresh(program: DeviceProgram) -> tuple[int, int]:
+    """Update the index of mail; used bytes and quota, 0 while there is room.
+
+    Raises UnavailableError.
+    """
     with program.opened.vault.transaction() as records:
         known = {record.uid for record in records.mail.all()}
     async with server_timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
@@ -117,6 +123,7 @@ async def refresh(program: DeviceProgram) -> None:
             record = _index(program, entry, await fetcher.sealed(entry.uid))
             with program.opened.vault.transaction() as records:
                 records.mail.put(record)
+    return fetcher.used, fetcher.quota
 
 
 def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:

@@ -19,6 +19,7 @@ from blackthorn.edges.sealing import limits as sealing_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
 from blackthorn.programs.server.budget_settings import BudgetsSettings, setting
+from blackthorn.server.mail import limits as mail_limits
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import domain_of, parse_address, parse_domain
@@ -115,6 +116,16 @@ class SmtpSettings:
         1024,
         "With less free disk space in MiB than this, mail is deferred (452 4.3.1), and messages "
         "go on down to ops.min_free_disk_mib; never less than that.",
+    )
+    mailbox_mib: int = setting(
+        mail_limits.MAILBOX_MIB,
+        "Sealed mail in MiB that the server keeps for one user; more is deferred (452 4.2.2).",
+        at_least=64,
+    )
+    mailbox_mib_per_hour: int = setting(
+        mail_limits.MAILBOX_MIB_PER_HOUR,
+        "Sealed mail in MiB that one user gets in an hour; more is deferred (450 4.2.1).",
+        at_least=64,
     )
 
 

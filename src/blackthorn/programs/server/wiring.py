@@ -39,6 +39,7 @@ from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
+from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notices import Notices
@@ -100,6 +101,12 @@ class Server:
             clock=self._clock,
             counters=self.counters,
             arrived=announcing(self._notify),
+            quota=MailQuota(
+                reader,
+                self._clock,
+                settings.smtp.mailbox_mib,
+                settings.smtp.mailbox_mib_per_hour,
+            ),
         )
         self.ledger = self._make_ledger(folder)
         ledger = self.ledger.ledger

@@ -41,7 +41,7 @@ class MailHandler:
     def _list(self, session: Session, user: UserRecord, frame: f.ListMail) -> None:
         def answer(page: MailPage) -> f.MailListing:
             entries = [f.MailEntry(head.uid, head.size, head.received_ms) for head in page.heads]
-            return f.MailListing(frame.request, entries, page.more)
+            return f.MailListing(frame.request, entries, page.more, page.used, page.quota)
 
         done = answering(session, answer)
         self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from blackthorn.errors import BlackthornError, DiskError, StorageError
+from blackthorn.errors import BlackthornError, DiskError, StorageError, UnavailableError
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.store import Command, Done, Reader, Then, Writer, call_each, unless_failed
 from blackthorn.server.counters import Counters
+from blackthorn.server.mail import limits
+from blackthorn.server.mail.quota import MailQuota
 
 _DISK_BYTES: Final = 2
 """Of one byte: in the database, and in its write-ahead log until that is folded in."""
@@ -26,10 +28,15 @@ class MailFor:
 
 @dataclass(frozen=True, slots=True)
 class MailPage:
-    """Mails of a user, oldest first; `more` when others follow."""
+    """Mails of a user, oldest first; `more` when others follow.
+
+    `used` and `quota` are bytes of all their mail, both 0 while there is enough room.
+    """
 
     heads: list[MailHead]
     more: bool
+    used: int
+    quota: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,6 +51,7 @@ class MailService:
     clock: Clock
     counters: Counters
     arrived: Callable[[Address, int], None]
+    quota: MailQuota
     room: float = math.inf
 
     def has_room(self, size: int) -> bool:
@@ -55,17 +63,25 @@ class MailService:
     ) -> None:
         """Store all of `mails`, and execute `also`, in one transaction.
 
-        `done` gets the uids once durable, or the error when nothing was stored.
+        `done` gets the uids once durable, or the error when nothing was stored. With `also` they
+        are notices, which a full mailbox does not refuse.
         """
         size = _DISK_BYTES * sum(len(mail.sealed) for mail in mails)
         if not self.has_room(size):
             done(DiskError("the disk is nearly full"))
+            return
+        sizes = [(mail.user.number, len(mail.sealed)) for mail in mails]
+        try:
+            self.quota.take(sizes, own=also is not None)
+        except UnavailableError as error:
+            done(error)
             return
         self.room -= size
 
         def stored(result: list[int] | BlackthornError) -> None:
             told = [partial(done, result)]
             if isinstance(result, BlackthornError):
+                self.quota.give_back(sizes)
                 self.counters.storage_failures += isinstance(result, StorageError)
             else:
                 self.counters.mail_accepted += len(mails)
@@ -81,7 +97,12 @@ class MailService:
         """At most `limit` of the user's mails with a uid above `after`."""
 
         def found(heads: list[MailHead]) -> None:
-            done(MailPage(heads[:limit], len(heads) > limit))
+            def counted(used: int) -> None:
+                quota = self.quota.bytes
+                told = (used, quota) if used > quota * limits.TELL_USED else (0, 0)
+                done(MailPage(heads[:limit], len(heads) > limit, *told))
+
+            self.quota.used(user.number, unless_failed(done, counted))
 
         query = ListMail(user.number, after, limit + 1)
         self.reader.ask(query, unless_failed(done, found))

@@ -6,7 +6,15 @@ import apsw
 
 from blackthorn.crypto.market_wrap import wrapped_size
 from blackthorn.errors import AbsentError
-from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
+from blackthorn.ports.mail import (
+    ListMail,
+    MailHead,
+    MailPart,
+    ReadMail,
+    SealedMail,
+    StoreMail,
+    UsedByMail,
+)
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.wire.units import MIB
 
@@ -18,6 +26,7 @@ _PUT = "INSERT INTO mail (user, uid, received_ms, size, market, sealed) VALUES (
 _MARKET = "SELECT market FROM users WHERE number = ?"
 _LIST = "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ? ORDER BY uid LIMIT ?"
 _FIND = "SELECT rowid, size, market FROM mail WHERE user = ? AND uid = ?"
+_USED = "SELECT coalesce(sum(size), 0) FROM mail WHERE user = ?"
 _PIECE_BYTES = MIB
 """Larger mails are written in pieces: SQLite would copy a whole one twice."""
 
@@ -29,6 +38,11 @@ def _store(transaction: Transaction, command: StoreMail) -> list[int]:
 def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
     rows = transaction.connection.execute(_LIST, (query.user, query.after, query.limit))
     return [MailHead(*row) for row in rows]
+
+
+def _used(transaction: Transaction, query: UsedByMail) -> int:
+    used: int = transaction.connection.execute(_USED, (query.user,)).get
+    return used
 
 
 def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
@@ -78,4 +92,4 @@ def _put(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
 
 
 COMMANDS: Final[Table] = {StoreMail: _store}
-QUERIES: Final[Table] = {ListMail: list_mail, ReadMail: read}
+QUERIES: Final[Table] = {ListMail: list_mail, ReadMail: read, UsedByMail: _used}

@@ -1,0 +1,117 @@
+"""Quota of each user's mail on the server: bytes in all, and bytes in an hour.
+
+What a user has is read once and then counted, in memory. Notices that the server writes are counted
+and never refused.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blackthorn.errors import UnavailableError
+from blackthorn.ports.clock import Clock
+from blackthorn.ports.mail import UsedByMail
+from blackthorn.ports.store import Done, Reader, unless_failed
+from blackthorn.server.mail import limits
+from blackthorn.wire.units import MIB
+
+
+class MailboxFullError(UnavailableError):
+    """The user has as much mail as they may have."""
+
+
+class MailboxBusyError(UnavailableError):
+    """The user got as much mail in the last hour as they may."""
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    used: int
+    recent: float
+    """Bytes that came, less what an hour's share has worn off since."""
+    at: float
+
+
+class MailQuota:
+    """The quota of all users, the same for each."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        clock: Clock,
+        mebibytes: int = limits.MAILBOX_MIB,
+        mebibytes_per_hour: int = limits.MAILBOX_MIB_PER_HOUR,
+    ) -> None:
+        self._reader = reader
+        self._clock = clock
+        self.bytes = mebibytes * MIB
+        self._per_hour = mebibytes_per_hour * MIB
+        self._mailboxes: OrderedDict[int, _Mailbox] = OrderedDict()
+
+    def used(self, user: int, done: Done[int]) -> None:
+        """Bytes of mail of the user of row `user`."""
+        self._load(user, unless_failed(done, lambda mailbox: done(mailbox.used)))
+
+    def check(self, user: int, size: int, done: Done[None]) -> None:
+        """Whether mail of so many bytes may come.
+
+        `done` gets MailboxFullError or MailboxBusyError otherwise.
+        """
+
+        def loaded(mailbox: _Mailbox) -> None:
+            try:
+                self._check(mailbox, int(size * limits.SEALED_TO_PLAIN))
+            except UnavailableError as error:
+                done(error)
+            else:
+                done(None)
+
+        self._load(user, unless_failed(done, loaded))
+
+    def take(self, sizes: Sequence[tuple[int, int]], *, own: bool) -> None:
+        """Count sealed mails, users and sizes, before they are stored; all or none.
+
+        `own`: the server wrote them. Raises MailboxFullError or MailboxBusyError.
+        """
+        for user, size in () if own else sizes:
+            if (mailbox := self._mailboxes.get(user)) is not None:
+                self._check(mailbox, size)
+        self._count(sizes)
+
+    def give_back(self, sizes: Sequence[tuple[int, int]]) -> None:
+        """They were not stored."""
+        self._count([(user, -size) for user, size in sizes])
+
+    def _count(self, sizes: Sequence[tuple[int, int]]) -> None:
+        for user, size in sizes:
+            if (mailbox := self._mailboxes.get(user)) is not None:
+                self._wear_off(mailbox)
+                mailbox.used += size
+                mailbox.recent = max(0.0, mailbox.recent + size)
+
+    def _load(self, user: int, done: Done[_Mailbox]) -> None:
+        known = self._mailboxes.get(user)
+        if known is not None:
+            self._mailboxes.move_to_end(user)
+            done(known)
+            return
+
+        def read(used: int) -> None:
+            mailbox = self._mailboxes.setdefault(user, _Mailbox(used, 0.0, self._clock.monotonic()))
+            while len(self._mailboxes) > limits.MAX_COUNTED_MAILBOXES:
+                self._mailboxes.popitem(last=False)
+            done(mailbox)
+
+        self._reader.ask(UsedByMail(user), unless_failed(done, read))
+
+    def _check(self, mailbox: _Mailbox, size: int) -> None:
+        if mailbox.used + size > self.bytes:
+            raise MailboxFullError("the user's mailbox is full; try again later")
+        self._wear_off(mailbox)
+        if mailbox.recent + size > self._per_hour:
+            raise MailboxBusyError("the user gets too much mail at once; try again later")
+
+    def _wear_off(self, mailbox: _Mailbox) -> None:
+        now = self._clock.monotonic()
+        mailbox.recent = max(0.0, mailbox.recent - (now - mailbox.at) * self._per_hour / 3_600)
+        mailbox.at = now
