@@ -30,7 +30,7 @@ from tests.support.market_keys import add_people
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
     told: list[Any] = []
-    command = StoreParcels(Parcels(rows))
+    command = StoreParcels(Parcels([(*row, 0) for row in rows]))
     for done, result in commit_group(Engine(database, wrapping()), [(command, told.append)]):
         done(result)
     return told[0]

@@ -10,8 +10,8 @@ from blackthorn.device.operations.redeliver import Redeliver
 from blackthorn.device.operations.table import operation_of
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import OutcomeRecord
-from blackthorn.server.messaging import limits as messaging_limits
 from tests.support.device_world import World
+from tests.support.mailbox_limits import limit_mailboxes
 
 FULL = "their mailbox is full; sent again by itself"
 
@@ -28,7 +28,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> World:
     world.away.add(carol.address)
     bob.write(carol, "fills it")
     world.settle()
-    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", len(world.stored(carol)))
+    limit_mailboxes(monkeypatch, len(world.stored(carol)))
     return world
 
 

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from blackthorn.device.operations import limits as operation_limits
+from blackthorn.device.operations import limits
 from blackthorn.errors import StorageError
-from blackthorn.server.messaging import limits
 from tests.support.device_world import World
+from tests.support.mailbox_limits import limit_mailboxes
 
 
 def _run_until_posted(world, person):
@@ -83,7 +83,7 @@ def test_a_creation_waits_for_a_full_mailbox(monkeypatch):
     world.cut(bob.wire)
     carol.write(bob, "fills it")
     world.settle()
-    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 2)
+    limit_mailboxes(monkeypatch, 2)
     number = alice.write(bob, "patience")
     world.settle()
     assert not alice.outcomes[number].final and len(alice.conversations()) == 1
@@ -103,7 +103,7 @@ def test_a_mailbox_that_stays_full_is_tried_ever_less_often_and_told_after_two_w
     world.cut(bob.wire)
     carol.write(bob, "fills it")
     world.settle()
-    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 2)
+    limit_mailboxes(monkeypatch, 2)
     number = alice.write(bob, "patience")
     refused = []
     for _ in range(20):
@@ -114,7 +114,7 @@ def test_a_mailbox_that_stays_full_is_tried_ever_less_often_and_told_after_two_w
         world.settle()
     assert [after - before for before, after in pairwise(refused)].count(0) >= 12
     world.away.add(bob.address)
-    world.wake(operation_limits.REDELIVERY_DAYS * 24 * 3600)
+    world.wake(limits.REDELIVERY_DAYS * 24 * 3600)
     outcome = alice.outcomes[number]
     assert outcome.final and "mailbox was full for 14 days" in outcome.error
 

@@ -9,6 +9,7 @@ from blackthorn.link import frames as f
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.storage import limits as storage_limits
 from tests.support.link_world import Device, World, fill, of
+from tests.support.mailbox_limits import limit_mailboxes
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_commit_is_accepted_again_whatever_has_happened_since(
         world.enterprise.forget(Address(second.address))
         world.dispatcher.device_removed(second.id)
     else:
-        monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 1)
+        limit_mailboxes(monkeypatch, 1)
     first.connect()
     world.settle()
     assert not first.outbox
@@ -181,7 +182,7 @@ def marker(device: Device) -> tuple[int, list[bytes]]:
 
 
 def full_of(world: World, monkeypatch: pytest.MonkeyPatch, *owners: Device) -> None:
-    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 1)
+    limit_mailboxes(monkeypatch, 1)
     for owner in owners:
         fill(world, world.devices[0], owner, 1)
     world.devices[0].heard.clear()

@@ -12,6 +12,7 @@ from blackthorn.ports.parcels import RemoveParcels, RemoveUndecryptable
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.support.link_world import Device, World, fill, of, posting
+from tests.support.mailbox_limits import limit_mailboxes
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_what_is_set_aside_is_kept_asked_for_and_at_last_deleted(world: World) -
 def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 5)
+    limit_mailboxes(monkeypatch, 5)
     monkeypatch.setattr(messaging_limits, "MAX_UNDECRYPTABLE_PARCELS", 8)
     sender, receiver = world.devices[:2]
     sender.connect()

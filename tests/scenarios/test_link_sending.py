@@ -11,6 +11,7 @@ from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.fanouts import MISSING_COST
 from tests.support.link_world import Device, World, byes, fill, of, posting
+from tests.support.mailbox_limits import limit_mailboxes
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender, full, other = world.devices[:3]
-    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 3)
+    limit_mailboxes(monkeypatch, 3)
     fill(world, sender, full, 3)
     made = to_all(world, sender, full.id, other.id)
     left_out = [f.LeftOut("mailbox-full", [full.id])]
@@ -154,7 +155,7 @@ def test_postings_that_leave_out_the_same_devices_share_an_answer(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender, full, other = world.devices[:3]
-    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 20)
+    limit_mailboxes(monkeypatch, 20)
     fill(world, sender, full, 20)
     told = [
         fanout_frame([full.id, other.id]),
@@ -177,6 +178,7 @@ def test_postings_that_leave_out_the_same_devices_share_an_answer(
 
 
 def test_a_mailbox_is_bounded_in_bytes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_mailboxes(monkeypatch, 1_000)
     monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_BYTES", 10_000)
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 4, size=3_000)
@@ -221,7 +223,7 @@ def test_while_the_disk_is_short_postings_wait_and_acknowledgements_do_not(world
 def test_a_full_mailbox_refuses_and_takes_again_when_it_has_room(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 3)
+    limit_mailboxes(monkeypatch, 3)
     sender, receiver = world.devices[:2]
     sender.connect()
     for number in range(5):

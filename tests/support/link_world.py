@@ -268,7 +268,9 @@ class World(Wires):
             assert mailbox is not None
             waiting, aside = mailbox.waiting, mailbox.undecryptable
             assert waiting.parcels + aside.parcels == len(self.stored(device)), device.address
-            ((tally,), _) = self.engine.read(MailboxTallies((device.number,), limit=10**6))
+            (tally,) = self.engine.read(MailboxTallies((device.number,), limit=10**6)).tallies
+            held = {tag: (each >> 40, each % (1 << 40)) for tag, each in mailbox.held.items()}
+            assert held == {tag: tuple(each) for tag, *each in tally.senders}, device.address
             assert tally[:2] == (waiting.parcels, waiting.bytes), device.address
             assert tally[2:4] == (aside.parcels, aside.bytes), device.address
             assert tally.newest <= mailbox.newest

@@ -6,7 +6,10 @@ from blackthorn.link import limits
 
 
 class Window:
-    """Unacknowledged parcels of one link, by seq, with their sizes in bytes."""
+    """Unacknowledged parcels of one link, by seq, with their sizes in bytes and their marks.
+
+    A mark has 16 bits and means nothing here.
+    """
 
     __slots__ = ("_sizes", "bytes")
 
@@ -24,20 +27,21 @@ class Window:
             return 0
         return limits.MAX_UNACKNOWLEDGED_PARCELS - len(self._sizes)
 
-    def add(self, seq: int, size: int) -> None:
+    def add(self, seq: int, size: int, mark: int = 0) -> None:
         """A parcel of `size` bytes was delivered."""
-        self._sizes[seq] = size
+        self._sizes[seq] = size << 16 | mark
         self.bytes += size
 
-    def settle(self, seqs: Iterable[int]) -> list[tuple[int, int]]:
-        """Remove answered parcels; returns (seq, size) of those that were in the window.
+    def settle(self, seqs: Iterable[int]) -> list[tuple[int, int, int]]:
+        """Remove answered parcels; returns (seq, size, mark) of those that were in the window.
 
         Others are ignored: an earlier connection may have delivered them.
         """
-        settled: list[tuple[int, int]] = []
+        settled: list[tuple[int, int, int]] = []
         for seq in seqs:
-            size = self._sizes.pop(seq, None)
-            if size is not None:
+            marked = self._sizes.pop(seq, None)
+            if marked is not None:
+                size = marked >> 16
                 self.bytes -= size
-                settled.append((seq, size))
+                settled.append((seq, size, marked & 0xFFFF))
         return settled

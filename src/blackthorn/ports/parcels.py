@@ -18,20 +18,21 @@ Place = tuple[int, int]
 
 
 class SharedParcel(NamedTuple):
-    """One sealed parcel for several devices, stored once."""
+    """One sealed parcel for several devices, stored once; `senders`: the tag in each mailbox."""
 
     sealed: bytes
     places: Sequence[Place]
+    senders: Sequence[int]
 
 
 @dataclass(slots=True)
 class Parcels:
-    """Parcels to store; `single` holds (device, seq, sealed).
+    """Parcels to store; `single` holds (device, seq, sealed, tag of the sender in the mailbox).
 
     `missed` holds (device, beginning of a digest): Commits for which a mailbox has no room.
     """
 
-    single: list[tuple[int, int, bytes]] = field(default_factory=list)
+    single: list[tuple[int, int, bytes, int]] = field(default_factory=list)
     shared: list[SharedParcel] = field(default_factory=list)
     missed: list[tuple[int, bytes]] = field(default_factory=list)
 
@@ -66,7 +67,8 @@ class OrderedCommit(NamedTuple):
 class Tally(NamedTuple):
     """Parcels of one device and their bytes; `newest` is the largest seq, 0 without a parcel.
 
-    `missed` counts Commits that it could not take.
+    `missed` counts Commits that it could not take, `senders` has for each known tag of a sender
+    the waiting parcels and their bytes.
     """
 
     waiting: int
@@ -75,13 +77,18 @@ class Tally(NamedTuple):
     undecryptable_bytes: int
     newest: int
     missed: int = 0
+    senders: tuple[tuple[int, int, int], ...] = ()
 
 
 class TallyPage(NamedTuple):
-    """Tallies of the first devices; `after` not 0: the last is partial, continue behind it."""
+    """Tallies of the first devices; `after` not 0: the last is partial, continue behind it.
+
+    `keys` are those of the mailboxes, by which tags of senders are made.
+    """
 
     tallies: list[Tally]
     after: int
+    keys: list[bytes]
 
 
 class Missed(NamedTuple):
@@ -95,6 +102,7 @@ class WaitingParcel(NamedTuple):
     seq: int
     sealed: bytes
     undecryptable: bool
+    sender: int = 0
 
 
 class Removal(NamedTuple):
@@ -135,9 +143,10 @@ class MarkUndecryptable(Command[None]):
 
 
 class RemoveOldestUndecryptable(Command[list[Removal]]):
-    """Delete the oldest undecryptable parcels of the device, at most `limit`.
+    """Delete undecryptable parcels of the device, at most `limit`, until the rest may be kept.
 
-    The newest ones that are at most `parcels` and at most `size` bytes together are kept.
+    It may be at most `parcels` and at most `size` bytes together. Each time the oldest one goes of
+    the sender of whom most is kept.
     """
 
     device: int

@@ -54,7 +54,7 @@ def people(store: Store) -> None:
     store.set_market("DE", 5, 6)
     for user in range(1, 7):
         store.submit(StoreMail((SealedMail(user, b"one"), SealedMail(user, b"two")), 1))
-        store.submit(StoreParcels(Parcels([(user, user, b"parcel")])))
+        store.submit(StoreParcels(Parcels([(user, user, b"parcel", 0)])))
     store.submit(BeginClosure(EXIT, "PK", b"k" * 32, 9))
 
 

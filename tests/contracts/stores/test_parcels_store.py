@@ -41,11 +41,12 @@ def people(store: Store) -> None:
 
 
 def single(*rows: tuple[int, int, bytes]) -> StoreParcels:
-    return StoreParcels(Parcels(list(rows)))
+    return StoreParcels(Parcels([(*row, 0) for row in rows]))
 
 
 def shared(seq: int, sealed: bytes, *devices: int) -> StoreParcels:
-    return StoreParcels(Parcels([], [SharedParcel(sealed, [(device, seq) for device in devices])]))
+    places = [(device, seq) for device in devices]
+    return StoreParcels(Parcels([], [SharedParcel(sealed, places, [0] * len(places))]))
 
 
 def waiting(store: Store, device: int, after: int = 0, **bounds: Any) -> list[WaitingParcel]:
@@ -58,7 +59,7 @@ def seqs(store: Store, device: int, **bounds: Any) -> list[int]:
 
 
 def tally(store: Store, device: int) -> Tally:
-    (found,), after = store.ask(MailboxTallies((device,)))
+    (found,), after, _ = store.ask(MailboxTallies((device,)))
     assert after == 0
     return found
 
@@ -66,7 +67,7 @@ def tally(store: Store, device: int) -> Tally:
 def commit(
     epoch: int, token: bytes = TOKEN, parcels: Parcels | None = None, digest: bytes = b""
 ) -> StoreParcels:
-    parcels = parcels if parcels is not None else Parcels([(1, epoch + 100, b"c")])
+    parcels = parcels if parcels is not None else Parcels([(1, epoch + 100, b"c", 0)])
     return StoreParcels(Parcels(), [(CommitPosition(HANDLE, epoch, token, digest), parcels)], 5)
 
 
@@ -116,7 +117,7 @@ def test_a_tally_comes_in_pages_and_counts_plain_bytes(store: Store) -> None:
     assert tally(store, 1) == Tally(6, 1 + 3 + 4 + 5 + 6 + 7, 2, 102, 8)
     pages, after = [], 0
     while len(pages) < 3:
-        (page,), after = store.ask(MailboxTallies((1,), after, limit=3))
+        (page,), after, _ = store.ask(MailboxTallies((1,), after, limit=3))
         pages.append(page)
         assert (after == 0) == (len(pages) == 3)
     assert pages == [Tally(2, 4, 1, 2, 3), Tally(3, 15, 0, 0, 6), Tally(1, 7, 1, 100, 8)]
@@ -128,18 +129,18 @@ def test_many_tallies_come_together_until_enough_was_counted(store: Store) -> No
         single(*((device, seq, b"x") for device in (1, 2) for seq in (device, device + 5)))
     )
     one, none, two = Tally(2, 2, 0, 0, 6), Tally(0, 0, 0, 0, 0), Tally(2, 2, 0, 0, 7)
-    assert store.ask(MailboxTallies((1, 3, 2), limit=5)) == ([one, none, two], 0)
+    assert store.ask(MailboxTallies((1, 3, 2), limit=5))[:2] == ([one, none, two], 0)
     part = Tally(1, 1, 0, 0, 2)
-    assert store.ask(MailboxTallies((1, 3, 2), limit=3)) == ([one, none, part], 2)
-    assert store.ask(MailboxTallies((2, 1), 2, limit=3)) == ([Tally(1, 1, 0, 0, 7), one], 6)
-    assert store.ask(MailboxTallies((1,), 6)) == ([none], 0)
+    assert store.ask(MailboxTallies((1, 3, 2), limit=3))[:2] == ([one, none, part], 2)
+    assert store.ask(MailboxTallies((2, 1), 2, limit=3))[:2] == ([Tally(1, 1, 0, 0, 7), one], 6)
+    assert store.ask(MailboxTallies((1,), 6))[:2] == ([none], 0)
 
 
 def test_a_shared_parcel_has_a_number_of_its_own_in_each_mailbox(store: Store) -> None:
     store.submit(single((1, 1, b"own"), (2, 1, b"theirs")))
     places = [(1, 2), (2, 2), (3, 1)]
-    store.submit(StoreParcels(Parcels([], [SharedParcel(b"all", places)])))
-    store.submit(StoreParcels(Parcels([], [SharedParcel(b"more", [(1, 3), (3, 2)])])))
+    store.submit(StoreParcels(Parcels([], [SharedParcel(b"all", places, [0] * len(places))])))
+    store.submit(StoreParcels(Parcels([], [SharedParcel(b"more", [(1, 3), (3, 2)], [0, 0])])))
     assert [each.sealed for each in waiting(store, 1)] == [b"own", b"all", b"more"]
     assert [(each.seq, each.sealed) for each in waiting(store, 3)] == [(1, b"all"), (2, b"more")]
     store.submit(RemoveParcels([(1, 2), (3, 1)]))
@@ -188,9 +189,9 @@ def test_a_commit_that_is_only_asked_for_changes_nothing(store: Store) -> None:
 
 def test_many_commits_of_one_command_are_ordered_among_themselves(store: Store) -> None:
     entries = [
-        (CommitPosition(HANDLE, 1, TOKEN), Parcels([(1, 1, b"a")])),
-        (CommitPosition(HANDLE, 1, OTHER), Parcels([(1, 2, b"b")])),
-        (CommitPosition(HANDLE, 2, OTHER), Parcels([(1, 3, b"c")])),
+        (CommitPosition(HANDLE, 1, TOKEN), Parcels([(1, 1, b"a", 0)])),
+        (CommitPosition(HANDLE, 1, OTHER), Parcels([(1, 2, b"b", 0)])),
+        (CommitPosition(HANDLE, 2, OTHER), Parcels([(1, 3, b"c", 0)])),
     ]
     found = outcomes(store, StoreParcels(Parcels(), entries))
     assert found == [CommitOutcome.STORED, CommitOutcome.LATE, CommitOutcome.STORED]
@@ -286,7 +287,7 @@ def test_what_was_undecryptable_too_long_goes_in_steps(store: Store) -> None:
 
 def test_one_bad_command_of_a_group_fails_alone_and_leaves_nothing(store: Store) -> None:
     store.submit(single((1, 1, b"a")))
-    twice = Parcels([(1, 7, b"x"), (1, 1, b"again")])
+    twice = Parcels([(1, 7, b"x", 0), (1, 1, b"again", 0)])
     outcomes = store.submit_group(single((1, 2, b"b")), StoreParcels(twice), single((1, 3, b"c")))
     assert isinstance(outcomes[1], BaseException)
     assert (outcomes[0], outcomes[2]) == ([], [])
@@ -324,7 +325,7 @@ def test_a_full_disk_refuses_keeps_what_there_is_and_heals(store: Store) -> None
     store.submit(single((1, 1, b"a")))
     store.fill_disk()
     large = StoreParcels(
-        Parcels([(1, 2, bytes(500_000))]), [(CommitPosition(HANDLE, 7, TOKEN), Parcels())]
+        Parcels([(1, 2, bytes(500_000), 0)]), [(CommitPosition(HANDLE, 7, TOKEN), Parcels())]
     )
     with pytest.raises(DiskError, match=FULL_DISK):
         store.submit(large)
@@ -374,3 +375,41 @@ def test_a_commit_that_came_second_leaves_no_marker(store: Store) -> None:
     late = commit(1, OTHER, Parcels(missed=[(1, b"8 bytes.")]))
     assert outcomes(store, late) == [CommitOutcome.LATE]
     assert tally(store, 1).missed == 1
+
+
+# --- By whom it was sent ---------------------------------------------------------------------
+
+
+def from_senders(*senders: int, size: int = 10) -> StoreParcels:
+    """Parcels for device 1 of these senders, numbered from 1 on."""
+    return StoreParcels(Parcels([(1, n, bytes(size), one) for n, one in enumerate(senders, 1)]))
+
+
+def test_what_waits_is_counted_by_sender(store: Store) -> None:
+    store.submit(from_senders(7, 9, 7, 0))
+    places = [(1, 5), (2, 5)]
+    store.submit(StoreParcels(Parcels([], [SharedParcel(bytes(3), places, [9, 40_000])])))
+    assert set(tally(store, 1).senders) == {(7, 2, 20), (9, 2, 13)}
+    assert tally(store, 2).senders == ((40_000, 1, 3),)
+    assert [parcel.sender for parcel in waiting(store, 1)] == [7, 9, 7, 0, 9]
+    store.submit(MarkUndecryptable([(1, 1)], 5))
+    store.submit(RemoveParcels([(1, 2)]))
+    assert set(tally(store, 1).senders) == {(7, 1, 10), (9, 1, 3)}
+
+
+def test_each_mailbox_has_a_key_of_its_own_that_stays(store: Store) -> None:
+    query = MailboxTallies((1, 2, 3))
+    keys = store.ask(query).keys
+    assert len(set(keys)) == 3 and all(len(key) == 16 for key in keys)
+    assert store.ask(query).keys == keys
+    assert store.ask(MailboxTallies((2,))).keys == keys[1:2]
+
+
+def test_of_undecryptable_parcels_those_go_first_of_whom_most_is_kept(store: Store) -> None:
+    store.submit(from_senders(7, *[9] * 6, 7, 8))
+    store.submit(MarkUndecryptable([(1, seq) for seq in range(1, 10)], 5))
+    removed = store.submit(RemoveOldestUndecryptable(1, 5, 1_000, 10))
+    assert removed == [Removal(1, 10)] * 4
+    assert seqs(store, 1, undecryptable=True) == [1, 6, 7, 8, 9]
+    store.submit(RemoveOldestUndecryptable(1, 5, 30, 10))
+    assert seqs(store, 1, undecryptable=True) == [7, 8, 9]

@@ -35,12 +35,16 @@ def store(state: State, command: StoreParcels) -> list[OrderedCommit]:
 
 def insert(state: State, parcels: Parcels) -> None:
     rows = list(parcels.single)
-    rows += [(*place, each.sealed) for each in parcels.shared for place in each.places]
-    for device, seq, sealed in rows:
+    rows += [
+        (*place, each.sealed, sender)
+        for each in parcels.shared
+        for place, sender in zip(each.places, each.senders, strict=True)
+    ]
+    for device, seq, sealed, sender in rows:
         known = state.devices.get(device)
         if known is not None and state.users[known.user].market not in state.destroyed:
             assert (device, seq) not in state.parcels
-            state.parcels[device, seq] = Parcel(sealed)
+            state.parcels[device, seq] = Parcel(sealed, sender)
     for device, digest in parcels.missed:
         known = state.devices.get(device)
         if known is not None and state.users[known.user].market not in state.destroyed:
@@ -99,18 +103,24 @@ def mark(state: State, command: MarkUndecryptable) -> None:
 
 
 def remove_oldest(state: State, command: RemoveOldestUndecryptable) -> list[Removal]:
-    own = [
-        (place, len(parcel.sealed))
-        for place, parcel in sorted(state.parcels.items(), reverse=True)
+    kept = {
+        place: parcel
+        for place, parcel in sorted(state.parcels.items())
         if place[0] == command.device and parcel.undecryptable_day is not None
-    ]
-    kept = size = 0
-    for _, bytes_ in own[: command.parcels]:
-        size += bytes_
-        if size > command.size:
-            break
-        kept += 1
-    return drop(state, sorted(place for place, _ in own[kept:])[: command.limit])
+    }
+    gone: list[tuple[int, int]] = []
+
+    def size() -> int:
+        return sum(len(parcel.sealed) for parcel in kept.values())
+
+    def weight(place: tuple[int, int]) -> int:
+        own = [len(one.sealed) for one in kept.values() if one.sender == kept[place].sender]
+        return len(own) * command.size + sum(own) * command.parcels
+
+    while (len(kept) > command.parcels or size() > command.size) and len(gone) < command.limit:
+        gone.append(max(kept, key=weight))  # the first of the heaviest
+        del kept[gone[-1]]
+    return drop(state, gone)
 
 
 def expire(state: State, command: ExpireUndecryptable) -> list[Removal]:
@@ -144,6 +154,7 @@ def forget_missed(state: State, command: ForgetMissed) -> int:
 
 def tallies(state: State, query: MailboxTallies) -> TallyPage:
     found: list[Tally] = []
+    keys = [device.to_bytes(16, "big") for device in query.devices]
     room, after = query.limit, query.after
     for device in query.devices:
         places = sorted(place for place in state.parcels if place[0] == device)
@@ -153,11 +164,16 @@ def tallies(state: State, query: MailboxTallies) -> TallyPage:
         others = [len(p.sealed) for p in parcels if p.undecryptable_day is not None]
         newest = page[-1][1] if page else 0
         sizes = len(waiting), sum(waiting), len(others), sum(others)
-        found.append(Tally(*sizes, newest, len(state.missed.get(device, ()))))
+        senders: dict[int, list[int]] = {}
+        for one in parcels:
+            if one.sender and one.undecryptable_day is None:
+                senders.setdefault(one.sender, []).append(len(one.sealed))
+        held = tuple((sender, len(own), sum(own)) for sender, own in senders.items())
+        found.append(Tally(*sizes, newest, len(state.missed.get(device, ())), held))
         room, after = room - len(page), 0
         if room == 0:
-            return TallyPage(found, page[-1][1])
-    return TallyPage(found, 0)
+            return TallyPage(found, page[-1][1], keys[: len(found)])
+    return TallyPage(found, 0, keys)
 
 
 def waiting_parcels(state: State, query: WaitingParcels) -> list[WaitingParcel]:
@@ -169,7 +185,7 @@ def waiting_parcels(state: State, query: WaitingParcels) -> list[WaitingParcel]:
             continue
         if len(found) == query.max_parcels or room <= 0:
             break
-        found.append(WaitingParcel(seq, parcel.sealed, undecryptable))
+        found.append(WaitingParcel(seq, parcel.sealed, undecryptable, parcel.sender))
         room -= len(parcel.sealed)
     return found
 

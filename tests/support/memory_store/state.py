@@ -30,6 +30,7 @@ class Device:
 @dataclass
 class Parcel:
     sealed: bytes
+    sender: int = 0
     undecryptable_day: int | None = None
 
 

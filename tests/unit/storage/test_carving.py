@@ -29,14 +29,16 @@ class Folder:
         self.database = Database.open(path / "blackthorn.db")
         add_people(self.database, 3)
         self.engine = Engine(self.database, wrapping())
-        self.engine.write(StoreParcels(Parcels([(3, 1, b"it waits")])))
+        self.engine.write(StoreParcels(Parcels([(3, 1, b"it waits", 0)])))
 
     def put_and_remove(self, first: int = 2) -> int:
         """A parcel of each size for one device and for two, removed again; how many."""
         places = []
         for seq, size in enumerate(SIZES, first):
-            shared = SharedParcel(bytes(size), [(2, seq), (3, seq)])
-            self.engine.write(StoreParcels(Parcels([(1, seq, bytes(size))], [shared])))
+            shared = SharedParcel(bytes(size), [(2, seq), (3, seq)], [seq, 0])
+            self.engine.write(
+                StoreParcels(Parcels([(1, seq, bytes(size), seq * 999 % 65_536)], [shared]))
+            )
             places += [(1, seq), (2, seq), (3, seq)]
         self.engine.write(RemoveParcels(places))
         return 2 * len(SIZES)
@@ -86,7 +88,7 @@ def test_with_an_earlier_copy_only_what_was_gone_in_it_counts(folder: Folder) ->
 
 
 def test_a_backup_in_the_folder_is_searched_too(folder: Folder) -> None:
-    folder.engine.write(StoreParcels(Parcels([(1, 9, b"in the backup")])))
+    folder.engine.write(StoreParcels(Parcels([(1, 9, b"in the backup", 40_000)])))
     backup = apsw.Connection(str(folder.path / "backup.db"))
     with backup.backup("main", folder.database.reading, "main") as copying:
         copying.step()
@@ -132,7 +134,7 @@ def test_a_shared_parcel_is_found_by_any_id(folder: Folder, number: int) -> None
     execute = folder.database.writing.execute
     sealed = wrapping().wrap("ZZ", b"all")
     execute("INSERT INTO shared_parcel VALUES (?, 'ZZ', 1, ?)", (number, sealed)).fetchall()
-    execute("INSERT INTO mailbox VALUES (1, 7, NULL, NULL, 'ZZ', ?)", (number,)).fetchall()
+    execute("INSERT INTO mailbox VALUES (1, 7, NULL, NULL, 'ZZ', ?, 9)", (number,)).fetchall()
     rows = listed(folder.path / "blackthorn.db").rows
     assert {Row(0, 0, number, sealed[:16]), Row(1, 7, number, b"")} < rows
     assert audit(folder.path).sees

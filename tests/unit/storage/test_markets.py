@@ -41,7 +41,7 @@ SEED = 20151230
 
 def shared(seq: int, sealed: bytes, devices: list[int]) -> SharedParcel:
     """One for these devices, with the same seq in each mailbox."""
-    return SharedParcel(sealed, [(device, seq) for device in devices])
+    return SharedParcel(sealed, [(device, seq) for device in devices], [7] * len(devices))
 
 
 class Store:
@@ -84,7 +84,7 @@ class Store:
         return self.do(self.mail.put([SealedMail(user, each) for each in sealed], 1))
 
     def put(self, single=(), shared=()) -> None:
-        self.do(StoreParcels(Parcels(list(single), list(shared))))
+        self.do(StoreParcels(Parcels([(*row, 7) for row in single], list(shared))))
 
     def waiting(self, device: int) -> list[bytes]:
         found = self.engine.read(WaitingParcels(device, 0, True, 999, 10**9))

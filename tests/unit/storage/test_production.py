@@ -101,8 +101,8 @@ def path(tmp_path):
     for number in range(1, 13):
         mails = (SealedMail(1, b"m%d" % number * number), SealedMail(2, b"bob"))
         writer.submit(StoreMail(mails, number * 10), lambda _: None)
-    shared = SharedParcel(b"all", [(3, 9), (4, 8), (5, 9)])
-    free = Parcels(single=[(3, 1, b"one"), (5, 2, b"bob's")], shared=[shared])
+    shared = SharedParcel(b"all", [(3, 9), (4, 8), (5, 9)], [0, 0, 0])
+    free = Parcels(single=[(3, 1, b"one", 0), (5, 2, b"bob's", 0)], shared=[shared])
     writer.submit(StoreParcels(free, [], 100), lambda _: None)
     writer.submit(MarkUndecryptable([(4, 8)], 77), lambda _: None)
     writer.commit()

@@ -267,10 +267,10 @@ class World:
         """Store (address, parcel) pairs for each user's only device."""
         numbers = [self._user(address).devices[0].number for address, _ in parcels]
         newest = {number: self._newest_seq(number) for number in numbers}
-        rows: list[tuple[int, int, bytes]] = []
+        rows: list[tuple[int, int, bytes, int]] = []
         for number, (_, sealed) in zip(numbers, parcels, strict=True):
             newest[number] += 1
-            rows.append((number, newest[number], sealed))
+            rows.append((number, newest[number], sealed, 0))
         self.write(StoreParcels(Parcels(rows)))
 
     def _newest_seq(self, device: int) -> int:

@@ -52,7 +52,7 @@ class LinkDevice:
         self._session.transmit(f.FanoutUnknown(list(fanouts), list(postings)))
 
     def deliver(self, parcels: Sequence[Numbered]) -> None:
-        self._session.transmit(f.Deliver([f.Delivery(seq, sealed) for seq, sealed in parcels]))
+        self._session.transmit(f.Deliver([f.Delivery(seq, sealed) for seq, sealed, _ in parcels]))
 
     def drained(self, missed: Missed) -> None:
         self._session.transmit(f.Drained(*missed))

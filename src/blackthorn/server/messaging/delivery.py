@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     seq: int
     size: int
     undecryptable: bool
+    sender: int
 
 
 Entries = list[Entry]
@@ -120,7 +121,7 @@ class Delivery:
         fresh = [parcel for parcel in found if parcel.seq not in receiver.settled]
         if fresh:
             receiver.undecryptable.update(p.seq for p in fresh if p.undecryptable)
-            self._deliver(receiver, [(parcel.seq, parcel.sealed) for parcel in fresh])
+            self._deliver(receiver, [(p.seq, p.sealed, p.sender) for p in fresh])
         if receiver.live and (mailbox.missed or not receiver.drained):
             receiver.drained = True
             self._tell_drained(mailbox, receiver)
@@ -184,9 +185,9 @@ class Delivery:
         group: list[Numbered] = []
         size = 0
         for parcel in parcels:
-            seq, sealed = parcel
+            seq, sealed, sender = parcel
             length = len(sealed)
-            receiver.window.add(seq, length)
+            receiver.window.add(seq, length, sender)
             if group and size + length > limits.MAX_DELIVER_BYTES:
                 receiver.connection.deliver(group)
                 group, size = [], 0
@@ -218,10 +219,12 @@ class Delivery:
         number, undecryptable = mailbox.number, receiver.undecryptable
         answered = receiver.window.settle(seqs)
         if answered:
-            self._settled.setdefault(number, set()).update([seq for seq, _ in answered])
+            self._settled.setdefault(number, set()).update([seq for seq, _, _ in answered])
         if not receiver.live:
             self.catch_up(mailbox)
-        return [Entry(number, seq, size, seq in undecryptable) for seq, size in answered]
+        return [
+            Entry(number, seq, size, seq in undecryptable, sender) for seq, size, sender in answered
+        ]
 
     def flush(self) -> None:
         """Submit the devices' answers to the writer."""
@@ -246,7 +249,7 @@ class Delivery:
         for entry in entries:
             mailbox = self.mailboxes.at(entry.device)
             if mailbox is not None:
-                mailbox.waiting.take(entry.size)
+                mailbox.take(entry.size, entry.sender)
 
     def _removed_undecryptable(
         self, entries: Entries, result: list[ports.Removal] | BlackthornError
@@ -268,7 +271,7 @@ class Delivery:
         for entry in entries:
             mailbox = self.mailboxes.at(entry.device)
             if mailbox is not None and not entry.undecryptable:
-                mailbox.waiting.take(entry.size)
+                mailbox.take(entry.size, entry.sender)
                 mailbox.undecryptable.add(entry.size)
                 if mailbox.too_many_undecryptable:
                     crowded.add(mailbox)

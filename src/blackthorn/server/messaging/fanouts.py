@@ -3,11 +3,12 @@
 Only they could tell who talks with whom: never store or log them.
 """
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from blackthorn.ids import DeviceId, FanoutId
+from blackthorn.ids import Address, DeviceId, FanoutId
 from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.mailbox import Mailbox
 from blackthorn.server.messaging.postings import Reason
@@ -23,7 +24,7 @@ class FanoutList:
     frame.
     """
 
-    __slots__ = ("fleeting", "mailboxes", "missing", "numbers")
+    __slots__ = ("_sender", "_tags", "fleeting", "mailboxes", "missing", "numbers")
 
     def __init__(
         self,
@@ -36,6 +37,15 @@ class FanoutList:
         self.mailboxes = tuple(mailboxes)
         self.numbers = tuple(mailbox.number for mailbox in mailboxes)
         self.missing = tuple(missing)
+        self._sender: Address | None = None
+        self._tags = array("H")
+
+    def tags(self, sender: Address) -> Sequence[int]:
+        """The sender's tag in each mailbox, kept for the last sender: hardly any other uses it."""
+        if sender != self._sender:
+            self._sender = sender
+            self._tags = array("H", [mailbox.tag_of(sender) for mailbox in self.mailboxes])
+        return self._tags
 
     @property
     def size(self) -> int:

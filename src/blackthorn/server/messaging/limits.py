@@ -6,6 +6,20 @@ MAX_MAILBOX_PARCELS = 100_000
 MAX_MAILBOX_BYTES = 256 * MIB
 """Parcels that wait for one device, without undecryptable ones; a full mailbox refuses more."""
 
+OPEN_PERCENT = 70
+KNOWN_PERCENT = 95
+"""Of a mailbox: what anybody may fill, and what those whom its user knows may fill; the rest is for
+Commits."""
+
+SENDER_SHARE = 8
+"""One sender holds at most an eighth of what others leave free: eight of them leave a third."""
+
+UNSHARED = 13
+"""Below a thirteenth of a mailbox nobody can hold more than their share, so it is not looked up."""
+
+MAX_CACHED_TAGS = 1_024
+"""Senders whose tag in a mailbox is kept in memory, 200 bytes each."""
+
 MAX_PLACES_PER_FRAME = 16_384
 """Rows of mailboxes that one Send frame makes, or one posting: some 20 ms of the loop. Without a
 bound 4,096 postings to 5,000 devices are 20 million rows. The rest is asked for again."""

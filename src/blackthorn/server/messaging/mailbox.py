@@ -1,8 +1,9 @@
 """A device's mailbox in memory: tallies, and the receiving connection. Parcels are stored."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address
@@ -12,8 +13,11 @@ from blackthorn.ports.parcels import Missed, Tally
 from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.postings import LeftOut, Reason
 
-Numbered = tuple[int, bytes]
-"""(seq, sealed bytes) of a parcel."""
+Numbered = tuple[int, bytes, int]
+"""(seq, sealed bytes, tag of the sender) of a parcel."""
+
+_ONE: Final = 1 << 40
+"""A parcel, where parcels and bytes are counted in one number."""
 
 
 class DeviceConnection(Protocol):
@@ -101,11 +105,15 @@ class Mailbox:
     """A device's waiting and undecryptable parcels, the `newest` seq, and its receiver.
 
     `missed` counts Commits for which it had no room, until the device has read that. While
-    `reading`, a read from the store is running: one at a time.
+    `reading`, a read from the store is running: one at a time. `held` is what waits of each
+    sender, by tag: parcels and bytes in one number.
     """
 
     __slots__ = (
+        "_key",
+        "_tags",
         "address",
+        "held",
         "id",
         "live",
         "missed",
@@ -118,7 +126,9 @@ class Mailbox:
         "waiting",
     )
 
-    def __init__(self, device: DeviceRecord, tally: Tally) -> None:
+    def __init__(self, device: DeviceRecord, tally: Tally, key: bytes = b"") -> None:
+        self._key = key
+        self._tags: dict[Address, int] = {}
         self.id = device.id
         self.number = device.number
         self.address: Address = device.address
@@ -126,6 +136,9 @@ class Mailbox:
         self.waiting = Load(tally.waiting, tally.waiting_bytes)
         self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
         self.newest = tally.newest
+        self.held: dict[int, int] = {}
+        for tag, parcels, size in tally.senders:
+            self.held[tag] = self.held.get(tag, 0) + _ONE * parcels + size
         self.missed = tally.missed
         self.trimming = False
         self.reading = False
@@ -136,11 +149,43 @@ class Mailbox:
         self.newest += 1
         return self.newest
 
-    def has_room(self, parcels: int, size: int) -> bool:
-        """Whether so many more parcels of so many bytes in all fit."""
-        return (
-            self.waiting.parcels + parcels <= limits.MAX_MAILBOX_PARCELS
-            and self.waiting.bytes + size <= limits.MAX_MAILBOX_BYTES
+    def tag_of(self, sender: Address) -> int:
+        """16 bits by which parcels of this user are counted here; not 0."""
+        tag = self._tags.get(sender)
+        if tag is None:
+            if len(self._tags) >= limits.MAX_CACHED_TAGS:
+                self._tags.clear()
+            digest = hmac.digest(self._key, sender.encode(), "sha256")
+            tag = self._tags[sender] = 1 + int.from_bytes(digest[:4], "big") % 0xFFFF
+        return tag
+
+    def add(self, size: int, tag: int) -> None:
+        """A parcel of this sender waits."""
+        self.waiting.add(size)
+        self.held[tag] = self.held.get(tag, 0) + _ONE + size
+
+    def take(self, size: int, tag: int) -> None:
+        """A parcel of this sender waits no longer."""
+        self.waiting.take(size)
+        left = self.held.get(tag, 0) - _ONE - size
+        if left > 0:
+            self.held[tag] = left
+        else:
+            self.held.pop(tag, None)
+
+    def has_room(self, parcels: int, size: int, sender: Address, commit: bool) -> bool:
+        """Whether so many more parcels of so many bytes in all fit, within the sender's share."""
+        count, total = self.waiting.parcels + parcels, self.waiting.bytes + size
+        most, most_bytes = limits.MAX_MAILBOX_PARCELS, limits.MAX_MAILBOX_BYTES
+        if count * limits.UNSHARED <= most and total * limits.UNSHARED <= most_bytes:
+            return True
+        percent = limits.KNOWN_PERCENT if sender == self.address else limits.OPEN_PERCENT
+        if commit:
+            percent = 100
+        held = self.held.get(self.tag_of(sender), 0)
+        own, own_bytes = held // _ONE + parcels, held % _ONE + size
+        return _fits(count, own, most * percent // 100) and _fits(
+            total, own_bytes, most_bytes * percent // 100
         )
 
     @property
@@ -150,3 +195,8 @@ class Mailbox:
             self.undecryptable.parcels > limits.MAX_UNDECRYPTABLE_PARCELS
             or self.undecryptable.bytes > limits.MAX_UNDECRYPTABLE_BYTES
         )
+
+
+def _fits(total: int, own: int, room: int) -> bool:
+    """Whether `total` fits the room, and `own` of it the sender's share of what others leave."""
+    return total <= room and own * limits.SENDER_SHARE <= room - (total - own)

@@ -52,14 +52,14 @@ class Mailboxes:
         else:
             done(None)
 
-    def keep(self, tallies: Mapping[DeviceRecord, Tally]) -> None:
-        """The parcels of these devices were counted."""
-        for device, tally in tallies.items():
+    def keep(self, tallies: Mapping[DeviceRecord, Tally], keys: Sequence[bytes]) -> None:
+        """The parcels of these devices were counted; the keys are those of their mailboxes."""
+        for (device, tally), key in zip(tallies.items(), keys, strict=False):
             known = self._by_number.get(device.number)
             if known is not None:
                 self.rename(known.id, device.id)  # its new id is read before it is told
             elif device.id not in self._by_id:
-                mailbox = Mailbox(device, tally)
+                mailbox = Mailbox(device, tally, key)
                 self._by_id[device.id] = self._by_number[device.number] = mailbox
                 self._by_address.setdefault(device.address, set()).add(mailbox)
 
@@ -152,7 +152,7 @@ class _Load:
         if any({device.address, device.number} & self.changed for device in whole):
             self.start()
             return
-        self._mailboxes.keep(whole)
+        self._mailboxes.keep(whole, page.keys)
         del self._uncounted[: len(whole)]
         self._count(page.after)
 
@@ -170,4 +170,5 @@ def _joined(part: Tally, following: Tally) -> Tally:
         part.undecryptable_bytes + following.undecryptable_bytes,
         max(part.newest, following.newest),
         max(part.missed, following.missed),
+        part.senders + following.senders,
     )

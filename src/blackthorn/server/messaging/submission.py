@@ -7,13 +7,13 @@ the next one, so groups become durable in the order of each device's parcels.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from blackthorn.errors import AbsentError, BlackthornError, DefectError, StorageError
-from blackthorn.ids import DeviceId, FanoutId
+from blackthorn.ids import Address, DeviceId, FanoutId
 from blackthorn.link import limits as link_limits
 from blackthorn.link.parcels import commit_digest
 from blackthorn.ports import parcels as ports
@@ -68,7 +68,8 @@ class _Pending:
         self.left_out = left_out
         self.missed_by: Sequence[Mailbox] = ()
         self.size = 0
-        self.parcels: list[tuple[bytes, Sequence[Mailbox], Sequence[int]]] = []
+        self.parcels: list[tuple[bytes, Sequence[Mailbox], Sequence[int], Sequence[int]]] = []
+        """Sealed bytes; mailboxes, seqs in them, and tags of the sender in them."""
 
 
 @dataclass(eq=False)
@@ -202,24 +203,22 @@ class MessageSubmission:
         if self.disk_short:
             return lists, (Reason.STORAGE, "too little disk is free; try later")
         count, size = len(lists), sum(len(parcel.sealed) for parcel in posting.parcels)
-        if all(_takes_whole(members, count, size) for members in lists):
+        own, commit = connection.address, posting.order is not None
+        if all(_takes_whole(members, count, size, own, commit) for members in lists):
             return lists, None
-        reached = [
-            FanoutList([box for box in members.mailboxes if box.has_room(count, size)], ())
-            for members in lists
-        ]
-        own = connection.address
+        takes = partial(Mailbox.has_room, parcels=count, size=size, sender=own, commit=commit)
+        reached = [FanoutList([b for b in m.mailboxes if takes(b)], ()) for m in lists]
         for members in lists if posting.order else reached:  # a Commit leaves a marker at least
             if any(posting.order or mailbox.address != own for mailbox in members.mailboxes):
                 return reached, None
-        return lists, self._unreachable(posting, lists, count, size)
+        return lists, self._unreachable(posting, lists, takes)
 
     def _unreachable(
-        self, posting: Posting, lists: list[FanoutList], count: int, size: int
+        self, posting: Posting, lists: list[FanoutList], takes: Callable[[Mailbox], bool]
     ) -> Refusal:
         for members in lists:
             for mailbox in members.mailboxes:
-                if not mailbox.has_room(count, size):
+                if not takes(mailbox):
                     return Reason.MAILBOX_FULL, f"too much waits for device {mailbox.id.hex()}"
         missing: list[str] = []
         for parcel, members in zip(posting.parcels, lists, strict=True):
@@ -259,19 +258,19 @@ class MessageSubmission:
             if not members.numbers:
                 continue
             seqs = [mailbox.next_seq() for mailbox in members.mailboxes]
-            sealed = parcel.sealed
+            sealed, tags = parcel.sealed, members.tags(connection.address)
             if len(seqs) == 1:
-                rows.single.append((members.numbers[0], seqs[0], sealed))
+                rows.single.append((members.numbers[0], seqs[0], sealed, tags[0]))
             else:
                 places = list(zip(members.numbers, seqs, strict=True))
-                rows.shared.append(ports.SharedParcel(sealed, places))
+                rows.shared.append(ports.SharedParcel(sealed, places, tags))
             size = len(sealed)
             charge.rows += len(seqs)
             charge.bytes += size
             charge.copied += size * len(seqs)
-            for mailbox in members.mailboxes:
-                mailbox.waiting.add(size)
-            pending.parcels.append((sealed, members.mailboxes, seqs))
+            for mailbox, tag in zip(members.mailboxes, tags, strict=True):
+                mailbox.add(size, tag)
+            pending.parcels.append((sealed, members.mailboxes, seqs, tags))
             pending.size += max(size, messaging_limits.MIN_CHARGED_BYTES)
         self._queue(pending)
 
@@ -283,6 +282,7 @@ class MessageSubmission:
         pending.missed_by = [box for box in boxes if box is not None]
         if rows is not None:
             digest = position.digest[: link_limits.MISSED_DIGEST_BYTES]
+            self._charge.rows += len(pending.missed_by)
             rows.missed = [(mailbox.number, digest) for mailbox in pending.missed_by]
 
     def _queue(self, pending: _Pending) -> None:
@@ -334,10 +334,10 @@ class MessageSubmission:
             self.counters.parcels_accepted += len(pending.parcels)
             for mailbox in pending.missed_by:
                 mailbox.missed += 1
-            for sealed, mailboxes, seqs in pending.parcels:
-                for mailbox, seq in zip(mailboxes, seqs, strict=True):
+            for sealed, mailboxes, seqs, tags in pending.parcels:
+                for mailbox, seq, tag in zip(mailboxes, seqs, tags, strict=True):
                     if mailbox.receiver is not None:
-                        deliveries.setdefault(mailbox, []).append((seq, sealed))
+                        deliveries.setdefault(mailbox, []).append((seq, sealed, tag))
         for (connection, left_out), ids in accepted.items():
             self.counters.postings_accepted += len(ids)
             connection.accepted(ids, left_out)
@@ -363,9 +363,9 @@ class MessageSubmission:
         pending.connection.refused(pending.id, reason, text, winner)
 
     def _uncount(self, pending: _Pending) -> None:
-        for sealed, mailboxes, _ in pending.parcels:
-            for mailbox in mailboxes:
-                mailbox.waiting.take(len(sealed))
+        for sealed, mailboxes, _, tags in pending.parcels:
+            for mailbox, tag in zip(mailboxes, tags, strict=True):
+                mailbox.take(len(sealed), tag)
 
     def _settle(self, pending: _Pending) -> None:
         self._unstored_bytes -= pending.size
@@ -393,5 +393,7 @@ def _left_out(lists: list[FanoutList], reached: list[FanoutList]) -> LeftOut:
     )
 
 
-def _takes_whole(members: FanoutList, count: int, size: int) -> bool:
-    return not members.missing and all(box.has_room(count, size) for box in members.mailboxes)
+def _takes_whole(members: FanoutList, count: int, size: int, sender: Address, commit: bool) -> bool:
+    if members.missing:
+        return False
+    return all(box.has_room(count, size, sender, commit) for box in members.mailboxes)

@@ -108,10 +108,12 @@ def carve(data: Bytes, known: Listed) -> Iterator[Row]:
 
 
 def _mailbox_row(data: Bytes, start: int, header: bytes, known: Listed) -> Row | None:
+    if header[0] == len(header) + 1:  # a row that says its sender
+        header = bytes(data[start : start + header[0]])
     fields = _fields(start, header)
-    if fields is None or fields[3][0] in range(1, 12):
+    if fields is None or fields[3][0] in range(1, 12) or fields[-1][0] == 7:
         return None
-    device, seq, _, sealed, market, shared = fields
+    device, seq, _, sealed, market, shared = fields[:6]
     size = len(header) + sum(field[2] for field in fields)
     length = _varint(size)
     if data[start - len(length) : start] != length or bool(sealed[0]) == bool(shared[0]):

@@ -5,6 +5,7 @@ and parcels arrive. An empty market is an unwrapped row from before markets; the
 after its next start.
 """
 
+import hmac
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,10 +17,12 @@ from blackthorn.ports.markets import MarketKeys
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 
+_MAILBOX_KEY: Final = b"blackthorn-mailbox-senders-v1\0"
+
 UNWRAPPED: Final = ""
 """The market of a row from before markets."""
 
-_OF_DEVICE: Final = (
+MARKET_OF_DEVICE: Final = (
     "SELECT users.market FROM devices JOIN users ON users.number = devices.user"
     " WHERE devices.number = ?"
 )
@@ -43,6 +46,13 @@ class Wrapping:
     def open(self, market: str) -> bool:
         """Whether the market's key was not destroyed. Raises StorageError when it is missing."""
         return self._keys.key(market) is not None
+
+    def mailbox_key(self, market: str, device: int) -> bytes:
+        """16 bytes by which the senders of a device's parcels are told apart; b"": destroyed."""
+        key = self._keys.key(market)
+        if key is None:
+            return b""
+        return hmac.digest(key.expose(), _MAILBOX_KEY + device.to_bytes(8, "big"), "sha256")[:16]
 
     def wrap(self, market: str, data: bytes | bytearray) -> bytes:
         """Raises StorageError when the market's key is missing or destroyed."""
@@ -105,7 +115,7 @@ class DeviceMarkets:
         """The market of the device's user; None for an unknown device."""
         market = self._known.get(device)
         if market is None:
-            market = connection.execute(_OF_DEVICE, (device,)).get
+            market = connection.execute(MARKET_OF_DEVICE, (device,)).get
             if market is not None:
                 self._known[device] = market
         return market

@@ -189,17 +189,24 @@ def _wrap_parcel(transaction: Transaction, device: int, seq: int, market: str | 
     """Rewrap under `market`; a shared one becomes the device's own. None: delete it."""
     connection, wrapping = transaction.connection, transaction.wrapping
     where = "WHERE device = ? AND seq = ?"
-    query = f"SELECT market, set_aside_day, sealed, shared FROM mailbox {where}"  # noqa: S608
+    query = f"SELECT market, set_aside_day, sealed, shared, sender FROM mailbox {where}"  # noqa: S608
     row: list[Any] = connection.execute(query, (device, seq)).fetchall()
-    before, day, wrapped, shared = row[0]
+    before, day, wrapped, shared, sender = row[0]
     if wrapped is None and market is not None:
         wrapped = shared_sealed(connection, shared)
     connection.execute(f"DELETE FROM mailbox {where}", (device, seq))  # noqa: S608
     if market is not None:
         connection.execute(
-            "INSERT INTO mailbox (device, seq, set_aside_day, market, sealed)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (device, seq, day, market, wrapping.wrap(market, wrapping.unwrap(before, wrapped))),
+            "INSERT INTO mailbox (device, seq, set_aside_day, market, sealed, sender)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                device,
+                seq,
+                day,
+                market,
+                wrapping.wrap(market, wrapping.unwrap(before, wrapped)),
+                sender,
+            ),
         )
 
 

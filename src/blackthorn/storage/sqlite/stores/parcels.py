@@ -5,6 +5,8 @@ market, and a trigger deletes it with its last mailbox row. All are wrapped unde
 the device's user; a parcel for a removed device or a destroyed market is not stored.
 """
 
+import heapq
+from collections import deque
 from typing import Any, Final
 
 from blackthorn.link.limits import MAX_MISSED_DIGESTS, MISSED_DIGEST_BYTES
@@ -12,7 +14,7 @@ from blackthorn.ports import parcels as port
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
-from blackthorn.storage.sqlite.wrapping import plain_size
+from blackthorn.storage.sqlite.wrapping import MARKET_OF_DEVICE, plain_size
 
 _SIZE: Final = f"""
     CASE WHEN mailbox.sealed IS NOT NULL THEN {plain_size("mailbox.sealed", "mailbox.market")}
@@ -20,14 +22,14 @@ _SIZE: Final = f"""
         WHERE shared.id = mailbox.shared) END
 """  # noqa: S608
 _TALLY: Final = f"""
-    SELECT set_aside_day IS NOT NULL, seq, {_SIZE}
+    SELECT set_aside_day IS NOT NULL, seq, sender, {_SIZE}
     FROM mailbox WHERE device = ? AND seq > ? ORDER BY seq LIMIT ?
 """  # noqa: S608
 _SIZES: Final = f"SELECT device, seq, {_SIZE} FROM mailbox"  # noqa: S608
-_NEWEST: Final = (
-    f"{_SIZES} INDEXED BY mailbox_undecryptable"
-    " WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq DESC"
-)
+_UNDECRYPTABLE: Final = f"""
+    SELECT device, seq, {_SIZE}, sender FROM mailbox INDEXED BY mailbox_undecryptable
+    WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq
+"""  # noqa: S608
 _EXPIRED: Final = (
     f"{_SIZES} INDEXED BY mailbox_undecryptable_by_day WHERE set_aside_day < ? LIMIT ?"
 )
@@ -35,7 +37,7 @@ _EXPIRED: Final = (
 _MISS: Final = "INSERT OR REPLACE INTO missed_commit (device, count, digests) VALUES (?, ?, ?)"
 
 _WAITING: Final = """
-    SELECT seq, sealed, market, shared, set_aside_day IS NOT NULL FROM mailbox
+    SELECT seq, sealed, market, shared, set_aside_day IS NOT NULL, sender FROM mailbox
     WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?
 """
 
@@ -67,12 +69,12 @@ def _order(
 def _insert(transaction: Transaction, parcels: port.Parcels) -> None:
     rows = []
     wrap = transaction.wrapping.wrap
-    for device, seq, sealed in parcels.single:
+    for device, seq, sealed, sender in parcels.single:
         market = _open_market(transaction, device)
         if market is not None:
-            rows.append((device, seq, market, wrap(market, sealed)))
+            rows.append((device, seq, market, wrap(market, sealed), sender))
     transaction.connection.executemany(
-        "INSERT INTO mailbox (device, seq, market, sealed) VALUES (?, ?, ?, ?)", rows
+        "INSERT INTO mailbox (device, seq, market, sealed, sender) VALUES (?, ?, ?, ?, ?)", rows
     )
     for shared in parcels.shared:
         _insert_shared(transaction, shared)
@@ -84,11 +86,11 @@ def _insert(transaction: Transaction, parcels: port.Parcels) -> None:
 
 
 def _insert_shared(transaction: Transaction, shared: port.SharedParcel) -> None:
-    markets: dict[str, list[port.Place]] = {}
-    for place in shared.places:
+    markets: dict[str, list[tuple[int, int, int]]] = {}
+    for place, sender in zip(shared.places, shared.senders, strict=True):
         market = _open_market(transaction, place[0])
         if market is not None:
-            markets.setdefault(market, []).append(place)
+            markets.setdefault(market, []).append((*place, sender))
     for market, places in markets.items():
         sealed = transaction.wrapping.wrap(market, shared.sealed)
         transaction.connection.execute(
@@ -97,8 +99,8 @@ def _insert_shared(transaction: Transaction, shared: port.SharedParcel) -> None:
         )
         number = transaction.connection.last_insert_rowid()
         transaction.connection.executemany(
-            "INSERT INTO mailbox (device, seq, market, shared) VALUES (?, ?, ?, ?)",
-            [(device, seq, market, number) for device, seq in places],
+            "INSERT INTO mailbox (device, seq, market, shared, sender) VALUES (?, ?, ?, ?, ?)",
+            [(device, seq, market, number, sender) for device, seq, sender in places],
         )
 
 
@@ -170,13 +172,31 @@ def _mark_undecryptable(transaction: Transaction, command: port.MarkUndecryptabl
 def _remove_oldest(
     transaction: Transaction, command: port.RemoveOldestUndecryptable
 ) -> list[port.Removal]:
-    connection, room = transaction.connection, command.size
-    rows: list[Any] = connection.execute(_NEWEST, (command.device,)).fetchall()
-    kept = 0
-    while kept < min(len(rows), command.parcels) and rows[kept][2] <= room:
-        room -= rows[kept][2]
-        kept += 1
-    return _remove_sized(connection, rows[kept:][::-1][: command.limit])
+    connection = transaction.connection
+    rows: list[Any] = connection.execute(_UNDECRYPTABLE, (command.device,)).fetchall()
+    of_sender: dict[int, deque[Any]] = {}
+    sizes: dict[int, int] = {}
+    for row in rows:
+        of_sender.setdefault(row[3], deque()).append(row)
+        sizes[row[3]] = sizes.get(row[3], 0) + row[2]
+
+    def place(sender: int) -> tuple[int, int, int]:
+        """The sender's place among those of whom a parcel goes next."""
+        kept = len(of_sender[sender]) * command.size + sizes[sender] * command.parcels
+        return -kept, of_sender[sender][0][1], sender
+
+    heap = [place(sender) for sender in of_sender]
+    heapq.heapify(heap)
+    parcels, size, gone = len(rows), sum(sizes.values()), list[Any]()
+    while (parcels > command.parcels or size > command.size) and len(gone) < command.limit:
+        sender = heapq.heappop(heap)[2]
+        row = of_sender[sender].popleft()
+        gone.append(row[:3])
+        sizes[sender] -= row[2]
+        parcels, size = parcels - 1, size - row[2]
+        if of_sender[sender]:
+            heapq.heappush(heap, place(sender))
+    return _remove_sized(connection, gone)
 
 
 def _expire_undecryptable(
@@ -211,18 +231,24 @@ def _taken(transaction: Transaction, query: port.TakenHandles) -> list[bytes | N
 
 def _tallies(transaction: Transaction, query: port.MailboxTallies) -> port.TallyPage:
     tallies: list[port.Tally] = []
+    keys = [_mailbox_key(transaction, device) for device in query.devices]
     room, after = query.limit, query.after
     for device in query.devices:
         rows: list[Any] = transaction.connection.execute(_TALLY, (device, after, room)).fetchall()
-        waiting = [size for undecryptable, _, size in rows if not undecryptable]
-        others = [size for undecryptable, _, size in rows if undecryptable]
+        waiting = [size for undecryptable, _, _, size in rows if not undecryptable]
+        others = [size for undecryptable, _, _, size in rows if undecryptable]
+        senders: dict[int, list[int]] = {}
+        for undecryptable, _, sender, size in rows:
+            if sender and not undecryptable:
+                senders.setdefault(sender, []).append(size)
+        held = tuple((sender, len(found), sum(found)) for sender, found in senders.items())
         newest = rows[-1][1] if rows else 0
         sizes = len(waiting), sum(waiting), len(others), sum(others)
-        tallies.append(port.Tally(*sizes, newest, _missed_by(transaction, device).commits))
+        tallies.append(port.Tally(*sizes, newest, _missed_by(transaction, device).commits, held))
         room, after = room - len(rows), 0
         if room == 0:
-            return port.TallyPage(tallies, rows[-1][1])
-    return port.TallyPage(tallies, 0)
+            return port.TallyPage(tallies, rows[-1][1], keys[: len(tallies)])
+    return port.TallyPage(tallies, 0, keys)
 
 
 def _missed(transaction: Transaction, query: port.MissedCommits) -> port.Missed:
@@ -247,6 +273,11 @@ def _forget_missed(transaction: Transaction, command: port.ForgetMissed) -> int:
     return later
 
 
+def _mailbox_key(transaction: Transaction, device: int) -> bytes:
+    market = transaction.connection.execute(MARKET_OF_DEVICE, (device,)).get
+    return transaction.wrapping.mailbox_key(market, device) if market is not None else b""
+
+
 def waiting_parcels(
     transaction: Transaction, query: port.WaitingParcels
 ) -> list[port.WaitingParcel]:
@@ -254,11 +285,11 @@ def waiting_parcels(
     room = query.max_bytes
     parameters = (query.device, query.after, query.undecryptable, query.max_parcels)
     cursor = transaction.connection.execute(_WAITING, parameters)
-    for seq, wrapped, market, shared, undecryptable in cursor:
+    for seq, wrapped, market, shared, undecryptable, sender in cursor:
         if wrapped is None:
             wrapped = shared_sealed(transaction.connection, shared)
         sealed = transaction.wrapping.unwrap(market, wrapped)
-        found.append(port.WaitingParcel(seq, sealed, bool(undecryptable)))
+        found.append(port.WaitingParcel(seq, sealed, bool(undecryptable), sender))
         room -= len(sealed)
         if room <= 0:
             break
