@@ -82,8 +82,8 @@ def test_wrong_tries_of_one_address_wait_and_burn_no_code(directory):
     with ServerProcess(directory) as server:
         port = server.ready["link_port"]
         for _ in range(limits.MAX_CLIENT_TRIES):
-            assert "the code is wrong" in asyncio.run(guess(port, wrong(code)))
-        with pytest.raises(LinkClosedError, match="try again in ten minutes"):
+            assert "The code is wrong" in asyncio.run(guess(port, wrong(code)))
+        with pytest.raises(LinkClosedError, match="Try again in ten minutes"):
             asyncio.run(activate(port, code, *new_device()))
         server.stop(signal.SIGTERM)
     with ServerProcess(directory) as server:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from blackthorn.cli import terminal
 from blackthorn.cli.steps import StepBar
 from blackthorn.demo import demonstration, deployment, markers
 from blackthorn.demo.deployment import Deployment, StepFailedError
@@ -70,22 +71,27 @@ def test_a_failing_run_names_its_step(
 
     monkeypatch.setattr(Deployment, "start_server", no_server)
     printed = io.StringIO()
-    with pytest.raises(StepFailedError), StepBar(Console(file=printed, width=200), 7) as steps:
+    monkeypatch.setattr(terminal, "err", Console(file=printed, width=200))
+    with pytest.raises(StepFailedError), StepBar(7) as steps:
         run(steps)  # type: ignore[operator]
     assert "1/" in printed.getvalue()
     assert "failed at: start a server\nit printed this" in printed.getvalue()
 
 
-def test_progress_is_a_bar_at_a_terminal_and_lines_in_a_pipe() -> None:
+def test_progress_is_a_bar_at_a_terminal_and_lines_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     shown: dict[bool, str] = {}
-    for terminal in (True, False):
+    for at_terminal in (True, False):
         printed = io.StringIO()
-        with StepBar(Console(file=printed, force_terminal=terminal, width=100), 2) as steps:
+        console = Console(file=printed, force_terminal=at_terminal, width=100)
+        monkeypatch.setattr(terminal, "err", console)
+        with StepBar(2) as steps:
             with steps.step("first"):
                 pass
             with steps.step("second"):
                 pass
-        shown[terminal] = printed.getvalue()
+        shown[at_terminal] = printed.getvalue()
     assert shown[False] == " 1/2 first\n 2/2 second\n"
     assert "2/2" in shown[True] and "━" in shown[True]
     assert re.search(r"\x1b\[", shown[True])

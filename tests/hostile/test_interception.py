@@ -134,7 +134,7 @@ def test_even_a_device_that_proves_itself_unasked_is_not_activated_through_it(
             begin, device = exchange.begin(code, channel, secrets.token_bytes)
             link.send(begin)
             link.send(prove_unasked(device, await link.receive(), keys, identity))
-            with pytest.raises(LinkClosedError, match="the code is wrong"):
+            with pytest.raises(LinkClosedError, match="The code is wrong"):
                 await link.receive()
             await link.close()
             assert keys.identity_key not in middle.seen

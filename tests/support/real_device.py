@@ -52,7 +52,9 @@ async def begun(port: int, code: Code) -> tuple[LinkConnection, exchange.AwaitCh
 async def activate(port: int, code: Code, identity: Secret, keys: DeviceKeys) -> Enrolment:
     link, device = await begun(port, code)
     try:
-        prove, waiting = device.open(await link.receive()).prove(keys, identity)
+        challenged = device.open(await link.receive())
+        link.trust()
+        prove, waiting = challenged.prove(keys, identity)
         link.send(prove)
         return waiting.open(await link.receive())
     finally:

@@ -56,7 +56,7 @@ def test_a_full_disk_behind_the_output_is_told(capsys: pytest.CaptureFixture[str
 
 
 def test_a_terminal_without_the_letters_shows_their_numbers() -> None:
-    code = "from blackthorn.cli import terminal; terminal.run(lambda: terminal.out.print('● ☃'))"
+    code = "from blackthorn.cli import terminal; terminal.run(lambda: terminal.say('● ☃'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},

@@ -24,7 +24,7 @@ def demo(
     from blackthorn.cli.steps import StepBar
     from blackthorn.demo.demonstration import STEPS, run_demo
 
-    with StepBar(terminal.err, STEPS) as steps:
+    with StepBar(STEPS) as steps:
         outcome = run_demo(steps)
     if as_json:
         terminal.print_json(as_document(outcome))
@@ -46,12 +46,9 @@ def as_document(outcome: "Outcome") -> dict[str, object]:
 
 
 def print_outcome(outcome: "Outcome") -> None:
-    from rich.table import Table
-
-    table = Table(title=f"Blackthorn demo, {outcome.seconds:.0f} seconds")
-    table.add_column("what")
-    for heading in ("sent", "received"):
-        table.add_column(heading, justify="right")
+    numbers = ("sent", "received")
+    title = f"Blackthorn demo, {outcome.seconds:.0f} seconds"
+    table = terminal.Table("what", *numbers, title=title, right=numbers)
     for part, tally in outcome.parts.items():
         table.add_row(f"messages, {part}", str(tally.sent), str(tally.received))
     table.add_row("messages in all", str(outcome.messages.sent), str(outcome.messages.received))
@@ -61,7 +58,7 @@ def print_outcome(outcome: "Outcome") -> None:
     table.add_row("read by the removed member afterwards", "-", str(outcome.removed_member_read))
     report = outcome.plaintext
     table.add_row("canaries (planted, found)", str(report.planted), str(report.found))
-    terminal.out.print(table)
+    table.show()
     terminal.say(
         f"searched {report.disk_bytes / 1e6:.1f} MB that the server wrote and "
         f"{report.memory_bytes / 1e6:.1f} MB of its memory (processes: {report.processes})"

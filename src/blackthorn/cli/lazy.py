@@ -15,6 +15,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from blackthorn.wire.printable import printable
+
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
@@ -117,7 +119,7 @@ class LazyGroup(TyperGroup):
                 _name_all_missing(error)
             text = error.message.partition(", unable to parse")[0]
             text = text.replace("a valid integer", "a whole number")
-            error.message = text.replace("Input should", "it should")
+            error.message = printable(text.replace("Input should", "it should"))
             raise
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -131,7 +131,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from blackthorn import __version__
 
-        terminal.out.print(__version__)
+        terminal.say(__version__)
         raise Exit
 
 

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any, Self
 from blackthorn.cli import terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress
 
 
-def timed_bar(console: "Console", text: str, *, transient: bool = False) -> "Progress":
-    """A progress bar with elapsed time and a text; disabled when piped."""
+def timed_bar(text: str, *, transient: bool = False, hidden: bool = False) -> "Progress":
+    """A progress bar with elapsed time and a text; disabled when `hidden` or piped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
@@ -18,8 +17,8 @@ def timed_bar(console: "Console", text: str, *, transient: bool = False) -> "Pro
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn(text, markup=False),
-        console=console,
-        disable=not console.is_terminal,
+        console=terminal.err,
+        disable=hidden or not terminal.is_terminal(stderr=True),
         transient=transient,
     )
 
@@ -30,8 +29,9 @@ class ProgressBar:
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
-        plain = not terminal.err.is_terminal
+        text = TextColumn("{task.description}", markup=False)
+        columns = (text, BarColumn(bar_width=24), MofNCompleteColumn())
+        plain = not terminal.is_terminal(stderr=True)
         self._bar = Progress(*columns, console=terminal.err, transient=True, disable=plain)
         self._tasks: dict[str, Any] = {}
         self._tenths: dict[str, int] = {}
@@ -44,7 +44,7 @@ class ProgressBar:
         self._bar.stop()
 
     def show(self, what: str, done: int, total: int) -> None:
-        if terminal.err.is_terminal:
+        if terminal.is_terminal(stderr=True):
             if what not in self._tasks:
                 self._tasks[what] = self._bar.add_task(what, total=total or None)
             self._bar.update(self._tasks[what], completed=done)
@@ -52,4 +52,4 @@ class ProgressBar:
         tenth = 10 * done // total if total else 0
         if tenth > self._tenths.get(what, 0):
             self._tenths[what] = tenth
-            terminal.err.print(f"{done}/{total} {what}", markup=False)
+            terminal.note(f"{done}/{total} {what}")

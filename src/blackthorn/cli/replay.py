@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from rich.console import Console
 from typer import Option, Typer
 
 from blackthorn.cli import progress, terminal
@@ -43,7 +42,7 @@ def story(
 
     chosen = secrets.randbelow(2**32) if seed is None else seed
     out = _folder(folder)
-    timeline = _ConsoleTimeline(terminal.err if as_json else terminal.out)
+    timeline = _ConsoleTimeline(terminal.note if as_json else terminal.say)
     timeline.say(f"seed {chosen}, folder {out}")
     outcome = run_replay(out, Cast(users, elsewhere, chosen), timeline)
     if as_json:
@@ -64,13 +63,10 @@ def _folder(chosen: Path | None) -> Path:
 
 
 class _ConsoleTimeline:
-    """`Timeline` on one console, with progress bars on standard error."""
+    """`Timeline` on one stream, with progress bars on standard error."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
 
     def event(self, unix_ms: int, text: str) -> None:
         moment = datetime.fromtimestamp(unix_ms / 1000, UTC)
@@ -78,7 +74,7 @@ class _ConsoleTimeline:
 
     @contextmanager
     def work(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        bar = progress.timed_bar(terminal.err, "{task.description}", transient=True)
+        bar = progress.timed_bar("{task.description}", transient=True)
         with bar:
             task = bar.add_task(text, total=total)
             yield lambda more: bar.advance(task, more)
@@ -86,18 +82,15 @@ class _ConsoleTimeline:
 
 def print_counts(counts: dict[str, Any]) -> None:
     """Print all counts as a table, and the commands that check them."""
-    from rich.table import Table
-
-    table = Table(title=f"2015, replayed in {counts['seconds']:.0f} seconds")
-    table.add_column("what")
-    table.add_column("count", justify="right", overflow="fold")
+    title = f"2015, replayed in {counts['seconds']:.0f} seconds"
+    table = terminal.Table("what", "count", title=title, right=("count",))
     for name, value in counts.items():
         if isinstance(value, dict):
             for inner, count in value.items():
                 table.add_row(f"{name.replace('_', ' ')}: {inner.replace('_', ' ')}", str(count))
         else:
             table.add_row(name.replace("_", " "), str(value))
-    terminal.out.print(table)
+    table.show()
     out = counts["folder"]
     for line in (
         f"blackthorn audit report {out}/report --ledger {out}/server",

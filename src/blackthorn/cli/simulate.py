@@ -93,19 +93,16 @@ def as_document(outcome: "Outcome") -> dict[str, object]:
 
 
 def print_outcomes(outcomes: "list[Outcome]", days: int) -> None:
-    from rich.table import Table
-
-    table = Table(title=f"{len(outcomes)} seeds of {days} days")
     columns = ("seed", "users", "device-days", "texts", "accepted", "deliveries", "violations")
-    for heading in columns:
-        table.add_column(heading, justify="right")
+    title = f"{len(outcomes)} seeds of {days} days"
+    table = terminal.Table(*columns, title=title, right=columns)
     for outcome in outcomes:
         row = as_document(outcome) | {"violations": len(outcome.violations)}
         table.add_row(*(str(row[heading.replace("-", "_")]) for heading in columns))
     totals = [sum(values) for values in zip(*map(_totals, outcomes), strict=True)]
     table.add_section()
     table.add_row("all", "", *(f"{total:,.0f}" for total in totals))
-    terminal.out.print(table)
+    table.show()
     seconds = sum(outcome.cpu_seconds for outcome in outcomes)
     terminal.say(f"{totals[0] / max(seconds, 0.001):.0f} device-days for each CPU second")
 

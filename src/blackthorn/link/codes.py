@@ -4,6 +4,7 @@ The code is for programs, the text beside it on the wire for people. A code is n
 """
 
 from enum import StrEnum
+from typing import Final
 
 from blackthorn.errors import ProtocolError
 
@@ -33,7 +34,7 @@ class Code(StrEnum):
     TOO_SLOW = "too-slow", "The link was not opened in time."
     IDLE = "idle", "Nothing was heard for too long."
     NOT_READING = "not-reading", "The peer did not read what it was sent."
-    BUSY = "busy", "The server has reached its connection limit. Connect again in a while."
+    BUSY = "busy", "The server takes no more connections or tries now. Try again in ten minutes."
     SLOW_DOWN = (
         "slow-down",
         "This device has sent far too much, and did not wait when it was told to. "
@@ -79,6 +80,10 @@ class Code(StrEnum):
     PAIRING_LATE = "pairing-late", "The pairing took too long. Begin again with another code."
     PAIRING_TOO_MUCH = "pairing-too-much", "More was said than the server carries for a pairing."
     PAIRING_FAILED = "pairing-failed", "The other device could not go on; it says why."
+
+
+MEANINGS: Final = {str(code): code.meaning for code in Code}
+"""Each code in our own words, for who must not repeat those of the peer."""
 
 
 class LinkError(ProtocolError):

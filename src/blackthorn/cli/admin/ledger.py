@@ -50,8 +50,6 @@ def init(directory: options.ServerDirectory) -> None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.table import Table
-
     published = found["published"] or "never"
     entries, users = count(found["size"], "entry", "entries"), count(found["users"], "user")
     terminal.say(f"{found['origin']}: {entries}, {users}")
@@ -60,11 +58,11 @@ def _print(found: dict[str, Any]) -> None:
     terminal.say(f"the register's key: {found['register']}")
     if found["pending_resets"]:
         terminal.say(f"resets that wait for their delay: {found['pending_resets']}")
-    table = Table("witness", "cosigned the newest", "address", box=None)
+    table = terminal.Table("witness", "cosigned the newest", "address", boxed=False)
     for each in found["witnesses"]:
         address = "embedded" if each["embedded"] else each["url"] or "-"
         table.add_row(each["name"], each["cosigned"] or "no", address)
-    terminal.out.print(table)
+    table.show()
     for each in found["witnesses"]:
         if each["remark"]:
             terminal.say(f"Note: the witness {each['name']} is {each['remark']}.")
@@ -76,12 +74,10 @@ def _print(found: dict[str, Any]) -> None:
 
 def policy(directory: options.ServerDirectory) -> None:
     """Print the trust policy that devices pin: the log, its witnesses, and how many must cosign."""
-    import sys
-
     from blackthorn.storage.files.ledger import LedgerFiles
     from blackthorn.tlog.policy import format_policy
 
-    sys.stdout.write(format_policy(LedgerFiles(directory).read_policy()))
+    terminal.print_document(format_policy(LedgerFiles(directory).read_policy()))
 
 
 @witness.command("add")

@@ -212,14 +212,12 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
     if not listed:
         terminal.say("No users yet: `blackthorn user add ADDRESS` adds one.")
         return
-    from rich.table import Table
-
-    table = Table("address", "PIN", "market", "devices", "code", box=None)
+    table = terminal.Table("address", "PIN", "market", "devices", "code", boxed=False)
     for user in listed:
         until = f" until {rfc3339(user.code_expires_ms)}" if user.code_expires_ms else ""
         row = (user.address, user.pin, user.market, str(user.devices), user.code + until)
         table.add_row(*row)
-    terminal.out.print(table)
+    table.show()
 
 
 @config.command("postmaster")
@@ -312,14 +310,18 @@ def _print_code(invited: "Invited", settings: "Configuration", json: bool, reset
         )
         return
     spoken = words(invited.code)
-    terminal.say(f"Activation code for {invited.address}, until {expires}:\n")
+    terminal.say(f"Activation code for {invited.address}, until {expires}:")
+    terminal.say("")
     terminal.say(
         f"    {invited.code.nameplate:>6}  " + "  ".join(f"{word:<12}" for word in spoken[:4])
     )
     terminal.say("            " + "  ".join(f"{word:<12}" for word in spoken[4:]))
-    terminal.say("\nOn the device, with the code or the URL:\n")
+    for line in ("", "On the device, with the code or the URL:", ""):
+        terminal.say(line)
     option = "--reset " if reset else ""
-    terminal.say(f"    blackthorn activate {option}'{url}'\n")
+    terminal.say(f"    blackthorn activate {option}'{url}'")
+    terminal.say("")
     if reset:
-        terminal.say(f"{invited.address} has an identity already: this code can only reset it.\n")
+        terminal.say(f"{invited.address} has an identity already: this code can only reset it.")
+        terminal.say("")
     terminal.print_qr(url)

@@ -65,7 +65,7 @@ def canary(
     elif any(given) or also:
         raise UserError("--dir, --pid and --marker-file belong together; --also needs them")
     else:
-        with StepBar(terminal.err, STEPS) as steps:
+        with StepBar(STEPS) as steps:
             report = run_audit(steps)
     if as_json:
         terminal.print_json(_as_json(report))
@@ -88,10 +88,10 @@ def _as_json(report: "Report") -> dict[str, object]:
     }
 
 
-def _outcome(verdict: "Verdict") -> str:
+def _outcome(verdict: "Verdict") -> terminal.Cell:
     if verdict.kind == "public":
-        return "[red]not seen[/]" if verdict.broken else "seen"
-    return "[red]FOUND[/]" if verdict.broken else "as it must be"
+        return ("not seen", "red") if verdict.broken else "seen"
+    return ("FOUND", "red") if verdict.broken else "as it must be"
 
 
 def _places(places: tuple[str, ...]) -> str:
@@ -100,15 +100,12 @@ def _places(places: tuple[str, ...]) -> str:
 
 
 def print_report(report: "Report") -> None:
-    from rich.table import Table
-
-    table = Table(title="Canary audit")
-    for heading in ("marker", "may be", "found on disk", "found in memory", "outcome"):
-        table.add_column(heading)
+    columns = ("marker", "may be", "found on disk", "found in memory", "outcome")
+    table = terminal.Table(*columns, title="Canary audit")
     for verdict in report.verdicts:
         places = _places(verdict.disk), _places(verdict.memory)
         table.add_row(verdict.name, verdict.rule, *places, _outcome(verdict))
-    terminal.out.print(table)
+    table.show()
     terminal.say(
         "A marker is a random word that was sent as such a text. A secret one may be nowhere, a "
         "mail that came unsealed in memory until it is sealed; a public one shows that the search "
@@ -119,7 +116,7 @@ def print_report(report: "Report") -> None:
         f"{report.memory_bytes / 1e6:.1f} MB of memory (processes: {report.processes})"
     )
     if not report.sees:
-        terminal.out.print(f"[red]{searched}: the search is blind, so it proves nothing[/]")
+        terminal.say(f"{searched}: the search is blind, so it proves nothing", "red")
     else:
         terminal.say(
             f"{searched}: {report.found} of {report.planted} secrets found where they must not be"
@@ -160,9 +157,7 @@ def ledger(
 
 
 def print_result(result: "Result") -> None:
-    from rich.table import Table
-
-    table = Table(title=result.origin, show_header=False)
+    table = terminal.Table(title=result.origin)
     rows: dict[str, object] = {
         "entries": result.entries,
         "users": result.users,
@@ -177,7 +172,7 @@ def print_result(result: "Result") -> None:
     }
     for name, value in rows.items():
         table.add_row(name, str(value))
-    terminal.out.print(table)
+    table.show()
     for fall in result.falls:
         terminal.say(f"After a wrong clock officers have set the ledger's time back to {fall}.")
     if result.waiting is not None:

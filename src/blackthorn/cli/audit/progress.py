@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 @contextmanager
 def progress_bar() -> "Iterator[Callback]":
     """The callback for the numbers of read and of all entries."""
-    bar = progress.timed_bar(terminal.err, "entries")
+    bar = progress.timed_bar("entries")
     task = bar.add_task("", total=None)
     printed = False
 
     def show(done: int, total: int) -> None:
         nonlocal printed
         bar.update(task, completed=done, total=total)
-        if not terminal.err.is_terminal and not printed:
+        if not terminal.is_terminal(stderr=True) and not printed:
             printed = True
-            terminal.err.print(f"replaying {total} entries", markup=False)
+            terminal.note(f"replaying {total} entries")
 
     with bar:
         yield show

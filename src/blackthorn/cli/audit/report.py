@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option, echo
+from typer import Argument, Option
 
 from blackthorn.cli import options, terminal
 from blackthorn.errors import SecurityError
@@ -44,29 +44,24 @@ def report(
         write(out, make(read.stand, chosen, read.policy))
     value = document(compute(read.stand, chosen), read.stand, read.policy)
     if as_json:
-        echo(encode(value), nl=False)
+        terminal.print_document(encode(value).decode())
     else:
         print_report(value)
 
 
 def print_report(value: dict[str, Any]) -> None:
     """Print a report's JSON value as tables and bars."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from blackthorn.report.counting import OUTCOMES
 
     totals, ledger = value["totals"], value["ledger"]
-    outcomes = Table(title=escape(f"{value['enterprise']}, {value['period']['name']}"))
-    outcomes.add_column("outcome")
-    outcomes.add_column("directives", justify="right")
-    outcomes.add_column("")
+    title = f"{value['enterprise']}, {value['period']['name']}"
+    outcomes = terminal.Table("outcome", "directives", "", title=title, right=("directives",))
     most = max(totals[name] for name in OUTCOMES)
     for name, text in OUTCOMES.items():
         outcomes.add_row(text, str(totals[name]), _bar(totals[name], most))
     outcomes.add_section()
     outcomes.add_row("Received", str(totals["received"]), "")
-    terminal.out.print(outcomes)
+    outcomes.show()
     columns = {
         "received": "received",
         "complied_in_whole": "in whole",
@@ -76,13 +71,11 @@ def print_report(value: dict[str, Any]) -> None:
         "accounts_with_data": "with data",
     }
     for title, rows in (("country", value["by_country"]), ("kind", value["by_kind"])):
-        table = Table()
-        table.add_column(title, no_wrap=True)
-        for heading in columns.values():
-            table.add_column(heading, justify="right", no_wrap=" " not in heading)
+        headings = columns.values()
+        table = terminal.Table(title, *headings, right=headings)
         for row, counts in rows.items():
             table.add_row(row, *(str(counts[name]) for name in columns))
-        terminal.out.print(table)
+        table.show()
     for each in value["exits"]:
         terminal.say(f"Market {each['market']}: {each['state']}, {count(each['users'], 'user')}")
     until = value["canary"]["valid_until_ms"]

@@ -50,16 +50,13 @@ def _as_json(report: "Report") -> dict[str, object]:
 
 
 def print_report(report: "Report") -> None:
-    from rich.table import Table
-
-    table = Table(title="Residue audit")
-    for heading in ("file", "bytes", "waiting rows", "old parcels", "old pairs"):
-        table.add_column(heading)
+    columns = ("file", "bytes", "waiting rows", "old parcels", "old pairs")
+    table = terminal.Table(*columns, title="Residue audit")
     for file in report.files:
         if file.waiting or file.parcels or file.pairs:
             values = (file.bytes, file.waiting, file.parcels, file.pairs)
             table.add_row(file.name, *map(str, values))
-    terminal.out.print(table)
+    table.show()
     terminal.say(
         "An old parcel is one that its devices have acknowledged, or that was removed; an old pair "
         "says which device received one. The write-ahead log of a running server holds those of "
@@ -67,9 +64,10 @@ def print_report(report: "Report") -> None:
     )
     searched = f"searched {count(len(report.files), 'file')}"
     if not report.sees:
-        terminal.out.print(
-            f"[red]{searched} and found {report.seen} of {count(report.waiting, 'row')} that wait: "
-            "the search is blind, so it proves nothing. Leave a parcel waiting.[/]"
+        terminal.say(
+            f"{searched} and found {report.seen} of {count(report.waiting, 'row')} that wait: "
+            "the search is blind, so it proves nothing. Leave a parcel waiting.",
+            "red",
         )
     else:
         terminal.say(

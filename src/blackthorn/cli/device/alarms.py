@@ -50,7 +50,7 @@ def show(
         terminal.print_json([document(alarm) for alarm in found])
         return
     if not found:
-        terminal.out.print("No alarms." if everything else "No open alarms.")
+        terminal.say("No alarms." if everything else "No open alarms.")
     for alarm in found:
         for line in lines(alarm):
             terminal.say(line)

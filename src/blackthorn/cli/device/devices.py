@@ -17,6 +17,7 @@ from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device import pairing, program
 from blackthorn.programs.device.own_devices import OwnDevice
 from blackthorn.programs.event_loop import run
+from blackthorn.wire.printable import bracketed
 
 devices = Typer(help="Your own devices.", no_args_is_help=True)
 
@@ -184,7 +185,7 @@ def _print_device(device: OwnDevice) -> None:
         notes[-1] += f": {safe_line(device.reason)}"
     shown = f" ({', '.join(notes)})" if notes else ""
     when = local_time(device.since_ms)
-    terminal.say(f"{device.info.id.hex()[:8]}  {when}  {safe_line(device.info.name)}{shown}")
+    terminal.say(f"{device.info.id.hex()[:8]}  {when}  {bracketed(device.info.name)}{shown}")
 
 
 @devices.command("revoke")

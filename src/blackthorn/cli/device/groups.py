@@ -9,6 +9,7 @@ from blackthorn.cli.device.outcomes import report
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.mail.render.text import safe_line
+from blackthorn.wire.printable import bracketed
 
 groups = Typer(help="Conversations of several people under a name.", no_args_is_help=True)
 
@@ -140,4 +141,4 @@ def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
         told = TABLE[State(record.standing)].told
         note = f" ({told})" if told else ""
         shown = [f"{one} (not confirmed)" if one in doubted else one for one in members]
-        terminal.say(f"{record.id.hex()[:8]}  {safe_line(record.name)}{note}: {', '.join(shown)}")
+        terminal.say(f"{record.id.hex()[:8]}  {bracketed(record.name)}{note}: {', '.join(shown)}")

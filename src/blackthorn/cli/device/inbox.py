@@ -25,6 +25,7 @@ from blackthorn.ports.device_store import History, HistoryQuery, HistoryRecord, 
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 from blackthorn.wire.address import domain_of
+from blackthorn.wire.printable import bracketed
 from blackthorn.wire.words import count
 
 _ALL = -1
@@ -291,10 +292,9 @@ def _standing(line: HistoryRecord) -> str:
 
 
 def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
-    place = f" [{safe_line(line.name)}]" if line.kind == GROUP else ""
+    place = f" {bracketed(line.name)}" if line.kind == GROUP else ""
     if place and _shown(line.name) in repeated:
         place += f" {line.conversation.hex()[:_ID_CHARACTERS]}"
-    words = safe_text(line.text).replace("\n", "\n    ")
     if line.standing == "received":
         which = f" ({line.mark})" if line.mark else ""
         who = f" {line.sender}{which}:" if line.sort == "text" else " *"
@@ -302,4 +302,5 @@ def _print_line(line: HistoryRecord, repeated: set[str]) -> None:
         place = f" →{place}" if place else f" → {safe_line(line.name)}"
         who = f"{_standing(line)}:"
     mark = " " if line.shown else "●"
-    terminal.say(f"{mark} {times.local_time(line.sent_ms)}{place}{who} {words}")
+    head = f"{mark} {times.local_time(line.sent_ms)}{place}{who} "
+    terminal.say_text(safe_text(line.text), head=head)

@@ -22,15 +22,14 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
     is raised, with exit code 4. Exit code 6: no connection. --json prints {"entries", "checked",
     "finding"}.
     """
-    from rich.progress import Progress
-
     from blackthorn.cli.device.alarm_texts import show_open
+    from blackthorn.cli.progress import timed_bar
     from blackthorn.programs.device.ledger_replay import replay
 
     device = program(at)
-    hidden = json or not terminal.err.is_terminal  # a hidden bar prints no empty line
-    with Progress(console=terminal.err, transient=True, disable=hidden) as bar:
-        task = bar.add_task("Replaying the ledger", total=None)
+    # A hidden bar prints no empty line.
+    with timed_bar("entries of the ledger", transient=True, hidden=json) as bar:
+        task = bar.add_task("", total=None)
         done = run(
             replay(device, lambda done, total: bar.update(task, completed=done, total=total))
         )

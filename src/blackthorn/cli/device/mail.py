@@ -11,6 +11,7 @@ from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail as device_mail
 from blackthorn.programs.event_loop import run
+from blackthorn.wire.printable import bracketed
 from blackthorn.wire.units import MIB
 from blackthorn.wire.words import count
 
@@ -110,9 +111,11 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
     else:
         what = "this mail" if not shown.sealed else "what is above, not the text that was sealed,"
         terminal.say(f"(Others could read {what} on its way to the server.)")
-    terminal.say(f"\n{shown.text}")
+    terminal.say("")
+    terminal.say_text(shown.text)
     for number, part in enumerate(attachments, 1):
-        terminal.say(f"[attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes]")
+        what = f"attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes"
+        terminal.say(bracketed(what))
 
 
 @mail.command("save")

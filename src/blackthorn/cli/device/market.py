@@ -7,7 +7,6 @@ from typer import Argument, Option, Typer
 
 from blackthorn.cli import options, terminal
 from blackthorn.errors import UnavailableError, UserError, system_error
-from blackthorn.mail.render.text import safe_text
 from blackthorn.programs.device import market_exit
 from blackthorn.programs.event_loop import run
 
@@ -38,7 +37,9 @@ def notices(at: options.DeviceOptions, json: options.JsonOption = False) -> None
     elif not found:
         terminal.say("There are no notices.")
     for kept in () if json else found:
-        terminal.say(f"{exit_notices.heading(kept)}\n\n{safe_text(kept.text)}")
+        terminal.say(exit_notices.heading(kept))
+        terminal.say("")
+        terminal.say_text(kept.text)
     options.require_reached(unreached)
     if reported:
         market_exit.set_read(device)

@@ -4,6 +4,7 @@ import sys
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device.prompts import LinePrompt
+from blackthorn.wire.printable import bracketed
 
 
 def _show_code(code: str, url: str) -> None:
@@ -38,13 +39,11 @@ class TerminalDialogue(LinePrompt):
         self._replace_line(f"Waiting for the new device, {time} left")
 
     def joined(self, name: str) -> None:
-        from blackthorn.mail.render.text import safe_line
-
         self._replace_line("")
         if self._json:
             terminal.print_json({"joined": name})
         else:
-            terminal.say(f"{safe_line(name)} has proved the code.")
+            terminal.say(f"{bracketed(name)} has proved the code.")
 
     def compared(self, digits: str) -> None:
         self._replace_line("")
@@ -70,7 +69,6 @@ class TerminalDialogue(LinePrompt):
         terminal.note(text)
 
     def _replace_line(self, text: str) -> None:
-        if not self._json and sys.stderr.isatty() and text != self._line:
+        if not self._json and text != self._line:
             self._line = text
-            sys.stderr.write(f"\r{text:<60}\r")
-            sys.stderr.flush()
+            terminal.replace_line(text)

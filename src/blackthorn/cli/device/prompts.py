@@ -23,7 +23,7 @@ class LinePrompt:
     async def ask(self, text: str) -> str:
         """The next line, stripped. Raises UserError when there is none."""
         if sys.stdin.isatty():
-            terminal.err.print(text, end=" ", markup=False, soft_wrap=True)
+            terminal.prompt(text)
         while b"\n" not in self._data:
             if self._ended or len(self._data) > MAX_LINE_BYTES:
                 raise UserError("nobody answered: an answer is one line of standard input")

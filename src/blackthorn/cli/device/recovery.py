@@ -1,6 +1,5 @@
 """Commands of the family `recovery`."""
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -61,14 +60,7 @@ def _show(words: Sequence[str], check: str) -> None:
         "",
         f"check  {check}   (it names the server, the same on all papers; needed with the words)",
     ]
-    if not sys.stdout.isatty() or not sys.stdin.isatty():
-        for line in lines:
-            terminal.say(line)
-        return
-    with terminal.out.screen(hide_cursor=False):
-        for line in lines:
-            terminal.say(line)
-        terminal.out.input("\nPress Enter when it is written down: ")
+    terminal.show_apart(lines, "Press Enter when it is written down: ")
 
 
 @recovery.command("use")

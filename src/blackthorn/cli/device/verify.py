@@ -9,6 +9,7 @@ from blackthorn.cli import chains, options, terminal, times
 from blackthorn.errors import DecodeError, UserError, VerificationError
 from blackthorn.identity import fingerprint
 from blackthorn.mail.render.text import safe_line
+from blackthorn.wire.printable import bracketed
 
 if TYPE_CHECKING:
     from blackthorn.identity.chain import VerifiedChain
@@ -124,7 +125,7 @@ def _show(document: dict[str, Any]) -> None:
         terminal.print_qr(str(document["payload"]))
     else:
         terminal.say(str(document["payload"]))
-    names = ", ".join(safe_line(name) for name in document["devices"])
+    names = ", ".join(bracketed(name) for name in document["devices"])
     terminal.say(f"Devices: {names}")
     if document["reset_waits_until"]:
         terminal.say(f"A reset of this identity waits until {document['reset_waits_until']}.")

@@ -7,9 +7,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from rich.table import Table
-from rich.text import Text
-
 from blackthorn.cli import terminal
 from blackthorn.cli.device.signatures import family
 from blackthorn.cli.times import local_time, rfc3339
@@ -32,15 +29,17 @@ _STATED: Final = {
     ("result", "forged"): "forged, as the officers state; no program can check it",
 }
 """Name and value of a field → its text, where the bare value would claim too much."""
+MAX_LINE: Final = 4096
+"""Characters of a line: a field of a decision may be long, and is shown in whole."""
+
 _LABELS: Final = {"no notice": "without notice", "activations": "activations end"}
 """Names of fields whose words alone do not say what the value is."""
 _COLOURS: Final = {state: colour for colour, states in _STATES.items() for state in states}
 
 
-def say(text: str, *, to_err: bool = False) -> None:
-    """Print one line, made safe."""
-    console = terminal.err if to_err else terminal.out
-    console.print(safe_line(text, 4096), markup=False, soft_wrap=True)
+def say(text: str, style: str | None = None, *, to_err: bool = False) -> None:
+    """Print one line of bounded length."""
+    (terminal.note if to_err else terminal.say)(safe_line(text, MAX_LINE), style)
 
 
 def whose(decisions: VerifiedDecisions, officer: str) -> str:
@@ -107,8 +106,7 @@ def statement(
         say(f"Approved by {who} at {when}", to_err=to_err)
     say(f"It takes {takes(move.signers)}.", to_err=to_err)
     for note in notes:
-        console = terminal.err if to_err else terminal.out
-        console.print(safe_line(note, 4096), style="bold yellow", markup=False, soft_wrap=True)
+        say(note, "bold yellow", to_err=to_err)
 
 
 def takes(signers: Sequence[Slot]) -> str:
@@ -150,9 +148,8 @@ def say_fields(fields: dict[str, Any], *, to_err: bool = False) -> None:
 
 
 def say_field(label: str, text: str, *, to_err: bool = False) -> None:
-    console = terminal.err if to_err else terminal.out
-    line = f"  {label:20}  {safe_line(text, 4096)}"
-    console.print(line, markup=False, soft_wrap=True)
+    line = f"  {label:20}  {safe_line(text, MAX_LINE)}"
+    (terminal.note if to_err else terminal.say)(line)
 
 
 def case_document(decisions: VerifiedDecisions, case: Case) -> dict[str, Any]:
@@ -216,14 +213,13 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str
     lines = [tuple(safe_line(cell) for cell in row) for row in rows]
     if not lines:
         say(nothing)
-    elif not terminal.out.is_terminal:
-        for row in (titles, *lines):
-            terminal.out.file.write("\t".join(row) + "\n")  # a console would expand the tabs
+    elif not terminal.is_terminal():
+        terminal.print_tabs((titles, *lines))
     else:
-        shown = Table(*titles, box=None, pad_edge=False)
+        shown = terminal.Table(*titles, boxed=False)
         for row in lines:
-            shown.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-        terminal.out.print(shown)
+            shown.add_row(*((cell, _COLOURS.get(cell, "")) for cell in row))
+        shown.show()
 
 
 def day(time_ms: int) -> str:

@@ -126,13 +126,11 @@ def status(directory: Directory, json: options.JsonOption = False) -> None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.table import Table
-
     terminal.say(found["vkey"])
-    table = Table("log", "size", "cosigned", box=None)
+    table = terminal.Table("log", "size", "cosigned", boxed=False)
     for log in found["logs"]:
         table.add_row(log["origin"], str(log["size"]), log["cosigned"] or "not yet")
-    terminal.out.print(table)
+    table.show()
     if found["evidence"]:
         terminal.say(f"Evidence against logs: {', '.join(found['evidence'])}", style="red")
     if found["problem"]:

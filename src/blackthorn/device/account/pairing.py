@@ -15,7 +15,7 @@ from typing import Final
 from blackthorn.errors import BlackthornError, SecurityError, UserError
 from blackthorn.identity.fingerprint import short_code
 from blackthorn.link import frames as f
-from blackthorn.link.codes import Code
+from blackthorn.link.codes import MEANINGS, Code
 from blackthorn.link.pairing import channel, exchange, messages
 
 Frames = list[f.AnyFrame]
@@ -90,7 +90,6 @@ class Side:
 
 def why_ended(code: str) -> BlackthornError:
     """The error for a pairing that the other side or the server ended with `code`."""
-    known = {str(known_code): known_code for known_code in Code}.get(code)
-    text = known.meaning if known is not None else "The other device ended the pairing."
+    text = MEANINGS.get(code, "The other device ended the pairing.")
     severe = code in (Code.PAIRING_ALTERED, Code.PAIRING_DIFFERS)
     return SecurityError(text) if severe else UserError(text)

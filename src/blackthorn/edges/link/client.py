@@ -15,7 +15,7 @@ from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link import limits
-from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.codes import MEANINGS, Code, LinkError
 from blackthorn.link.session import Link, Role, State
 
 CONNECT_SECONDS: Final = 10.0
@@ -46,10 +46,12 @@ class LinkConnection(WSListener):
     `fingerprint` is the server key's; hello and activation sign `binding`, the TLS connection's.
     """
 
-    def __init__(self, on_frame: OnFrame | None) -> None:
+    def __init__(self, on_frame: OnFrame | None, *, trusted: bool) -> None:
+        """Not `trusted`: whoever answers is unknown, and of a Bye only the code counts."""
         self._loop = asyncio.get_running_loop()
         self._link = Link(Role.DEVICE, self._loop.time())
         self._on_frame = on_frame
+        self._trusted = trusted
         self._frames: deque[tuple[f.AnyFrame, int]] = deque()
         self._unread_bytes = 0
         self._paused = False
@@ -91,6 +93,10 @@ class LinkConnection(WSListener):
             self._transport.underlying_transport.resume_reading()
         return frame
 
+    def trust(self) -> None:
+        """The peer has proved to be the server: from now on its words may be shown."""
+        self._trusted = True
+
     async def close(self) -> None:
         """Send Bye and close."""
         self._finish(LinkClosedError("this device closed the link"), f.Bye(Code.GOING, ""))
@@ -126,7 +132,8 @@ class LinkConnection(WSListener):
             case f.Pong():
                 pass
             case f.Bye(code, text):
-                self._finish(LinkClosedError(f"the server ended the link: {text}", code))
+                said = text if self._trusted else MEANINGS.get(code, "it gave no known reason")
+                self._finish(LinkClosedError(f"the server ended the link: {said}", code))
             case _:
                 self._pass_on(received, frame.payload_size)
 
@@ -198,7 +205,7 @@ async def connect(
     try:
         _, connection = await asyncio.wait_for(
             ws_connect(
-                lambda: LinkConnection(on_frame),
+                lambda: LinkConnection(on_frame, trusted=pin is not None),
                 f"wss://{name}/link",
                 ssl_context=client_context(pin),
                 use_aiofastnet=False,

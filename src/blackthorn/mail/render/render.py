@@ -146,7 +146,7 @@ def _name(part: Part) -> str:
     name = texts.decode_parameter(_disposition(part)[1], b"filename")
     name = name or texts.decode_parameter(part.parameters, b"name")
     base = name.replace("\\", "/").rpartition("/")[2]
-    return safe_line(base, limits.MAX_RENDERED_NAME_CHARS).lstrip(".")
+    return safe_line(base, limits.MAX_RENDERED_NAME_CHARS).lstrip(". -")
 
 
 def _attachment(content: bytes, part: Part) -> Attachment:

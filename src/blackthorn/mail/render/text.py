@@ -11,6 +11,7 @@ import quopri
 from urllib.parse import unquote_to_bytes
 
 from blackthorn.mail import limits
+from blackthorn.wire.printable import TABLE
 
 # fmt: off
 _CHARSETS = frozenset((
@@ -26,27 +27,16 @@ _CHARSETS = frozenset((
 # fmt: on
 """Canonical Python names of the charsets that mail is decoded from."""
 
-_CONTROL = (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), *range(0xFFF9, 0xFFFC))
-_DIRECTION = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_HIDDEN = (0x00AD, 0x034F, 0x180E, 0x200B, *range(0x2060, 0x2065), *range(0x206A, 0x2070), 0xFEFF)
-_TABLE: dict[int, str | None] = {
-    **dict.fromkeys(_CONTROL, "\N{REPLACEMENT CHARACTER}"),
-    **{code: f"[U+{code:04X}]" for code in _DIRECTION},
-    **dict.fromkeys((*_HIDDEN, *range(0xE0000, 0xE0080))),
-    0x09: "    ",
-    **dict.fromkeys((0x0A, 0x85, 0x2028, 0x2029), "\n"),
-}
-
 
 def safe_text(text: str, limit: int = limits.MAX_RENDERED_CHARS) -> str:
     """Lines for a terminal, from at most `limit` characters."""
-    cut = text[:limit].replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
+    cut = text[:limit].replace("\r\n", "\n").replace("\r", "\n").translate(TABLE)
     return cut + "\n[… cut here]" if len(text) > limit else cut
 
 
 def safe_line(text: str, limit: int = limits.MAX_RENDERED_HEADER_CHARS) -> str:
     """One line for a terminal, from at most `limit` characters."""
-    line = " ".join(text[:limit].translate(_TABLE).split())
+    line = " ".join(text[:limit].translate(TABLE).split())
     return line + " …" if len(text) > limit else line
 
 

@@ -151,10 +151,12 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> exchange
     if not isinstance(challenge, ActivateChallenge):
         raise errors.ProtocolError("the server did not answer the code as it should")
     try:
-        return step.open(challenge)
+        challenged = step.open(challenge)
     except ServerUnprovenError as error:
-        advice = "Check the words first: a code allows five attempts"
+        advice = "Check the words first"
         raise ServerUnprovenError(f"{str(error).rstrip('.')}. {advice}") from None
+    connection.trust()
+    return challenged
 
 
 def check_unfinished(vault: Vault, home: Home) -> None:

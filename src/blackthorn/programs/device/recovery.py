@@ -81,6 +81,7 @@ async def use(home: Home, wanted: Recovery, prompt: Prompt) -> Opened:
         if not isinstance(recognised, f.Recognised):
             raise ProtocolError("the server did not answer the recovery as it should")
         step.trust(connection.fingerprint, recognised)
+        connection.trust()
         if vault is None:
             vault = home.create(method, secret)
         await _state(connection, vault, step, recognised, wanted)

@@ -14,8 +14,10 @@ from typing import Final, Self
 
 import structlog
 
+from blackthorn.programs.entry import to_stderr
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.storage.files.witness import WitnessFolder
+from blackthorn.wire.printable import printable_json
 
 _KEPT_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _END_SECONDS: Final = 3.0
@@ -118,7 +120,7 @@ class EmbeddedWitness:
             async for line in errors:
                 text = line.decode(errors="replace").strip()
                 if text.startswith("{"):
-                    print(text, file=sys.stderr, flush=True)  # noqa: T201
+                    to_stderr(printable_json(text))
                 elif text:
                     said = text.removeprefix("blackthorn: ")
         return said
