@@ -33,7 +33,8 @@ class Wire:
         self.device = device
         self.link = Link(Role.DEVICE, world.now)
         self.binding = binding or b"binding %d" % world.connections
-        self.session = world.dispatcher.connect(self, self.binding, world.now)
+        client = f"address {world.connections}"
+        self.session = world.dispatcher.connect(self, self.binding, world.now, client)
 
     # The server's side (server.handlers.session.Wire).
 

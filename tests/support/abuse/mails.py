@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from blackthorn.server.mail.limits import MAILBOX_MIB_PER_HOUR
 from tests.support.abuse.links import HOST
 from tests.support.abuse.table import SENDER, Scene, abuse
 
@@ -79,7 +80,7 @@ def text(size: int) -> bytes:
 @abuse(
     who=SENDER,
     what="50 idle connections from each of 4 addresses",
-    bound="connections of one client; the slowest is dropped for a new client",
+    bound="sockets of one client; the client with most of them makes room",
 )
 async def idle_smtp(scene: Scene) -> None:
     async def one(source: str) -> None:
@@ -111,7 +112,8 @@ async def slow_mails(scene: Scene) -> None:
 @abuse(
     who=SENDER,
     what="mails of 25 MiB to three people, one after another on four connections",
-    bound="a user's quota of mail, and bytes x recipients of one client",
+    bound="a user's quota of mail, in all and by the hour; size of a mail x recipients",
+    disk_mib=3 * MAILBOX_MIB_PER_HOUR,
 )
 async def large_mails(scene: Scene) -> None:
     people = [each.address for each in scene.victims[:3]]
@@ -129,7 +131,7 @@ async def large_mails(scene: Scene) -> None:
 @abuse(
     who=SENDER,
     what="small mails to one person as fast as they are taken, on eight connections",
-    bound="mails of one client a minute; a user's quota of mail",
+    bound="a user's quota of mail, in all and by the hour",
 )
 async def many_mails(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds

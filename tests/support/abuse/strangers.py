@@ -59,6 +59,7 @@ async def hold(scene: Scene, port: str, count: int) -> None:
     what="1,000 silent TCP connections to the ledger's port",
     bound="sockets of one client and in all, counted at accept; 10 s for the handshake",
     told=("closed",),
+    counter=("http_sockets_refused", "sockets_dropped"),
 )
 async def silent_at_the_ledger(scene: Scene) -> None:
     await hold(scene, "ledger", 1_000)
@@ -69,6 +70,7 @@ async def silent_at_the_ledger(scene: Scene) -> None:
     what="1,000 silent TCP connections to the link's port",
     bound="sockets of one client and in all, counted at accept; 10 s for the handshake",
     told=("closed",),
+    counter=("link_sockets_refused", "sockets_dropped"),
 )
 async def silent_at_the_link(scene: Scene) -> None:
     await hold(scene, "link", 1_000)
@@ -76,12 +78,12 @@ async def silent_at_the_link(scene: Scene) -> None:
 
 @abuse(
     who=STRANGER,
-    what="400 silent TCP connections to the SMTP port",
+    what="1,000 silent TCP connections to the SMTP port",
     bound="sockets of one client and in all, counted at accept",
-    told=("closed",),
+    counter=("smtp_connections_refused", "sockets_dropped"),
 )
 async def silent_at_smtp(scene: Scene) -> None:
-    await hold(scene, "smtp", 400)
+    await hold(scene, "smtp", 1_000)
 
 
 @abuse(
@@ -105,7 +107,7 @@ async def connects_and_goes(scene: Scene) -> None:
     who=STRANGER,
     what="1,500 TLS connections to the link, without a hello",
     bound="sockets of one client and in all; 10 s for the hello",
-    told=("refused",),
+    counter=("handshakes_delayed", "sockets_dropped", "link_sockets_refused"),
 )
 async def tls_without_hello(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -125,7 +127,7 @@ async def tls_without_hello(scene: Scene) -> None:
     who=STRANGER,
     what="TLS handshakes without end from eight addresses",
     bound="handshakes of one client a second",
-    told=("refused",),
+    counter=("handshakes_delayed",),
 )
 async def handshakes(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -146,6 +148,7 @@ async def handshakes(scene: Scene) -> None:
     what="300 links from 3 addresses, 6.25 MiB of one frame on each before a hello",
     bound="a frame of 64 KiB before hello, judged by its head; bytes of unopened frames in all",
     told=("refused",),
+    counter=("opening_frames_refused",),
 )
 async def frames_before_hello(scene: Scene) -> None:
     loop = asyncio.get_running_loop()
@@ -198,15 +201,18 @@ async def slow_upgrade(scene: Scene) -> None:
     who=STRANGER,
     what="guesses activation codes: as many nameplates a second as the server answers",
     bound="tries of one client and in all; a code is not burnt by tries",
+    told=("busy",),
+    counter=("activations_refused",),
 )
 async def guess_codes(scene: Scene) -> None:
-    await tries(scene, lambda number: f.ActivateBegin(2, str(number % 1_000), os.urandom(33)))
+    await tries(scene, lambda number: f.ActivateBegin(1, str(number % 1_000), os.urandom(33)))
 
 
 @abuse(
     who=STRANGER,
     what="tries to recover users with false signatures",
-    bound="tries of one client and in all",
+    bound="tries of one client",
+    told=("busy",),
 )
 async def guess_words(scene: Scene) -> None:
     address = scene.victims[0].address
@@ -217,10 +223,11 @@ async def guess_words(scene: Scene) -> None:
 @abuse(
     who=STRANGER,
     what="joins pairings under nameplates that it guesses",
-    bound="tries of one client and in all; three tries burn a pairing",
+    bound="tries of one client",
+    told=("busy",),
 )
 async def guess_pairings(scene: Scene) -> None:
-    await tries(scene, lambda number: f.JoinPairing(2, str(number % 1_000), os.urandom(33)))
+    await tries(scene, lambda number: f.JoinPairing(1, str(number % 1_000), os.urandom(33)))
 
 
 async def tries(scene: Scene, make) -> None:  # type: ignore[no-untyped-def]

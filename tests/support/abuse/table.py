@@ -46,7 +46,8 @@ class Abuse:
     """One attack.
 
     `bound` is what stops it. `told` is what the server must say to the attacker, a key of
-    `Scene.told`, and `counter` a metric of which one must rise; either may be empty.
+    `Scene.told`, and `counter` a metric of which one must rise; either may be empty. The disk
+    grows by less than `disk_mib`.
     """
 
     name: str
@@ -56,19 +57,28 @@ class Abuse:
     told: tuple[str, ...]
     counter: tuple[str, ...]
     run: Run
+    disk_mib: int
 
+
+MAX_DISK_MIB: Final = 64
 
 ABUSES: Final[list[Abuse]] = []
 
 
 def abuse(
-    *, who: str, what: str, bound: str, told: tuple[str, ...] = (), counter: tuple[str, ...] = ()
+    *,
+    who: str,
+    what: str,
+    bound: str,
+    told: tuple[str, ...] = (),
+    counter: tuple[str, ...] = (),
+    disk_mib: int = MAX_DISK_MIB,
 ) -> Callable[[Run], Run]:
     """Put a coroutine function into the table under its own name."""
 
     def put(run: Run) -> Run:
         named: Any = run
-        ABUSES.append(Abuse(named.__name__, who, what, bound, told, counter, run))
+        ABUSES.append(Abuse(named.__name__, who, what, bound, told, counter, run, disk_mib))
         return run
 
     return put

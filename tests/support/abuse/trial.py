@@ -23,7 +23,6 @@ MAX_P99_MS = 25 * SLACK
 MAX_HEALTH_MS = 100 * SLACK
 MAX_MAIL_MS = 1_000 * SLACK
 MAX_MEMORY_MIB = 400
-MAX_DISK_MIB = 64
 
 
 class Trial:
@@ -44,7 +43,7 @@ class Trial:
         assert under.health_ms < MAX_HEALTH_MS
         assert under.mail_ms < MAX_MAIL_MS
         assert under.memory_mib < MAX_MEMORY_MIB
-        assert under.disk_mib < MAX_DISK_MIB
+        assert under.disk_mib < abuse.disk_mib
         if abuse.told:
             assert any(word in under.told for word in abuse.told), under.told
         if abuse.counter:

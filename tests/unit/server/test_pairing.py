@@ -96,6 +96,26 @@ def test_a_number_names_one_pairing_and_one_device_joins_it() -> None:
         assert refused.value.code is Code.PAIRING_REFUSED
 
 
+def test_one_client_guesses_few_numbers() -> None:
+    desk = PairingHandler()
+    desk.handle(Peer(1).session, OPEN, 0.0)
+
+    def join(client: str, nameplate: str, now: float) -> str:
+        guesser = Peer()
+        guesser.session.client = client
+        try:
+            desk.handle(guesser.session, f.JoinPairing(1, nameplate, b"Z"), now)
+        except LinkError as refused:
+            return refused.code
+        return "joined"
+
+    for guess in range(accounts_limits.MAX_CLIENT_TRIES):
+        assert join("thief", str(1_000 + guess), 0.0) == Code.PAIRING_REFUSED
+    assert join("thief", "4821", 1.0) == Code.BUSY
+    assert join("honest", "4821", 1.0) == "joined"
+    assert join("thief", "4821", accounts_limits.TRIES_SECONDS + 1.0) == Code.PAIRING_REFUSED
+
+
 def test_another_version_is_refused() -> None:
     desk = PairingHandler()
     desk.handle(Peer(1).session, OPEN, 0.0)

@@ -93,7 +93,7 @@ def test_both_halves_must_sign() -> None:
 def test_another_version_is_refused() -> None:
     place = Place(4)
     with pytest.raises(LinkError) as refused:
-        frame = f.Recover(3, place.address, bytes(64), bytes(3309))
+        frame = f.Recover(f.LINK_VERSION + 1, place.address, bytes(64), bytes(3309))
         place.desk.handle(Peer().session, frame, 0.0)
     assert refused.value.code is Code.VERSION
 

@@ -4,8 +4,9 @@ from blackthorn.wire.units import MIB
 
 MAX_CLIENT_TRIES = 10
 TRIES_SECONDS = 600
-"""Unproven tries of one client at activation codes, and as many at recovery keys, in so many
-seconds; a client is an IPv4 address or an IPv6 /56."""
+"""Unproven tries of one client at activation codes in so many seconds, as many at recovery keys,
+and as many joins of pairings, three of which burn a pairing; a client is an IPv4 address or an IPv6
+/56."""
 
 TRIES_PER_SECOND = 20
 TRIES_AT_ONCE = 2

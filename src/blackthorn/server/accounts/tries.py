@@ -1,4 +1,6 @@
-"""Tries of strangers at activation codes and recovery keys: bounded by client, and in all.
+"""Tries of strangers at activation codes, recovery keys and pairings: bounded by client.
+
+Those at activation codes are bounded in all too.
 
 No try burns a code, since strangers could burn all of them. In all, 20 tries a second for 30 days
 at 64 bits find one code with a probability of 2^-38. In memory: a restart gains a guesser ten
@@ -13,7 +15,7 @@ from blackthorn.errors import UnavailableError
 from blackthorn.server import limits as server_limits
 from blackthorn.server.accounts import limits
 
-TOO_MANY: Final = "too many failed tries from this address: try again in ten minutes"
+TOO_MANY: Final = "too many tries from this address: try again in ten minutes"
 BUSY: Final = "too many devices are being activated: try again in a minute"
 
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn.errors import AbsentError, ProtocolError
+from blackthorn.errors import AbsentError, ProtocolError, UnavailableError
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.pairing.channel import PAIRING_VERSION
 from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.accounts.pairing import End, Pairings
+from blackthorn.server.accounts.tries import ClientTries
 from blackthorn.server.handlers.session import Session
 
 PairingFrame = f.OpenPairing | f.JoinPairing | f.Relay | f.PairingEnded
@@ -53,6 +54,7 @@ class PairingHandler:
 
     def __init__(self, pairings: Pairings | None = None) -> None:
         self._pairings = pairings if pairings is not None else Pairings()
+        self._tries = ClientTries()
 
     def __len__(self) -> int:
         return len(self._pairings)
@@ -77,7 +79,10 @@ class PairingHandler:
             text = f"this server speaks pairing version {PAIRING_VERSION}, not {frame.version}"
             raise LinkError(Code.VERSION, text)
         try:
+            self._tries.count(party.session.client, now)
             self._pairings.join(party, frame.nameplate, frame.message, now)
+        except UnavailableError as error:
+            raise LinkError(Code.BUSY, str(error)) from None
         except AbsentError:
             raise LinkError(Code.PAIRING_REFUSED, Code.PAIRING_REFUSED.meaning) from None
 
