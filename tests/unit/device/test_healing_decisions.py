@@ -68,6 +68,12 @@ def test_a_rejoin_is_confirmed_by_users_and_with_strangers_by_those_who_are_sure
     assert verdict(state, healing, 2) is event
 
 
+@pytest.mark.parametrize("state", [State.UNCONFIRMED, State.SUSPECT])
+def test_a_rejoin_of_which_nobody_is_left_to_ask_is_confirmed_unless_somebody_is_new(state) -> None:
+    assert verdict(state, Healing(rejoin=MOVED), 0) is Event.SAME
+    assert verdict(state, Healing(rejoin=WITH_STRANGER), 0) is None
+
+
 @pytest.mark.parametrize(
     ("state", "signal", "age_ms", "waits"),
     [

@@ -100,6 +100,8 @@ def verdict(
     if healing.rejoin is not None and state in (State.SUSPECT, State.UNCONFIRMED):
         # Own devices may have been moved to the same fork; so may those who are not sure.
         strict = bool(healing.rejoin.strangers)
+        if not others and not strict:
+            return Event.SAME  # those who could be asked have gone since
         sure = [one for one in replies if not one.own and (one.sure or not strict)]
         return Event.SAME if _decide(sure, enough, SAME) else None
     if state in (State.SUSPECT, State.ASKING) and _decide(replies, enough, SAME):
