@@ -55,6 +55,21 @@ def test_who_is_left_alone_in_a_group_suspects_nothing() -> None:
     assert outcome.violations == []
 
 
+def test_a_folder_that_is_put_back_comes_back_to_a_group_that_has_changed() -> None:
+    """Nobody but who adds it again was there before: the person says yes to Dave, who is new."""
+    outcome = lived(
+        (10, "carol.1", "create", "team", "alice"),
+        (HOUR, "carol.1", "keep"),
+        (HOUR + 60, "carol.1", "cut"),
+        (2 * HOUR, "alice.1", "add", "team", "bob"),
+        (2 * HOUR + 900, "alice.1", "add", "team", "dave"),
+        (3 * HOUR, "alice.1", "remove", "team", "bob"),
+        (4 * HOUR, "carol.1", "restore"),
+        (5 * HOUR, "dave.1", "group-text", "team"),
+    )
+    assert outcome.violations == []
+
+
 def test_a_simulation_is_exact() -> None:
     events = (
         (10, "alice.1", "create", "team", "bob", "carol"),

@@ -43,6 +43,14 @@ def test_events_are_in_order_and_every_absence_ends() -> None:
         )
 
 
+def test_a_folder_is_put_back_once_for_each_device_and_after_it_was_copied() -> None:
+    events = traffic.schedule(4, 1_000).events
+    restored = [(event.who, event.at) for event in events if event.what == "restore"]
+    copied = {event.who: event.at for event in events if event.what == "keep"}
+    assert restored and len(restored) == len(dict(restored)) <= len(copied)
+    assert all(copied[who] < at for who, at in restored)
+
+
 def test_a_schedule_shrinks_to_the_events_that_matter() -> None:
     events = tuple(Event(at, "alice.1", "restart", (at,)) for at in range(100))
     tried = []

@@ -10,11 +10,13 @@ from random import Random
 from typing import Protocol
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.device.conversations import rejoining
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.groups import Conversation
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.engine import Device
+from blackthorn.device.healing import notes
 from blackthorn.device.healing.states import State
 from blackthorn.device.operations import change_group, create_group, send_text
 from blackthorn.device.operations.operation import Outcome, outcome_of
@@ -223,6 +225,15 @@ class Person:
 
     def events(self) -> list[str]:
         return [line.text for line in self.history() if line.sort == "event"]
+
+    def confirm_rejoins(self) -> None:
+        """Say yes to the members of groups where texts have waited for a day after a rejoin."""
+        with self.unit() as made:
+            for known in made.records.healing.restless((State.FOLLOWING.value,)):
+                healing, conversation = notes.of(made.records, known), made.open(known)
+                waits = conversation.record.standing == State.UNCONFIRMED
+                if waits and healing.told and healing.rejoin is not None:
+                    rejoining.confirm(made, conversation)
 
     def open_alarms(self) -> list[AlarmRecord]:
         with self.vault.transaction() as records:

@@ -278,7 +278,11 @@ class Life(OwnedWorld):
         return f"text {len(self.records.texts)} of {event.who}"
 
     def read_alarms(self, person: Person) -> None:
-        """The person accepts alarms that tell of what somebody did."""
+        """The person accepts alarms that tell of what somebody did, and members after a rejoin.
+
+        Those members once they are told that texts wait: there may be nobody else to confirm them.
+        """
+        person.confirm_rejoins()
         for alarm in person.open_alarms():
             if alarm.code in HONEST_ALARMS:
                 with person.unit() as unit:

@@ -150,6 +150,10 @@ class Records:
                 span.surely_until = min(span.surely_until, now)
                 span.until = min(span.until, effective)
 
+    def resets_end(self) -> float:
+        """When the last reset has taken effect for all."""
+        return max(self._resets.values(), default=0.0)
+
     def users_of(self, text: Text) -> dict[str, list[Span]]:
         """Who may read a text, and in which times."""
         if text.group:

@@ -15,8 +15,9 @@ from blackthorn.simulation.records import NEVER
 from blackthorn.simulation.schedule import Event, Schedule, user_of
 from blackthorn.simulation.shrinking import shrink
 
-CALM_SECONDS: Final = 86_400
-"""From the last fault until everything must have come right."""
+CALM_SECONDS: Final = 26 * 3_600
+"""From the last fault, and the last reset, until everything must have come right: after a day
+people are told that texts wait, and say yes to members whom nobody else can confirm."""
 
 
 @dataclass(slots=True)
@@ -81,9 +82,16 @@ def _count(life: Life, outcome: Outcome) -> None:
 
 
 def _calm(life: Life) -> None:
-    """End all faults, let a day pass, then let everybody write in each conversation."""
+    """End all faults, let a day pass, then let everybody write in each conversation.
+
+    While a reset waits, all devices of its user are lost: there may be nobody to confirm a rejoin.
+    """
     life.end_faults()
-    life.calm(CALM_SECONDS)
+    waits = max(0, int(life.records.resets_end() - life.age))
+    life.calm(waits + CALM_SECONDS)
+    for person in life.devices.values():
+        life.read_alarms(person)
+    life.settle()
     for name, person in sorted(life.devices.items()):
         if life.records.devices[name].span.surely_until != NEVER:
             continue

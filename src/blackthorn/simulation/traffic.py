@@ -46,6 +46,7 @@ class Traffic:
         self.devices = {user: Lifetimes(user, self.chance, self.end) for user in self.users}
         self.groups: list[str] = []
         self.events: list[Event] = []
+        self._restored: set[str] = set()
 
     def draw(self) -> None:
         """Everything that happens."""
@@ -198,6 +199,19 @@ class Traffic:
         at = self.moment()
         self.add(at, self.some_device(at), "steal")
 
+    def restored_folder(self) -> None:
+        """A copy of a device's folder is put back hours or weeks later; once for each device.
+
+        It has connected anew in between, so that the server has a hello that the copy lacks.
+        """
+        at = self.moment()
+        device, back = self.some_device(at), at + self.duration(HOUR, 20 * DAY)
+        if device not in self._restored and back < self.end:
+            self._restored.add(device)
+            self.add(at, device, "keep")
+            self.add(self.chance.randrange(at + 1, back), device, "cut")
+            self.add(back, device, "restore")
+
 
 FAULTS: Final[dict[Fault, float]] = {
     Traffic.absence: 0.02,
@@ -211,6 +225,7 @@ FAULTS: Final[dict[Fault, float]] = {
     Traffic.wrong_server_clock: 0.003,
     Traffic.exhaustion: 0.003,
     Traffic.theft: 0.003,
+    Traffic.restored_folder: 0.002,
 }
 """Faults, and how often each happens for each person and day."""
 
