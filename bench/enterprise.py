@@ -45,13 +45,18 @@ class EnrolledDevice:
     address: str
 
 
-def make_enterprise(folder: Path, devices: int) -> tuple[ServerFolder, list[EnrolledDevice]]:
+def make_enterprise(
+    folder: Path, devices: int, *, raised: bool = True
+) -> tuple[ServerFolder, list[EnrolledDevice]]:
     """A server's folder with so many users of one device each. All ports are the system's.
 
-    No witness runs beside the server, so that it is measured alone.
+    No witness runs beside the server, so that it is measured alone. With `raised` the budgets of
+    devices are larger than any benchmark.
     """
     ports = {(section, "port"): 0 for section in ("link", "smtp", "ledger", "ops")}
-    directory = initialise(folder, DOMAIN, {**ports, **BUDGETS, ("ledger", "witness"): "none"})
+    directory = initialise(
+        folder, DOMAIN, {**ports, **(BUDGETS if raised else {}), ("ledger", "witness"): "none"}
+    )
     return directory, _enrol(directory.database, devices)
 
 

@@ -92,7 +92,7 @@ class Phone:
                 self.push()
             case f.Deliver(parcels):
                 self.take(parcels)
-            case f.Drained():
+            case f.Drained() | f.EpochPushed():
                 pass
             case _:
                 raise AssertionError(f"unexpected {type(frame).__name__}")

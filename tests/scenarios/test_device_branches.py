@@ -58,9 +58,9 @@ def take_no_commit(world: World) -> None:
     """The server keeps Commits to itself from now on."""
     take = world.dispatcher._submission._take
 
-    def drop(session, posting, lists):
+    def drop(session, posting, lists, left_out):
         if posting.order is None:
-            take(session, posting, lists)
+            take(session, posting, lists, left_out)
 
     world.dispatcher._submission._take = drop
 
@@ -218,9 +218,9 @@ def test_S6_the_commit_that_was_merged_and_an_own_one_are_no_signal() -> None:
     sent: list[bytes] = []
     take = world.dispatcher._submission._take
 
-    def spy(session, posting, lists):
+    def spy(session, posting, lists, left_out):
         sent.extend(parcel.sealed for parcel in posting.parcels)
-        return take(session, posting, lists)
+        return take(session, posting, lists, left_out)
 
     world.dispatcher._submission._take = spy
     alice.change_group("team", [], [dave])

@@ -139,9 +139,9 @@ def test_everything_ever_sent_replayed_in_any_order_changes_nothing():
     seen: list[bytes] = []
     put = world.dispatcher._submission._take
 
-    def spy(session, posting, lists):
+    def spy(session, posting, lists, left_out):
         seen.extend(parcel.sealed for parcel in posting.parcels)
-        return put(session, posting, lists)
+        return put(session, posting, lists, left_out)
 
     world.dispatcher._submission._take = spy
     alice.create_group("team", bob, carol)

@@ -113,9 +113,9 @@ def tap(world: World) -> list[bytes]:
     seen: list[bytes] = []
     take = world.dispatcher._submission._take
 
-    def spy(session, posting, lists):
+    def spy(session, posting, lists, left_out):
         seen.extend(parcel.sealed for parcel in posting.parcels)
-        return take(session, posting, lists)
+        return take(session, posting, lists, left_out)
 
     world.dispatcher._submission._take = spy
     return seen

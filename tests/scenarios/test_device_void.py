@@ -318,9 +318,9 @@ def test_a_commit_after_one_that_was_given_up_names_it():
         keys = list(unit.envelopes())
     parcels, take = [], world.dispatcher._submission._take
 
-    def spy(session, posting, lists):
+    def spy(session, posting, lists, left_out):
         parcels.extend(parcel.sealed for parcel in posting.parcels if posting.order is not None)
-        return take(session, posting, lists)
+        return take(session, posting, lists, left_out)
 
     world.dispatcher._submission._take = spy
     for _ in range(8):

@@ -10,6 +10,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.session import State
 from blackthorn.ports.parcels import RemoveParcels, RemoveUndecryptable
 from blackthorn.server.handlers import limits
+from blackthorn.server.messaging import delivery
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.support.link_world import Device, World, fill, of, posting
 from tests.support.mailbox_limits import limit_mailboxes
@@ -94,6 +95,25 @@ def test_a_repeated_resume_reads_nothing(world: World, set_aside: bool) -> None:
     world.settle()
     assert world.reader.answered == read
     assert [type(frame) for frame in receiver.heard] == [f.Drained] * 100
+
+
+def test_what_is_set_aside_is_marked_in_parts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MARK_GROUP", 4)
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 10)
+    receiver.aside.update(world.stored(receiver))
+    world.run_wire(receiver.connect())
+    world.dispatcher.tick(world.now)
+    mailbox = world.dispatcher._mailboxes.find(receiver.id)
+    assert mailbox is not None
+    marked = []
+    while mailbox.undecryptable.parcels < 10:
+        assert world.writer.commit() == 1
+        marked.append(mailbox.undecryptable.parcels)
+    assert marked == [4, 8, 10]
+    world.check_counts()
 
 
 def test_what_another_connection_delivered_cannot_be_acknowledged(world: World) -> None:
@@ -251,7 +271,7 @@ def test_what_came_before_a_peer_was_made_to_wait_is_served_when_it_reads(world:
 def test_who_sends_without_end_and_does_not_read_is_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_QUEUED_BYTES", 10 * messaging_limits.MIN_CHARGED_BYTES)
+    monkeypatch.setattr(limits, "MAX_QUEUED_BYTES", 10 * limits.MIN_QUEUED_BYTES)
     device = world.devices[0]
     wire = device.connect()
     world.settle()

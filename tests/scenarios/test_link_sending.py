@@ -91,6 +91,37 @@ def test_a_frame_makes_no_more_than_so_many_rows(
         assert receiver.shown == [b"%d" % number for number in range(11)]
 
 
+def test_users_are_stored_in_turn_in_groups_of_bounded_size(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messaging_limits, "MAX_GROUP_ROWS", 8)
+    monkeypatch.setattr(messaging_limits, "USER_GROUP_ROWS", 4)
+    flood, honest, *receivers = world.devices
+    for device in world.devices:
+        device.connect()
+    for sender in (flood, honest):
+        sender.post(receivers, b"first of %d" % sender.number)
+    world.settle()
+    flood.wire.say(f.Send([posting(world, flood, receivers, b"%d" % n) for n in range(50)]))
+    world.run_wire(flood.wire)
+    honest.wire.say(f.Send([posting(world, honest, receivers, b"honest")]))
+    world.run_wire(honest.wire)
+    honest.heard.clear()
+    commits = 0
+    while not of(honest, f.Accepted):
+        assert world.writer.commit() == 1
+        world.run_wire(honest.wire)
+        commits += 1
+    assert commits <= 2
+    most = (8 + 4) // len(receivers)
+    assert max(len(world.stored(receiver)) for receiver in receivers) <= commits * most
+    world.settle()
+    for receiver in receivers:
+        flooded = [text for text in receiver.shown if text.isdigit()]
+        assert flooded == [b"%d" % n for n in range(50)], "in order"
+    world.check_counts()
+
+
 def to_all(world: World, sender: Device, *receivers: bytes) -> f.Posting:
     """A posting to these device ids, which need not exist, sent at once."""
     told = fanout_frame([DeviceId(each) for each in receivers])

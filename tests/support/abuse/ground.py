@@ -65,7 +65,7 @@ class Ground:
 
     def __init__(self, folder: Path) -> None:
         devices = 2 * PAIRS + ABUSERS + CROWD
-        self.folder, enrolled = make_enterprise(folder / "server", devices)
+        self.folder, enrolled = make_enterprise(folder / "server", devices, raised=False)
         self.honest = enrolled[: 2 * PAIRS]
         self._abusers = iter(enrolled[2 * PAIRS : 2 * PAIRS + ABUSERS])
         self.crowd = enrolled[2 * PAIRS + ABUSERS :]

@@ -137,9 +137,7 @@ class LoopPace:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.soon = loop.call_soon
-
-    def seconds(self) -> float:
-        return time.perf_counter()
+        self.seconds = time.perf_counter
 
 
 class LinkServer:

@@ -16,7 +16,6 @@ from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.handlers import limits
-from blackthorn.server.messaging.limits import MIN_CHARGED_BYTES
 from blackthorn.server.messaging.mailbox import DeviceConnection
 
 
@@ -160,7 +159,7 @@ class Session:
 
     def put_off(self, data: bytes | memoryview) -> None:
         """Queue a frame of a waiting peer. Raises LinkError over the bound."""
-        self.backlog_bytes += max(len(data), MIN_CHARGED_BYTES)
+        self.backlog_bytes += max(len(data), limits.MIN_QUEUED_BYTES)
         if self.backlog_bytes > limits.MAX_QUEUED_BYTES:
             raise LinkError(Code.NOT_READING, "too much was sent without reading the answers")
         if self.backlog is None:
@@ -174,7 +173,7 @@ class Session:
         if self.waits or not self.backlog:
             return None
         data = self.backlog.popleft()
-        self.backlog_bytes -= max(len(data), MIN_CHARGED_BYTES)
+        self.backlog_bytes -= max(len(data), limits.MIN_QUEUED_BYTES)
         return data
 
     def _regulate(self) -> None:

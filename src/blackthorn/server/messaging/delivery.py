@@ -38,6 +38,9 @@ Entries = list[Entry]
 SETTLE_GROUP: Final = 1_024
 """Acknowledged parcels that are deleted at once."""
 
+MARK_GROUP: Final = 128
+"""Parcels that are marked undecryptable at once, some 5 ms of the writer."""
+
 STEP: Final = 256
 """Parcels or Commits deleted in one transaction in the background."""
 
@@ -50,6 +53,7 @@ class Delivery:
     counters: Counters
     _acknowledged: Entries = field(default_factory=list)
     _undecryptable: Entries = field(default_factory=list)
+    _marking: bool = False
     _settled: dict[int, set[int]] = field(default_factory=dict)
     """By device: seqs that it has answered and the store still holds."""
     _today: int = 0
@@ -235,8 +239,14 @@ class Delivery:
             for old in _cut([entry for entry in entries if entry.undecryptable]):
                 command = ports.RemoveUndecryptable(_places(old))
                 self.writer.submit(command, partial(self._removed_undecryptable, old))
-        if self._undecryptable:
-            entries, self._undecryptable = self._undecryptable, []
+        self._mark()
+
+    def _mark(self) -> None:
+        """Mark some undecryptable parcels: others must not wait long for the writer."""
+        if self._undecryptable and not self._marking:
+            self._marking = True
+            entries = self._undecryptable[:MARK_GROUP]
+            del self._undecryptable[:MARK_GROUP]
             mark = ports.MarkUndecryptable(_places(entries), self._today)
             self.writer.submit(mark, partial(self._marked, entries))
 
@@ -263,6 +273,7 @@ class Delivery:
         self.mailboxes.remove_undecryptable(result)
 
     def _marked(self, entries: Entries, result: BlackthornError | None) -> None:
+        self._marking = False
         if self._failed(result):
             self._undecryptable += entries
             return
@@ -278,6 +289,7 @@ class Delivery:
         for mailbox in crowded:
             if not mailbox.trimming:
                 self._trim(mailbox)
+        self._mark()
 
     def _forget_settled(self, entries: Entries) -> None:
         for entry in entries:

@@ -47,6 +47,14 @@ MAX_REMOVED_BYTES = 8 * MIB
 """Acknowledged parcels that one command deletes, or one parcel: overwriting them takes as much of
 the write-ahead log, and must be possible on a disk that is nearly full."""
 
+MAX_GROUP_ROWS = 512
+MAX_GROUP_BYTES = 1 * MIB
+"""Rows and bytes in one group commit, some 8 ms of the writer, or one posting: what comes meanwhile
+waits so long and no longer."""
+
+USER_GROUP_ROWS = 64
+"""Rows of one user in a group before the next user's turn."""
+
 MAX_UNSTORED_BYTES = 256 * MIB
 """Parcels of all devices on their way to the disk; beyond it senders must wait."""
 

@@ -2,8 +2,9 @@
 
 A posting is accepted or refused whole, once, and accepted only after the commit: each device of its
 lists that exists and has room gets it; others are left out while one device of another user takes
-it. An accepted Commit is accepted again when repeated. Postings that come during a transaction form
-the next one, so groups become durable in the order of each device's parcels.
+it. An accepted Commit is accepted again when repeated. Of the postings that come during a
+transaction some of each user form the next one; their parcels are numbered then, so that they
+become durable in the order of each device's mailbox.
 """
 
 import time
@@ -15,7 +16,6 @@ from typing import Final
 from blackthorn.errors import AbsentError, BlackthornError, DefectError, StorageError
 from blackthorn.ids import Address, DeviceId, FanoutId
 from blackthorn.link import limits as link_limits
-from blackthorn.link.parcels import commit_digest
 from blackthorn.ports import parcels as ports
 from blackthorn.ports.store import Done, Writer
 from blackthorn.server.budgets.budgets import Charge
@@ -26,10 +26,8 @@ from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
 from blackthorn.server.messaging.mailbox import DeviceConnection, Mailbox, Numbered
 from blackthorn.server.messaging.mailboxes import Mailboxes
-from blackthorn.server.messaging.postings import LeftOut, Order, Posting, Reason
-
-Refusal = tuple[Reason, str]
-Ordered = list[tuple[ports.CommitPosition, ports.Parcels | None]]
+from blackthorn.server.messaging.pending import FairQueue, Ordered, Pending, Refusal
+from blackthorn.server.messaging.postings import LeftOut, Posting, Reason
 
 _REFUSALS: Final = {
     ports.CommitOutcome.LATE: Reason.EPOCH_TAKEN,
@@ -38,38 +36,6 @@ _REFUSALS: Final = {
 
 
 _UNORDERED: Final = ports.OrderedCommit(ports.CommitOutcome.STORED)
-
-
-class _Pending:
-    """A posting to store. `refusal`: refused unless it repeats a stored Commit."""
-
-    __slots__ = (
-        "connection",
-        "id",
-        "left_out",
-        "missed_by",
-        "ordered",
-        "parcels",
-        "refusal",
-        "size",
-    )
-
-    def __init__(
-        self,
-        connection: DeviceConnection,
-        posting: Posting,
-        refusal: Refusal | None,
-        left_out: LeftOut = (),
-    ) -> None:
-        self.connection = connection
-        self.id = posting.id
-        self.ordered = posting.order is not None
-        self.refusal = refusal
-        self.left_out = left_out
-        self.missed_by: Sequence[Mailbox] = ()
-        self.size = 0
-        self.parcels: list[tuple[bytes, Sequence[Mailbox], Sequence[int], Sequence[int]]] = []
-        """Sealed bytes; mailboxes, seqs in them, and tags of the sender in them."""
 
 
 @dataclass(eq=False)
@@ -86,11 +52,9 @@ class MessageSubmission:
     disk_short: bool = False
     """The disk is nearly full: postings are refused."""
     _fanouts: Fanouts = field(default_factory=Fanouts)
-    _free: ports.Parcels = field(default_factory=ports.Parcels)
-    _ordered: Ordered = field(default_factory=list)
-    _waiting: list[_Pending] = field(default_factory=list)
-    _oldest: float = 0.0
-    """When the first of `_waiting` came."""
+    _waiting: FairQueue = field(default_factory=FairQueue)
+    _came: float = 0.0
+    """When the frame in hand came."""
     _storing: bool = False
     _unstored_bytes: int = 0
     _charge: Charge = field(default_factory=Charge)
@@ -151,6 +115,7 @@ class MessageSubmission:
         """
         used: set[bytes] = set()
         charge = self._charge = Charge()
+        self._came = time.monotonic()
         for index, posting in enumerate(postings):
             if charge.rows >= messaging_limits.MAX_PLACES_PER_FRAME:
                 connection.fanouts_unknown((), [posting.id for posting in postings[index:]])
@@ -165,10 +130,8 @@ class MessageSubmission:
             if refusal is None:
                 left_out = () if reached is lists else _left_out(lists, reached)
                 self._take(connection, posting, reached, left_out)
-                if posting.order is not None and left_out:
-                    self._mark_missed(posting, left_out)
             elif posting.order is not None:
-                self._look_up(connection, posting, posting.order, refusal)
+                self._look_up(connection, posting, refusal)
             else:
                 self.counters.postings_refused += 1
                 connection.refused(posting.id, *refusal)
@@ -231,13 +194,10 @@ class MessageSubmission:
                 self._fanouts.forget(FanoutId(parcel.fanout))
         return Reason.RECIPIENT_UNKNOWN, f"no such device: {', '.join(missing[:8])}"
 
-    def _look_up(
-        self, connection: DeviceConnection, posting: Posting, order: Order, refusal: Refusal
-    ) -> None:
+    def _look_up(self, connection: DeviceConnection, posting: Posting, refusal: Refusal) -> None:
         """Refuse a Commit, unless it repeats one that was accepted."""
-        self._ordered.append((_position(order, posting), None))
-        pending = _Pending(connection, posting, refusal)
-        pending.size = messaging_limits.MIN_CHARGED_BYTES
+        pending = Pending(connection, posting, self._came, refusal=refusal)
+        pending.rows, pending.size = 1, messaging_limits.MIN_CHARGED_BYTES
         self._queue(pending)
 
     def _take(
@@ -248,67 +208,53 @@ class MessageSubmission:
         left_out: LeftOut,
     ) -> None:
         charge = self._charge
-        pending = _Pending(connection, posting, None, left_out)
-        rows = self._free
+        pending = Pending(connection, posting, self._came, left_out=left_out)
         if posting.order is not None:
             charge.orders += 1
-            rows = ports.Parcels()
-            self._ordered.append((_position(posting.order, posting), rows))
+            pending.missed_by = self._missed(left_out)
+            charge.rows += len(pending.missed_by)
         for parcel, members in zip(posting.parcels, lists, strict=True):
             if not members.numbers:
                 continue
-            seqs = [mailbox.next_seq() for mailbox in members.mailboxes]
-            sealed, tags = parcel.sealed, members.tags(connection.address)
-            if len(seqs) == 1:
-                rows.single.append((members.numbers[0], seqs[0], sealed, tags[0]))
-            else:
-                places = list(zip(members.numbers, seqs, strict=True))
-                rows.shared.append(ports.SharedParcel(sealed, places, tags))
-            size = len(sealed)
-            charge.rows += len(seqs)
+            tags = members.tags(connection.address)
+            size, count = len(parcel.sealed), len(members.numbers)
+            charge.rows += count
             charge.bytes += size
-            charge.copied += size * len(seqs)
+            charge.copied += size * count
             for mailbox, tag in zip(members.mailboxes, tags, strict=True):
                 mailbox.add(size, tag)
-            pending.parcels.append((sealed, members.mailboxes, seqs, tags))
+            pending.parcels.append((parcel.sealed, members, tags))
+            pending.rows += count
             pending.size += max(size, messaging_limits.MIN_CHARGED_BYTES)
         self._queue(pending)
 
-    def _mark_missed(self, posting: Posting, left_out: LeftOut) -> None:
-        """Leave a marker of the Commit just taken in the mailboxes that have no room for it."""
-        pending, (position, rows) = self._waiting[-1], self._ordered[-1]
+    def _missed(self, left_out: LeftOut) -> list[Mailbox]:
+        """The mailboxes without room, in which a Commit leaves a marker."""
         full = (devices for reason, devices in left_out if reason is Reason.MAILBOX_FULL)
-        boxes = [self.mailboxes.find(device) for devices in full for device in devices]
-        pending.missed_by = [box for box in boxes if box is not None]
-        if rows is not None:
-            digest = position.digest[: link_limits.MISSED_DIGEST_BYTES]
-            self._charge.rows += len(pending.missed_by)
-            rows.missed = [(mailbox.number, digest) for mailbox in pending.missed_by]
+        boxes = (self.mailboxes.find(device) for devices in full for device in devices)
+        return [mailbox for mailbox in boxes if mailbox is not None]
 
-    def _queue(self, pending: _Pending) -> None:
-        if not self._waiting:
-            self._oldest = time.monotonic()
-        self._waiting.append(pending)
+    def _queue(self, pending: Pending) -> None:
+        self._waiting.put(pending)
         self._unstored_bytes += pending.size
         crowded = self._unstored_bytes > messaging_limits.MAX_UNSTORED_BYTES
         pending.connection.hold(pending.size, crowded)
 
     def flush(self) -> None:
-        """Submit the waiting postings, unless a group is being stored."""
+        """Submit the next group of waiting postings, unless one is being stored."""
         if self._storing or not self._waiting:
             return
         self._storing = True
-        command = ports.StoreParcels(self._free, self._ordered, self.today)
-        self._free, self._ordered = ports.Parcels(), []
-        waiting, self._waiting = self._waiting, []
-        self.writer.submit(command, partial(self._stored, waiting, self._oldest))
+        group = self._waiting.group()
+        free, ordered = ports.Parcels(), Ordered()
+        for pending in group:
+            pending.add_to(free, ordered)
+        command = ports.StoreParcels(free, ordered, self.today)
+        self.writer.submit(command, partial(self._stored, group))
         self.delivery.flush()
 
     def _stored(
-        self,
-        waiting: list[_Pending],
-        oldest: float,
-        result: list[ports.OrderedCommit] | BlackthornError,
+        self, waiting: list[Pending], result: list[ports.OrderedCommit] | BlackthornError
     ) -> None:
         self._storing = False
         self.flush()
@@ -319,7 +265,7 @@ class MessageSubmission:
         accepted: dict[tuple[DeviceConnection, LeftOut], list[bytes]] = {}
         deliveries: dict[Mailbox, list[Numbered]] = {}
         for pending in waiting:
-            outcome, winner = next(outcomes) if pending.ordered else _UNORDERED
+            outcome, winner = next(outcomes) if pending.position else _UNORDERED
             if outcome is ports.CommitOutcome.NEW and pending.refusal is not None:
                 self._refuse(pending, *pending.refusal)
                 continue
@@ -334,17 +280,17 @@ class MessageSubmission:
             self.counters.parcels_accepted += len(pending.parcels)
             for mailbox in pending.missed_by:
                 mailbox.missed += 1
-            for sealed, mailboxes, seqs, tags in pending.parcels:
-                for mailbox, seq, tag in zip(mailboxes, seqs, tags, strict=True):
+            for (sealed, members, tags), seqs in zip(pending.parcels, pending.seqs, strict=True):
+                for mailbox, seq, tag in zip(members.mailboxes, seqs, tags, strict=True):
                     if mailbox.receiver is not None:
                         deliveries.setdefault(mailbox, []).append((seq, sealed, tag))
         for (connection, left_out), ids in accepted.items():
             self.counters.postings_accepted += len(ids)
             connection.accepted(ids, left_out)
         self.delivery.deliver_new(deliveries)
-        self.counters.delivery_seconds.since(oldest)
+        self.counters.delivery_seconds.since(min(pending.came for pending in waiting))
 
-    def _not_stored(self, waiting: list[_Pending], error: BlackthornError) -> None:
+    def _not_stored(self, waiting: list[Pending], error: BlackthornError) -> None:
         self.counters.storage_failures += isinstance(error, StorageError)
         for pending in waiting:
             if isinstance(error, DefectError):  # no refusal: the device may retry
@@ -355,27 +301,21 @@ class MessageSubmission:
                 self._refuse(pending, Reason.STORAGE, str(error))
 
     def _refuse(
-        self, pending: _Pending, reason: Reason, text: str = "", winner: bytes = b""
+        self, pending: Pending, reason: Reason, text: str = "", winner: bytes = b""
     ) -> None:
         self.counters.postings_refused += 1
         self._uncount(pending)
         self._settle(pending)
         pending.connection.refused(pending.id, reason, text, winner)
 
-    def _uncount(self, pending: _Pending) -> None:
-        for sealed, mailboxes, _, tags in pending.parcels:
-            for mailbox, tag in zip(mailboxes, tags, strict=True):
+    def _uncount(self, pending: Pending) -> None:
+        for sealed, members, tags in pending.parcels:
+            for mailbox, tag in zip(members.mailboxes, tags, strict=True):
                 mailbox.take(len(sealed), tag)
 
-    def _settle(self, pending: _Pending) -> None:
+    def _settle(self, pending: Pending) -> None:
         self._unstored_bytes -= pending.size
         pending.connection.release(pending.size)
-
-
-def _position(order: Order, posting: Posting) -> ports.CommitPosition:
-    """The order with the digest of the posting's Commit, which comes first."""
-    digest = commit_digest([parcel.sealed for parcel in posting.parcels])
-    return ports.CommitPosition(order.handle, order.epoch, order.token, digest)
 
 
 def _left_out(lists: list[FanoutList], reached: list[FanoutList]) -> LeftOut:
