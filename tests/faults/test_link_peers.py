@@ -217,7 +217,7 @@ def test_who_does_not_read_is_bounded_cut_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "LINK_WRITE_SECONDS", 1)
-    parcels, size = 60, 500_000
+    parcels, size = 40, 500_000
 
     async def scene() -> None:
         async with running(tmp_path) as server:
