@@ -2,9 +2,10 @@
 
 import pytest
 
-from blackthorn.device.conversations import left_out
+from blackthorn.device.conversations import key_packages, left_out, limits
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
+from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.simulation.linking import add_device
 from tests.scenarios.test_device_hostile import package_of, replace_packages
 from tests.support.device_world import World
@@ -219,3 +220,58 @@ def test_private_halves_are_kept_thirty_days_after_their_packages():
         with alice.unit() as unit:
             counts.append(unit.records.key_packages.count())
     assert counts == [60 + 1 + 100, 60 + 2 + 200, 2 + 200]
+
+
+# --- A stock that others use up -----------------------------------------------------------------
+
+
+def test_a_stock_that_is_claimed_is_refilled_on_line_and_the_person_is_told(monkeypatch):
+    monkeypatch.setattr(messaging_limits, "MAX_DAILY_CLAIMS", 1_000)
+    world = World(7401, "alice", "mallory")
+    alice, mallory = world.people
+    before = len(stock_of(world, alice))
+    for _ in range(before - 40):
+        mallory.wire.say(f.ClaimKeyPackages(0, [alice.address]))
+        world.settle()
+    assert len(stock_of(world, alice)) == limits.KEY_PACKAGE_STOCK
+    with alice.vault.transaction() as records:
+        assert key_packages.drained(records, alice.now_ms) == 60
+        week = 7 * 24 * 3_600_000
+        assert key_packages.drained(records, alice.now_ms + week) == 0
+
+
+def test_a_server_that_says_without_end_that_none_are_left_gets_new_ones_once_an_hour():
+    world = World(7402, "alice")
+    (alice,) = world.people
+    made = []
+    for _ in range(20):
+        answered = alice.device.receive(f.KeyPackageStock(0), alice.now_ms)
+        made += [frame for frame in answered if isinstance(frame, f.PublishKeyPackages)]
+    assert len(made) == 1
+    world.later(limits.REFILL_SECONDS)
+    alice.connect()
+    world.settle()
+    answered = alice.device.receive(f.KeyPackageStock(0), alice.now_ms)
+    assert any(isinstance(frame, f.PublishKeyPackages) for frame in answered)
+
+
+def test_a_device_that_claims_too_much_waits_and_says_until_when(monkeypatch):
+    world = World(7403, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    monkeypatch.setattr(messaging_limits, "CLAIMS_BURST", 0)
+    alice.write(bob, "first")
+    world.settle()
+    number = alice.write(carol, "second")
+    world.settle()
+    assert bob.received() == ["first"] and not carol.received()
+    waiting = alice.outcomes[number]
+    assert not waiting.final and "more conversations than the server allows" in waiting.error
+    world.later(60)
+    alice.tick()
+    world.settle()
+    assert carol.received() == ["second"] and alice.outcomes[number].error == ""
+
+
+def stock_of(world, person):
+    query = "SELECT id FROM key_package WHERE device = ? AND last_resort = 0"
+    return world.database.reading.execute(query, (person.number,)).fetchall()

@@ -195,6 +195,8 @@ class Device:
             case f.Orders():
                 with self.unit(now_ms) as unit:
                     return self._healer.orders(unit, frame)
+            case f.KeyPackageStock(stock):
+                self._stock = stock
             case f.KeyPackages():
                 self._sender.claimed(frame, now_ms)
             case f.StatementStored():

@@ -29,8 +29,9 @@ class PublishKeyPackages(Command[int]):
 class ClaimKeyPackages(Command[list[list[bytes | None]]]):
     """For each device of each user a one-time package (deleted), else the last-resort one.
 
-    The one that expires last comes first; none that has expired on the Unix day `day`, and of the
-    devices in `spent` the last-resort one only. The list ends before the user whose packages could
+    The one that expires last comes first; none that has expired on the Unix day `day`. Of the
+    devices in `spent` the last-resort one only, and unless they are in `known` also of those that
+    have fewer than `reserved` left. The list ends before the user whose packages could
     exceed `max_bytes`.
     """
 
@@ -38,6 +39,8 @@ class ClaimKeyPackages(Command[list[list[bytes | None]]]):
     max_bytes: int
     day: int = 0
     spent: frozenset[int] = frozenset()
+    known: frozenset[int] = frozenset()
+    reserved: int = 0
 
 
 class KeyPackageStock(Query[int]):

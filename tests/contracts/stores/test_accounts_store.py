@@ -153,7 +153,7 @@ def test_expired_codes_go_a_few_at_a_time(store: Store) -> None:
 
 def test_parcels_of_devices_that_are_gone_go_in_steps(store: Store) -> None:
     store.add_people(3)
-    rows = [(device, seq, b"x") for seq, device in enumerate((1, 2, 2, 2, 3), 1)]
+    rows = [(device, seq, b"x", 0) for seq, device in enumerate((1, 2, 2, 2, 3), 1)]
     store.submit(StoreParcels(Parcels(rows)))
     for number in (2, 3):
         store.lose_device(number)

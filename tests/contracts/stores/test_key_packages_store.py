@@ -98,3 +98,18 @@ def test_a_full_disk_keeps_the_stock_as_it_was(store: Store) -> None:
     assert store.ask(KeyPackageStock(1)) == 1
     store.heal_disk()
     assert claim(store, [1, 1]) == [[b"a", None]]
+
+
+def test_the_reserved_ones_are_for_those_who_are_known(store: Store) -> None:
+    publish(store, 1, b"a", b"b", b"c", last=b"z")
+
+    def given(*known: int, reserved: int = 3, spent: int = 0) -> bytes | None:
+        sets = frozenset({spent}), frozenset(known)
+        return store.submit(ClaimKeyPackages([[1]], ROOM, 0, *sets, reserved))[0][0]
+
+    assert given() == b"a", "three are not fewer than three"
+    assert given() == b"z"
+    assert given(1, spent=1) == b"z"
+    assert given(1) == b"b"
+    assert given(reserved=1) == b"c"
+    assert given(1) == b"z"

@@ -245,7 +245,7 @@ def test_devices_come_change_and_go_with_their_statement(case: Case) -> None:
 def test_a_purge_deletes_what_was_too_much_to_go_with_its_device(case: Case, beyond: int) -> None:
     case.do(StoreChange(first(devices=(device(1), device(2)))))
     count = MAX_REMOVED_PARCELS + beyond
-    rows = [(number, seq, b"x") for number in (1, 2) for seq in range(1, count + 1)]
+    rows = [(number, seq, b"x", 0) for number in (1, 2) for seq in range(1, count + 1)]
     case.do(StoreParcels(Parcels(rows)))
     case.do(StoreChange(then(2, removed=(device(1).id,))))
     assert case.do(PurgeOrphans(0, 9, 40)) == OrphanStep(min(40, beyond), 0 if beyond else None)

@@ -23,9 +23,11 @@ def publish(state: State, command: PublishKeyPackages) -> int:
     return len(_valid(stock, command.day))
 
 
-def _claim_of(state: State, device: int, day: int) -> bytes | None:
-    stock = state.key_packages.get(device, [])
-    if valid := _valid(stock, day):
+def _claim_of(state: State, device: int, command: ClaimKeyPackages) -> bytes | None:
+    stock, day = state.key_packages.get(device, []), command.day
+    valid = _valid(stock, day)
+    withheld = device not in command.known and len(valid) < command.reserved
+    if valid and not withheld and device not in command.spent:
         best = max(valid, key=lambda package: package[1])
         stock.remove(best)
         return best[0]
@@ -39,7 +41,7 @@ def claim(state: State, command: ClaimKeyPackages) -> list[list[bytes | None]]:
     for devices in command.users:
         if room < len(devices) * MAX_KEY_PACKAGE_BYTES:
             break
-        packages = [_claim_of(state, device, command.day) for device in devices]
+        packages = [_claim_of(state, device, command) for device in devices]
         room -= sum(len(package or b"") for package in packages)
         claimed.append(packages)
     return claimed

@@ -104,7 +104,7 @@ def test_the_window_bounds_parcels_and_bytes() -> None:
         assert window.room > 0
         window.add(seq, 1)
     assert window.room == 0
-    assert window.settle([0, 0, 5, 10**9]) == [(0, 1), (5, 1)]
+    assert window.settle([0, 0, 5, 10**9]) == [(0, 1, 0), (5, 1, 0)]
     assert window.room == 2
     window.add(10**6, limits.MAX_UNACKNOWLEDGED_BYTES)
     assert window.room == 0

@@ -49,6 +49,8 @@ def document(
         "could_not_be_opened": vault.undecryptable.total(),
         "missing_messages": vault.missing,
     }
+    if vault.key_packages_taken:
+        shown["key_packages_taken"] = vault.key_packages_taken
     if vault.slowed:
         shown["why_it_waits"] = vault.slowed
     if vault.undecryptable:

@@ -9,20 +9,26 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
 from blackthorn.device.conversations import limits
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.device.transparency.ledger_state import clock_ms
+from blackthorn.device.transparency.lookup_queue import passed
 from blackthorn.errors import DecodeError
 from blackthorn.link.frames import ClaimedKeyPackage, KeyPackages, PublishKeyPackages
 from blackthorn.mls import errors, suites
 from blackthorn.mls.codec import decode
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing.key_package import create_key_package, read_key_package_message
+from blackthorn.ports.device_store import Records
 from blackthorn.wire.tls import Reader
 
 LAST_RESORT: Final = "last-resort-ms"
 NEWEST_SET: Final = "key-packages-ms"
+_DRAINED: Final = "key-packages-drained"
 _DAY_SECONDS: Final = 24 * 3600
 _FIRST_SUITE: Final = suites.SUITE_XWING_AES256
 """Of key packages whose suite was not noted yet."""
@@ -97,16 +103,49 @@ def are_due(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> bool:
     A set is due by its age too, when it is of a suite of an earlier release, and when it is dated
     ahead: the clock was wrong then.
     """
-    return stock < limits.KEY_PACKAGE_STOCK_LOW or _last_resort_due(unit) or _set_due(unit)
+    return _is_low(unit, stock) or _last_resort_due(unit) or _set_due(unit)
 
 
 def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> PublishKeyPackages:
     """Make the key packages that are due when `stock` are unclaimed."""
     last_resort_due, set_due = _last_resort_due(unit), _set_due(unit)
+    if not set_due and stock < limits.KEY_PACKAGE_STOCK_LOW:
+        _note_drained(unit, limits.KEY_PACKAGE_STOCK - stock)
     packages = make_set(unit) if set_due else make(unit, max(0, limits.KEY_PACKAGE_STOCK - stock))
     last_resort = make_last_resort(unit) if last_resort_due else None
     days = _last_day(unit, last_resort=False), _last_day(unit, last_resort=True)
     return PublishKeyPackages(packages, last_resort, *days, replace=set_due)
+
+
+def _is_low(unit: UnitOfWork, stock: int) -> bool:
+    """Whether more are to be made of a low stock: once an hour at most."""
+    if stock >= limits.KEY_PACKAGE_STOCK_LOW:
+        return False
+    at_ms = Drained.of(unit.records).at_ms
+    return not at_ms or passed(at_ms, unit.now_ms, limits.REFILL_SECONDS * 1000)
+
+
+class Drained(Struct, frozen=True):
+    """So many key packages of this device were claimed, as its stock was low at `at_ms`."""
+
+    at_ms: int = 0
+    count: int = 0
+
+    @classmethod
+    def of(cls, records: Records) -> "Drained":
+        data = records.settings.get(_DRAINED)
+        return msgspec.msgpack.decode(data, type=cls) if data else cls()
+
+
+def drained(records: Records, now_ms: int) -> int:
+    """How many were claimed in the last days, if that was more than half of the stock."""
+    last = Drained.of(records)
+    return 0 if passed(last.at_ms, now_ms, limits.DRAINED_SECONDS * 1000) else last.count
+
+
+def _note_drained(unit: UnitOfWork, claimed: int) -> None:
+    count = drained(unit.records, unit.now_ms) + claimed
+    unit.records.settings.put(_DRAINED, msgspec.msgpack.encode(Drained(unit.now_ms, count)))
 
 
 def _last_resort_due(unit: UnitOfWork) -> bool:

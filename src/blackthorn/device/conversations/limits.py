@@ -26,6 +26,12 @@ KEY_PACKAGE_STOCK = 100
 KEY_PACKAGE_STOCK_LOW = 50
 """Unclaimed key packages below which a device publishes more."""
 
+REFILL_SECONDS = 3600
+"""Least time between two refills of a low stock: the server counts it, and may lie for ever."""
+
+DRAINED_SECONDS = 7 * 24 * 3600
+"""How long the person is told that others took the key packages of this device."""
+
 KEY_PACKAGE_LIFETIME_SECONDS = 28 * 24 * 3600
 """A one-time key package: a thief of device keys cannot join by an older one."""
 

@@ -51,6 +51,8 @@ SECOND_AGAIN_MS: Final = 6 * 3_600_000
 MAX_SLOW_MS: Final = 3_600_000
 """The longest time for which a server can make this device wait."""
 
+ASKED: Final = "you have begun more conversations than the server allows at once; it waits"
+
 SLOW: Final = "this device has sent more than the server takes at once; it waits"
 
 COPIED: Final = (
@@ -346,8 +348,13 @@ class Sender:
 
     def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
         with self._unit(now_ms) as unit:
-            key_packages.check_claimed(unit, frame)
-            outbox.claimed(unit, frame)
+            row = unit.records.outbox.get(frame.request)
+            if frame.retry_ms and row is not None:
+                wait_ms = min(frame.retry_ms, MAX_SLOW_MS)
+                self._wait(unit, row, f"{ASKED} until {rfc3339(now_ms + wait_ms)}", wait_ms)
+            else:
+                key_packages.check_claimed(unit, frame)
+                outbox.claimed(unit, frame)
         self._claiming.discard(frame.request)
 
     def statement_stored(self, answer: f.StatementStored, now_ms: int) -> None:

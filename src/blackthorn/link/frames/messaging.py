@@ -202,7 +202,10 @@ class PublishKeyPackages(types.Frame, tag=30, frozen=True):
 
 
 class KeyPackageStock(types.Frame, tag=31, frozen=True):
-    """Server to device: durable; so many one-time key packages are unclaimed now."""
+    """Server to device: durable; so many one-time key packages are unclaimed now.
+
+    Also unasked, when few are left.
+    """
 
     count: int
 
@@ -232,12 +235,14 @@ class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
 class KeyPackages(types.Exchange, tag=33, frozen=True):
     """Server to device. `unknown` are no users; `without` have no packages.
 
-    An address in none of the three lists did not fit: ask again for it.
+    An address in none of the three lists did not fit: ask again for it. With `retry_ms` the user
+    has asked for too many: ask again after that time.
     """
 
     claimed: list[ClaimedKeyPackage]
     unknown: list[types.AddressText]
     without: list[types.AddressText]
+    retry_ms: types.Uint64 = 0
 
 
 MessagingFrame = (

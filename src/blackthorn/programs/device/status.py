@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
+from blackthorn.device.conversations import key_packages
 from blackthorn.device.core import anchors, unit_of_work, verified_chains
 from blackthorn.device.core.failures import Failure, all_failures
 from blackthorn.device.core.group_metadata import SELF
@@ -55,6 +56,8 @@ class VaultStatus:
     missing: int
     slowed: str
     """Until when the server makes this device wait, in words, or ""."""
+    key_packages_taken: int
+    """Key packages of this device that others claimed in the last days, if most were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def vault_status(records: Records) -> VaultStatus:
         undecryptable=Counter(parcel.reason for parcel in records.parcels.all_undecryptable()),
         missing=records.peers.count_gaps(),
         slowed=next((r.problem for r in records.outbox.all() if r.problem.startswith(SLOW)), ""),
+        key_packages_taken=key_packages.drained(records, wall_ms()),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.session import State
 from blackthorn.server import limits as server_limits
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers import limits
@@ -95,6 +96,13 @@ class Connections:
         for session in list(self._sessions):
             session.close(Code.STOPPING)
             self.disconnect(session)
+
+    def receiving(self, device: DeviceId) -> Session | None:
+        """The session to which the device's parcels go."""
+        for session in self._by_device.get(device, ()):
+            if session.link.state is State.RECEIVING:
+                return session
+        return None
 
     def of_user(self, address: Address) -> tuple[Session, ...]:
         return tuple(self._by_user.get(address, ()))

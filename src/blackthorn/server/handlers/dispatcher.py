@@ -6,7 +6,7 @@ only its own session.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from blackthorn.errors import BlackthornError, StorageError
@@ -14,7 +14,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import State
-from blackthorn.ports.enterprise import Standing, UserRecord
+from blackthorn.ports.enterprise import DeviceRecord, Standing, UserRecord
 from blackthorn.ports.store import Reader, Writer
 from blackthorn.server.budgets.budgets import Budgets
 from blackthorn.server.budgets.turns import NoPace, Pace, Turns
@@ -112,9 +112,9 @@ class Dispatcher:
         self._stale: set[Address] = set()
         self._pushed: f.EpochPushed | None = None
         self._to_push: deque[Session] = deque()
-        key_packages = self._key_packages = KeyPackages(enterprise, writer, reader, counters, exits)
-        key_package_handler = KeyPackageHandler(key_packages)
-        self._restrictions = Restrictions(exits, key_package_handler)
+        self._key_packages = KeyPackages(enterprise, writer, reader, counters, exits, self._claimed)
+        self._key_package_handler = KeyPackageHandler(self._key_packages)
+        self._restrictions = Restrictions(exits, self._key_package_handler)
         self._recovery = recovery
         self._ledger = ledger
         self._session_handlers = [part for part in (ledger, pairing) if part is not None]
@@ -122,7 +122,7 @@ class Dispatcher:
             self._connections,
             enterprise,
             self._mailboxes,
-            key_packages,
+            self._key_packages,
             writer,
             counters,
             exits,
@@ -133,7 +133,7 @@ class Dispatcher:
         messaging = MessagingHandler(
             self._submission, self._delivery, self._mailboxes, self._throttle
         )
-        self._handlers = self._own_handlers(hello, messaging, key_package_handler)
+        self._handlers = self._own_handlers(hello, messaging, self._key_package_handler)
         served: tuple[tuple[FrameHandler | None, tuple[type[f.Frame], ...]], ...] = (
             (mail_service, (f.ListMail, f.FetchMail)),
             (enrolment, (f.ActivateBegin, f.ActivateProve)),
@@ -303,6 +303,12 @@ class Dispatcher:
             live = session.device is not None and session.device.standing is Standing.LIVE
             if live and session.link.state is State.RECEIVING and self._pushed is not None:
                 session.transmit(self._pushed)
+
+    def _claimed(self, devices: Sequence[DeviceRecord]) -> None:
+        for device in devices:
+            session = self._connections.receiving(device.id)
+            if session is not None:
+                self._key_package_handler.tell_if_low(session)
 
     def user_changed(self, change: DevicesChanged) -> None:
         """A durable statement changed the user's devices: end links, reload them."""

@@ -1,11 +1,14 @@
 """Link handler: PublishKeyPackages and ClaimKeyPackages."""
 
+import math
 from dataclasses import dataclass
 
+from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
 from blackthorn.ports.store import Done, unless_failed
 from blackthorn.server.handlers.session import Session
+from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.key_packages import Claimed, KeyPackages
 
 
@@ -40,7 +43,19 @@ class KeyPackageHandler:
         addresses = [Address(address) for address in frame.addresses]
         devices = {DeviceId(device) for device in frame.devices}
         done = unless_failed(session.fail, claimed)
-        self.service.claim(session.device, addresses, devices, done)
+        self.service.claim(session.device, addresses, devices, done, now)
+
+    def tell_if_low(self, session: Session) -> None:
+        """Tell a device on line that few of its key packages are left."""
+
+        def stocked(stock: int | BlackthornError) -> None:
+            if isinstance(stock, BlackthornError) or session.closed:
+                return  # it learns it from the next Ready
+            if stock < limits.LOW_KEY_PACKAGES:
+                session.transmit(f.KeyPackageStock(stock))
+
+        if session.device is not None:
+            self.service.stock(session.device, stocked)
 
     def stock(self, session: Session) -> None:
         if session.device is not None:
@@ -57,4 +72,10 @@ def _telling_stock(session: Session) -> Done[int]:
 
 def _frame(request: int, claimed: Claimed) -> f.KeyPackages:
     packages = [f.ClaimedKeyPackage(*package) for package in claimed.packages]
-    return f.KeyPackages(request, packages, list(claimed.unknown), list(claimed.without))
+    return f.KeyPackages(
+        request,
+        packages,
+        list(claimed.unknown),
+        list(claimed.without),
+        math.ceil(claimed.wait_seconds * 1000),
+    )

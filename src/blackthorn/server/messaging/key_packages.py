@@ -1,12 +1,13 @@
 """Key packages: a device publishes its own, others claim them.
 
-A one-time package is claimed once: its deletion is durable before the answer. Without one, or once
-a user has had MAX_DAILY_CLAIMS of the device's today, the last-resort package is handed out, any
-number of times (RFC 9420, 16.8). Claims are counted in memory.
+A one-time package is claimed once: its deletion is durable before the answer. Without one, once a
+user has had MAX_DAILY_CLAIMS of the device's today, or when RESERVED_KEY_PACKAGES are left and the
+claimant is not the user, the last-resort package is handed out, any number of times (RFC 9420,
+16.8). A user who asks for too many must wait. Claims are counted in memory.
 """
 
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -27,12 +28,13 @@ from blackthorn.wire import limits as wire_limits
 class Claimed:
     """Packages by (address, device), unknown users, users without packages.
 
-    An address in none of the three did not fit: ask again for it.
+    An address in none of the three did not fit: ask again for it, after `wait_seconds`.
     """
 
     packages: Sequence[tuple[Address, DeviceId, bytes]]
     unknown: Sequence[Address]
     without: Sequence[Address]
+    wait_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -42,8 +44,12 @@ class KeyPackages:
     reader: Reader
     counters: Counters
     exits: ExitRules | None = None
+    on_claimed: Callable[[Sequence[DeviceRecord]], None] = lambda devices: None
+    """Called with devices whose stock is to be looked at."""
     today: int = 0
     """The Unix day, after which nothing is handed out that expires before it."""
+    _budgets: "ClaimBudgets" = field(default_factory=lambda: ClaimBudgets())
+    _since_look: Counter[int] = field(default_factory=Counter)
     _claims: "DailyClaims" = field(default_factory=lambda: DailyClaims())
 
     def stock(self, device: DeviceRecord, done: Done[int]) -> None:
@@ -84,13 +90,17 @@ class KeyPackages:
         addresses: Sequence[Address],
         devices: Collection[DeviceId],
         done: Done[Claimed],
+        now: float = 0.0,
     ) -> None:
         """A package of each device of these users but the asking one; or of `devices` only."""
         addresses = tuple(dict.fromkeys(addresses))
+        if wait_seconds := self._budgets.wait_seconds(asking.address, now):
+            done(Claimed([], [], [], wait_seconds))
+            return
 
         def loaded(users: Mapping[Address, UserRecord]) -> None:
             try:
-                self._claim(asking, addresses, users, devices, done)
+                self._claim(asking, addresses, users, devices, done, now)
             except BlackthornError as error:  # also when an exit's rules cannot be read
                 done(error)
 
@@ -103,6 +113,7 @@ class KeyPackages:
         users: Mapping[Address, UserRecord],
         devices: Collection[DeviceId],
         done: Done[Claimed],
+        now: float,
     ) -> None:
         wanted = {
             address: self._devices(asking, users[address], devices)
@@ -110,6 +121,7 @@ class KeyPackages:
             if address in users
         }
         unknown = [address for address in addresses if address not in users]
+        self._budgets.spend(asking.address, len(unknown) + sum(map(_cost, wanted.values())), now)
 
         numbers = [[device.number for device in found] for found in wanted.values()]
         spent = self._claims.take(asking.address, self.today, chain(*numbers))
@@ -119,10 +131,24 @@ class KeyPackages:
             answer = _answer(wanted, unknown, packages)
             self.counters.key_packages_claimed += len(answer.packages)
             done(answer)
+            self._look(list(chain(*list(wanted.values())[: len(packages)])))
 
-        room = messaging_limits.MAX_CLAIM_BYTES
-        command = ClaimKeyPackages(numbers, room, self.today + 1, spent)
+        room, reserved = messaging_limits.MAX_CLAIM_BYTES, messaging_limits.RESERVED_KEY_PACKAGES
+        own = frozenset(device.number for device in wanted.get(asking.address, ()))
+        command = ClaimKeyPackages(numbers, room, self.today + 1, spent, own, reserved)
         self.writer.submit(command, unless_failed(done, claimed))
+
+    def _look(self, claimed: Sequence[DeviceRecord]) -> None:
+        """Have the stock looked at of devices that were claimed LOOK_AFTER_CLAIMS times since."""
+        self._since_look.update(device.number for device in claimed)
+        due = messaging_limits.LOOK_AFTER_CLAIMS
+        found = [device for device in claimed if self._since_look[device.number] >= due]
+        for device in found:
+            del self._since_look[device.number]
+        if len(self._since_look) > messaging_limits.MAX_COUNTED_CLAIMS:
+            self._since_look.clear()
+        if found:
+            self.on_claimed(found)
 
     def _devices(
         self, asking: DeviceRecord, user: UserRecord, devices: Collection[DeviceId]
@@ -131,6 +157,28 @@ class KeyPackages:
             return []
         found = [device for device in user.live if not devices or device.id in devices]
         return [device for device in found if device != asking][: wire_limits.MAX_DEVICES_PER_USER]
+
+
+class ClaimBudgets:
+    """What each user has claimed and not got back: CLAIMS_PER_SECOND; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._spent: OrderedDict[Address, tuple[float, float]] = OrderedDict()
+
+    def wait_seconds(self, user: Address, now: float) -> float:
+        """How long the user must wait; 0: not at all. One claim may overdraw the budget."""
+        over = self._left(user, now) - messaging_limits.CLAIMS_BURST
+        return max(0.0, over / messaging_limits.CLAIMS_PER_SECOND)
+
+    def spend(self, user: Address, claims: int, now: float) -> None:
+        self._spent[user] = self._left(user, now) + claims, now
+        self._spent.move_to_end(user)
+        while len(self._spent) > messaging_limits.MAX_COUNTED_CLAIMS:
+            self._spent.popitem(last=False)
+
+    def _left(self, user: Address, now: float) -> float:
+        spent, since = self._spent.get(user, (0.0, now))
+        return max(0.0, spent - (now - since) * messaging_limits.CLAIMS_PER_SECOND)
 
 
 class DailyClaims:
@@ -159,6 +207,10 @@ class DailyClaims:
         for device in devices:
             if (user, device) in self._counts:
                 self._counts[user, device] -= 1
+
+
+def _cost(devices: Sequence[DeviceRecord]) -> int:
+    return max(1, len(devices))
 
 
 def _answer(

@@ -72,6 +72,18 @@ MAX_DAILY_CLAIMS = 5
 """One-time key packages of one device that one user gets a day; then its last-resort one, so that
 nobody uses up another's. Five new conversations with one person are a busy day."""
 
+RESERVED_KEY_PACKAGES = 20
+"""One-time key packages left to those whom their user knows; others get the last-resort one."""
+
+CLAIMS_BURST = 6_000
+CLAIMS_PER_SECOND = 10
+"""Devices, and users without one, of whom one user may ask key packages: the largest group at once.
+Beyond it, whoever tries all names of an enterprise waits."""
+
+LOOK_AFTER_CLAIMS = 10
+LOW_KEY_PACKAGES = 50
+"""A device on line is told when fewer are left; its stock is looked at after so many claims."""
+
 MAX_COUNTED_CLAIMS = 100_000
 """Pairs of a claiming user and a device whose claims of the day are counted, 200 bytes each."""
 
