@@ -1,16 +1,19 @@
 """STARTTLS with the server's own key: it works, and plain text sent ahead of it is dropped."""
 
 import asyncio
+import contextlib
 import datetime
 import smtplib
 import ssl
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from blackthorn.edges import limits
 from tests.faults.test_smtp_dialogue import MAIL
 from tests.support.smtp_harness import ALICE, Dialogue, run, site
 
@@ -84,5 +87,34 @@ def test_plain_text_ahead_of_tls_is_dropped(tmp_path: Path) -> None:
             await client.say("EHLO mx.example.net", "250")
             await client.say("DATA", "503 ")
             assert running.stored(ALICE) == []
+
+    run(test)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n" * 10, None])
+def test_a_handshake_that_fails_or_never_ends_is_the_peers_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes | None
+) -> None:
+    monkeypatch.setattr(limits, "HANDSHAKE_SECONDS", 0.3)
+
+    async def test() -> None:
+        faults: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told))
+        async with site(tmp_path, tls=server_context(tmp_path)) as running:
+            client = await (await Dialogue.open(running.port)).greet()
+            await client.say("STARTTLS", "220 ")
+            if said is None:
+                client.writer.transport.abort()
+            else:
+                client.writer.write(said)
+                async with asyncio.timeout(10):
+                    with contextlib.suppress(ConnectionError):
+                        await client.reader.read()
+            await asyncio.sleep(0.2)
+            assert running.counters.smtp_connections == 0
+            assert running.counters.sockets_of_strangers == 0
+            assert running.counters.handshakes_failed == 1
+            await client.close()
+        assert faults == []
 
     run(test)

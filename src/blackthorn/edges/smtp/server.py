@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
+from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
 
 from blackthorn.edges import limits as edges_limits
 from blackthorn.edges.gate import Door, Gate, GatedSocket
@@ -151,7 +151,7 @@ class _Connection(SMTP):
         self._end(b"421 4.3.1 too slow while much mail comes; try again later\r\n")
 
     def _end(self, reply: bytes) -> None:
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self._writer.write(reply)
             self.transport.close()
 
@@ -175,8 +175,17 @@ class _Connection(SMTP):
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
         """Start TLS, once the gate lets the client start a handshake, and in bounded time."""
         await asyncio.sleep(self._server.gate.handshake_delay(self._client, self.loop.time()))
-        async with asyncio.timeout(edges_limits.HANDSHAKE_SECONDS):
-            await super().smtp_STARTTLS(arg)
+        failed = False
+        try:
+            async with asyncio.timeout(edges_limits.HANDSHAKE_SECONDS):
+                await super().smtp_STARTTLS(arg)
+        except (TLSSetupException, TimeoutError):  # the peer's fault, and none of ours to log
+            failed = True
+        before = self._original_transport
+        if before is not None and (failed or before.is_closing()):
+            self._server.gate.counters.handshakes_failed += 1
+            self.connection_lost(None)  # which asyncio's TLS does not tell before its handshake
+            raise asyncio.CancelledError
 
     async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802
         """Reveal no users (RFC 5321, 3.5.3)."""
