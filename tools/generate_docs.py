@@ -65,8 +65,9 @@ system.
 
 What is in the ledger itself is public, and shown over HTTPS: see
 [the ledger's specification](specs/ledger.md). In memory only: fan-out lists (which devices a send
-is for), what two devices of one user say to each other while they are paired, sealed, and recent
-mail from outside, in the clear until that memory is used again.
+is for), what two devices of one user say to each other while they are paired, sealed, recent mail
+from outside, in the clear until that memory is used again, and which devices said hello from which
+address in the last 24 hours, by which an address may open more connections.
 
 ## The server's database
 
