@@ -120,6 +120,13 @@ def _note_stale(unit: UnitOfWork, part: verify.EpochPart, last: CheckpointRecord
         unit.records.settings.put(_ADVANCED, unit.now_ms.to_bytes(8, "big"))
 
 
+def clock_is_wrong(unit: UnitOfWork) -> bool:
+    """Whether the ledger goes on, and all that it shows is too old by this device's clock."""
+    newest = unit.records.directory.newest()
+    seen = int.from_bytes(unit.records.settings.get(_STALE_SEEN) or b"", "big")
+    return newest is not None and seen > newest.epoch
+
+
 def accept_time(unit: UnitOfWork, checkpoint: CheckpointRecord) -> None:
     """Move the ledger's time on to that of an accepted checkpoint."""
     found_ms = checkpoint.quorum_s * 1000 or checkpoint.unix_ms

@@ -2,13 +2,15 @@
 
 Former devices and noted additions go out, live devices that were removed by nobody trusted come
 back. A user who was removed wholly is not added back unasked. If lookups are not possible, the
-noted additions go out and the removals stand.
+noted additions go out and the removals stand; where it is the own clock that makes them so, it
+waits, and seals nothing.
 """
 
 from blackthorn.device.conversations import conversations, noted
 from blackthorn.device.conversations.judging import Judgement
 from blackthorn.device.core import members, unit_of_work
 from blackthorn.device.operations import claims, limits, operation, postings
+from blackthorn.device.transparency.ledger_state import clock_is_wrong
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -46,7 +48,8 @@ class SettleMembers(operation.Operation, frozen=True, tag="settle"):
         if noted_here is None:
             return operation.NothingToDo()
         conversation, judged = noted_here
-        if judged.ask and unit.now_ms - row.created_ms < limits.LOOKUP_WAIT_SECONDS * 1000:
+        early = unit.now_ms - row.created_ms < limits.LOOKUP_WAIT_SECONDS * 1000
+        if judged.ask and (early or clock_is_wrong(unit)):
             return operation.Waiting(postings.UNCONFIRMED, judged.ask)
         back = [] if judged.ask else judged.back
         users, devices = sorted({str(one.address) for one in back}), [one.device for one in back]
