@@ -3,9 +3,6 @@
 from typing import Any
 
 from tests.support.abuse import results
-from tests.support.abuse.trial import ALONE
-
-collect_ignore_glob = [] if ALONE else ["test_*.py"]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

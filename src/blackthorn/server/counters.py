@@ -91,6 +91,7 @@ class Counters:
     )
     postings_accepted: int = counter("Postings made durable.")
     postings_refused: int = counter("Postings refused.")
+    frames_waited: int = counter("Frames that waited because their user's turn was over.")
     throttled_rows: int = counter("Send frames not served: rows of mailboxes overdrawn.")
     throttled_bytes: int = counter("Send frames not served: stored bytes overdrawn.")
     throttled_copied: int = counter("Send frames not served: bytes times recipients overdrawn.")

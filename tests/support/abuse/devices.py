@@ -25,6 +25,7 @@ def posting(fanout: bytes, sealed: bytes, order: f.Order | None = None) -> f.Pos
     who=DEVICE,
     what="fills its own mailbox with 15,000 parcels, then says Resume 100,000 times",
     bound="a Resume while parcels are delivered, or after Drained, reads nothing",
+    counter=("frames_waited",),
 )
 async def resumes(scene: Scene) -> None:
     me = scene.abusers[0]
@@ -57,6 +58,8 @@ async def one_frame_to_a_crowd(scene: Scene) -> None:
     who=DEVICE,
     what="64 postings of 4 MiB to a list of 1,000 devices that are off line",
     bound="bytes x devices and stored bytes of one device, and its share of each mailbox",
+    told=("mailbox-full", "SlowDown", "slow-down"),
+    counter=("postings_refused", "throttled_copied"),
 )
 async def fill_all_mailboxes(scene: Scene) -> None:
     told = fanout_frame(scene.crowd[:1_000])
@@ -73,6 +76,8 @@ async def fill_all_mailboxes(scene: Scene) -> None:
     who=DEVICE,
     what="postings of 60 KiB to one colleague as fast as the server takes them",
     bound="stored bytes of one device",
+    told=("mailbox-full", "SlowDown", "slow-down"),
+    counter=("postings_refused", "throttled_bytes"),
 )
 async def stored_bytes(scene: Scene) -> None:
     told = fanout_frame([scene.victims[0].id])
@@ -86,6 +91,8 @@ async def stored_bytes(scene: Scene) -> None:
     who=DEVICE,
     what="small postings to one colleague as fast as the server takes them",
     bound="rows of one device; the colleague's mailbox keeps room for others",
+    told=("mailbox-full", "SlowDown", "slow-down"),
+    counter=("postings_refused", "throttled_rows"),
 )
 async def stored_rows(scene: Scene) -> None:
     told = fanout_frame([scene.victims[0].id])
@@ -102,6 +109,8 @@ async def stored_rows(scene: Scene) -> None:
     who=DEVICE,
     what="Commits of ever new conversations: 10,000 order rows a second",
     bound="order rows of one device: 600 at once, 120 an hour",
+    told=("SlowDown",),
+    counter=("throttled_orders",),
 )
 async def orders(scene: Scene) -> None:
     told = fanout_frame([scene.abusers[0].id])
@@ -119,6 +128,7 @@ async def orders(scene: Scene) -> None:
     who=DEVICE,
     what="claims the key packages of one colleague 10,000 times",
     bound="5 one-time key packages of a device a user and day, then the last-resort one",
+    counter=("frames_waited",),
 )
 async def claim_one_colleague(scene: Scene) -> None:
     asked = f.ClaimKeyPackages(1, [scene.victims[0].address])
@@ -133,6 +143,7 @@ async def claim_one_colleague(scene: Scene) -> None:
     who=DEVICE,
     what="claims for ever other lists of 1,000 addresses, to learn who exists",
     bound="addresses of one device a second",
+    counter=("frames_waited",),
 )
 async def probe_addresses(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -150,6 +161,7 @@ async def probe_addresses(scene: Scene) -> None:
     who=DEVICE,
     what="looks up users who do not exist, 256 a frame (a proof of absence each)",
     bound="work that one device may ask of the directory",
+    counter=("frames_waited",),
 )
 async def look_up_nobody(scene: Scene) -> None:
     names = [f"nobody{each}@acme.example" for each in range(256)]
@@ -160,6 +172,7 @@ async def look_up_nobody(scene: Scene) -> None:
     who=DEVICE,
     what="fetches its own chain again and again",
     bound="work that one device may ask of the directory",
+    counter=("frames_waited",),
 )
 async def fetch_chains(scene: Scene) -> None:
     await flood(scene, *[f.FetchChain(1, scene.abusers[0].address, 0)] * 100)
@@ -169,6 +182,7 @@ async def fetch_chains(scene: Scene) -> None:
     who=DEVICE,
     what="fetches the ledger's entries from the first one on, again and again",
     bound="work that one device may ask of the directory",
+    counter=("frames_waited",),
 )
 async def fetch_entries(scene: Scene) -> None:
     await flood(scene, *[f.FetchEntries(1, 0)] * 20)
@@ -178,6 +192,7 @@ async def fetch_entries(scene: Scene) -> None:
     who=DEVICE,
     what="asks for proofs between trees of any sizes",
     bound="work that one device may ask of the directory",
+    counter=("frames_waited",),
 )
 async def prove_consistency(scene: Scene) -> None:
     await flood(scene, *[f.ProveConsistency(1, 1, 2)] * 100)
@@ -187,6 +202,8 @@ async def prove_consistency(scene: Scene) -> None:
     who=DEVICE,
     what="tells notes of checkpoints that are none",
     bound="frames of one user are served in turn with those of others",
+    told=("malformed",),
+    counter=("links_cut",),
 )
 async def tell_checkpoints(scene: Scene) -> None:
     await flood(scene, *[f.TellCheckpoint(os.urandom(3_000))] * 20)
@@ -196,6 +213,7 @@ async def tell_checkpoints(scene: Scene) -> None:
     who=DEVICE,
     what="asks for the trust in force and the newest epochs without end",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def fetch_trust(scene: Scene) -> None:
     asked: list[f.AnyFrame] = [f.FetchTrust(1), f.FetchEpochs(0)]
@@ -206,6 +224,7 @@ async def fetch_trust(scene: Scene) -> None:
     who=DEVICE,
     what="sets aside 1,000 parcels a frame that it never got",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def set_aside(scene: Scene) -> None:
     await flood(scene, f.SetAside(list(range(1, 1_000))), first=f.Resume())
@@ -224,6 +243,7 @@ async def acknowledge(scene: Scene) -> None:
     who=DEVICE,
     what="names ever new fan-out lists of 2,000 devices",
     bound="lists of one device, and lists in all",
+    counter=("frames_waited",),
 )
 async def fanouts(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -240,6 +260,7 @@ async def fanouts(scene: Scene) -> None:
     who=DEVICE,
     what="names lists of devices that do not exist",
     bound="unknown devices that one link may name",
+    told=("recipient-unknown",),
     counter=("links_cut", "postings_refused"),
 )
 async def unknown_devices(scene: Scene) -> None:
@@ -256,6 +277,7 @@ async def unknown_devices(scene: Scene) -> None:
     who=DEVICE,
     what="posts to fan-out ids that the server does not know, without naming the lists",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def unknown_fanouts(scene: Scene) -> None:
     await flood(scene, f.Send([posting(os.urandom(16), b"x") for _ in range(1_000)]))
@@ -265,6 +287,7 @@ async def unknown_fanouts(scene: Scene) -> None:
     who=DEVICE,
     what="pings without end",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def pings(scene: Scene) -> None:
     await flood(scene, *[f.Ping(each) for each in range(1_000)])
@@ -274,6 +297,7 @@ async def pings(scene: Scene) -> None:
     who=DEVICE,
     what="asks for the orders of random handles without end",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def ask_orders(scene: Scene) -> None:
     asked = f.AskOrders(1, [os.urandom(32) for _ in range(256)])
@@ -294,6 +318,7 @@ async def publish_key_packages(scene: Scene) -> None:
     who=DEVICE,
     what="submits statements that are none",
     bound="frames of one user are served in turn with those of others",
+    counter=("statements_refused",),
 )
 async def statements(scene: Scene) -> None:
     await flood(scene, *[f.SubmitStatement(1, os.urandom(4_000))] * 10)
@@ -303,6 +328,7 @@ async def statements(scene: Scene) -> None:
     who=DEVICE,
     what="asks for decisions and proposes some, though it is no officer's",
     bound="who is no officer is refused before anything is read",
+    counter=("frames_waited",),
 )
 async def decisions(scene: Scene) -> None:
     asked = f.FetchDecisions(1, 0), f.SubmitDecision(1, os.urandom(8_000), b"")
@@ -313,6 +339,7 @@ async def decisions(scene: Scene) -> None:
     who=DEVICE,
     what="lists and fetches mail that is not there without end",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def fetch_mail(scene: Scene) -> None:
     asked: list[f.AnyFrame] = [f.ListMail(1, 0), f.FetchMail(1, 1, 0)]
@@ -323,6 +350,7 @@ async def fetch_mail(scene: Scene) -> None:
     who=DEVICE,
     what="opens one pairing after another, and says a word to nobody",
     bound="one pairing a device, and pairings in all",
+    counter=("frames_waited",),
 )
 async def pairings(scene: Scene) -> None:
     opened = [f.OpenPairing(str(each), os.urandom(33)) for each in range(100, 300)]
@@ -333,6 +361,7 @@ async def pairings(scene: Scene) -> None:
     who=DEVICE,
     what="asks for notices, receipts and productions that it has no right to",
     bound="frames of one user are served in turn with those of others",
+    counter=("frames_waited",),
 )
 async def market_frames(scene: Scene) -> None:
     asked = f.TellExit(1, "read", ""), f.FetchReceipt(1), f.FetchProduction(1, "NO-1", 0)
@@ -343,6 +372,7 @@ async def market_frames(scene: Scene) -> None:
     who=DEVICE,
     what="connects, says hello and goes, without end, on four links at a time",
     bound="handshakes of one client, and open links of one device",
+    counter=("handshakes_delayed",),
 )
 async def reconnects(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -363,6 +393,7 @@ async def reconnects(scene: Scene) -> None:
     who=DEVICE,
     what="says hellos whose signature is of another connection",
     bound="one hello a connection; handshakes of one client",
+    told=("hello-refused",),
     counter=("hellos_refused",),
 )
 async def false_hellos(scene: Scene) -> None:
@@ -381,6 +412,7 @@ async def false_hellos(scene: Scene) -> None:
     who=DEVICE,
     what="fills its mailbox with 64 MiB, says Resume and never reads",
     bound="time in which a peer must take what it was sent; unacknowledged bytes",
+    counter=("postings_refused", "throttled_bytes"),
 )
 async def never_reads(scene: Scene) -> None:
     me = scene.abusers[0]
@@ -400,6 +432,8 @@ async def never_reads(scene: Scene) -> None:
     who=DEVICE,
     what="sends frames of 8 MiB, one after another",
     bound="bytes of one device on their way to the disk; stored bytes",
+    told=("mailbox-full", "SlowDown", "slow-down"),
+    counter=("postings_refused", "throttled_bytes"),
 )
 async def largest_frames(scene: Scene) -> None:
     told = fanout_frame([scene.victims[0].id])
@@ -416,6 +450,7 @@ async def largest_frames(scene: Scene) -> None:
     who=DEVICE,
     what="sends a thousand postings and cuts the connection, again and again",
     bound="frames of a closed connection are not served",
+    counter=("postings_refused", "throttled_rows"),
 )
 async def send_and_cut(scene: Scene) -> None:
     told = fanout_frame([scene.victims[0].id])

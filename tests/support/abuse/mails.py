@@ -154,6 +154,7 @@ async def many_mails(scene: Scene) -> None:
     who=SENDER,
     what="asks for thousands of addresses by RCPT, to learn who exists",
     bound="wrong recipients of one connection and of one client",
+    told=("550 5.1.1", "421 4.7.0"),
 )
 async def probe_recipients(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -174,6 +175,7 @@ async def probe_recipients(scene: Scene) -> None:
     who=SENDER,
     what="commands of 100 kB, and lines without an end",
     bound="length of a command's line",
+    told=("421 4.7.0", "500"),
 )
 async def long_commands(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -194,6 +196,7 @@ async def long_commands(scene: Scene) -> None:
     who=SENDER,
     what="RSET, NOOP and VRFY in one stream without end",
     bound="commands of one connection without a mail",
+    told=("421 4.7.0",),
 )
 async def idle_commands(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds

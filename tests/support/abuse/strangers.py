@@ -90,6 +90,7 @@ async def silent_at_smtp(scene: Scene) -> None:
     who=STRANGER,
     what="opens and closes TCP connections to all ports without end",
     bound="handshakes of one client a second",
+    counter=("handshakes_delayed", "sockets_dropped"),
 )
 async def connects_and_goes(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -107,7 +108,7 @@ async def connects_and_goes(scene: Scene) -> None:
     who=STRANGER,
     what="1,500 TLS connections to the link, without a hello",
     bound="sockets of one client and in all; 10 s for the hello",
-    counter=("handshakes_delayed", "sockets_dropped", "link_sockets_refused"),
+    counter=("handshakes_delayed",),
 )
 async def tls_without_hello(scene: Scene) -> None:
     end = asyncio.get_running_loop().time() + scene.seconds
@@ -179,6 +180,7 @@ async def frames_before_hello(scene: Scene) -> None:
     who=STRANGER,
     what="a byte a second of the WebSocket request, on 200 links",
     bound="10 s from the connection to the hello; sockets of one client",
+    counter=("handshakes_delayed",),
 )
 async def slow_upgrade(scene: Scene) -> None:
     kept = []
@@ -201,8 +203,8 @@ async def slow_upgrade(scene: Scene) -> None:
     who=STRANGER,
     what="guesses activation codes: as many nameplates a second as the server answers",
     bound="tries of one client and in all; a code is not burnt by tries",
-    told=("busy",),
-    counter=("activations_refused",),
+    told=("busy", "activation-refused"),
+    counter=("links_cut", "activations_refused"),
 )
 async def guess_codes(scene: Scene) -> None:
     await tries(scene, lambda number: f.ActivateBegin(1, str(number % 1_000), os.urandom(33)))
@@ -212,7 +214,8 @@ async def guess_codes(scene: Scene) -> None:
     who=STRANGER,
     what="tries to recover users with false signatures",
     bound="tries of one client",
-    told=("busy",),
+    told=("busy", "recovery-refused"),
+    counter=("links_cut",),
 )
 async def guess_words(scene: Scene) -> None:
     address = scene.victims[0].address
@@ -224,7 +227,8 @@ async def guess_words(scene: Scene) -> None:
     who=STRANGER,
     what="joins pairings under nameplates that it guesses",
     bound="tries of one client",
-    told=("busy",),
+    told=("busy", "pairing-refused"),
+    counter=("links_cut",),
 )
 async def guess_pairings(scene: Scene) -> None:
     await tries(scene, lambda number: f.JoinPairing(1, str(number % 1_000), os.urandom(33)))
@@ -277,6 +281,7 @@ async def frames_of_devices(scene: Scene) -> None:
     who=STRANGER,
     what="an HTTP request to the ledger, a byte a second, on 200 connections",
     bound="time of one request; sockets of one client",
+    counter=("handshakes_delayed",),
 )
 async def slow_request(scene: Scene) -> None:
     kept = []

@@ -46,8 +46,8 @@ class Abuse:
     """One attack.
 
     `bound` is what stops it. `told` is what the server must say to the attacker, a key of
-    `Scene.told`, and `counter` a metric of which one must rise; either may be empty. The disk
-    grows by less than `disk_mib`.
+    `Scene.told`, and `counter` a metric of which one must rise; either may be empty. `disk_mib` is
+    how much of the disk it may take.
     """
 
     name: str

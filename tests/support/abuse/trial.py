@@ -44,11 +44,16 @@ class Trial:
         assert under.mail_ms < MAX_MAIL_MS
         assert under.memory_mib < MAX_MEMORY_MIB
         assert under.disk_mib < abuse.disk_mib
-        if abuse.told:
-            assert any(word in under.told for word in abuse.told), under.told
-        if abuse.counter:
-            assert any(f"{name}_total" in under.rose for name in abuse.counter), under.rose
+        if ALONE:
+            _check_told(abuse, under)
         return under
+
+
+def _check_told(abuse: Abuse, under: Noticed) -> None:
+    """Only an attack of some seconds comes to the bounds of which the attacker is told."""
+    assert not abuse.told or any(word in under.told for word in abuse.told), under.told
+    counted = [f"{name}_total" in under.rose for name in abuse.counter]
+    assert not counted or any(counted), under.rose
 
 
 @contextmanager

@@ -180,6 +180,7 @@ class Dispatcher:
         if free or self._is_urgent(session, data):
             self._serve(session, data, now)
             return
+        self.counters.frames_waited += 1
         try:
             session.put_off(data)
         except LinkError as error:
