@@ -19,7 +19,13 @@ from blackthorn.ports.enrolment import PurgeOrphans
 from blackthorn.ports.store import Command, Reader, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging import limits
-from blackthorn.server.messaging.mailbox import DeviceConnection, Mailbox, Numbered, Receiver
+from blackthorn.server.messaging.mailbox import (
+    PARCEL,
+    DeviceConnection,
+    Mailbox,
+    Numbered,
+    Receiver,
+)
 from blackthorn.server.messaging.mailboxes import Mailboxes
 
 
@@ -256,10 +262,14 @@ class Delivery:
             return
         self._forget_settled(entries)
         self.counters.parcels_acknowledged += len(entries)
-        for entry in entries:
-            mailbox = self.mailboxes.at(entry.device)
+        loads: dict[int, int] = {}
+        for device, _, size, _, sender in entries:
+            of_sender = device << 16 | sender
+            loads[of_sender] = loads.get(of_sender, 0) + PARCEL + size
+        for of_sender, load in loads.items():
+            mailbox = self.mailboxes.at(of_sender >> 16)
             if mailbox is not None:
-                mailbox.take(entry.size, entry.sender)
+                mailbox.take(load, of_sender & 0xFFFF)
 
     def _removed_undecryptable(
         self, entries: Entries, result: list[ports.Removal] | BlackthornError
@@ -282,7 +292,7 @@ class Delivery:
         for entry in entries:
             mailbox = self.mailboxes.at(entry.device)
             if mailbox is not None and not entry.undecryptable:
-                mailbox.take(entry.size, entry.sender)
+                mailbox.take(PARCEL + entry.size, entry.sender)
                 mailbox.undecryptable.add(entry.size)
                 if mailbox.too_many_undecryptable:
                     crowded.add(mailbox)

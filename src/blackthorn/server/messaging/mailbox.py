@@ -16,8 +16,8 @@ from blackthorn.server.messaging.postings import LeftOut, Reason
 Numbered = tuple[int, bytes, int]
 """(seq, sealed bytes, tag of the sender) of a parcel."""
 
-_ONE: Final = 1 << 40
-"""A parcel, where parcels and bytes are counted in one number."""
+PARCEL: Final = 1 << 40
+"""A parcel without its bytes, where both are counted in one number."""
 
 
 class DeviceConnection(Protocol):
@@ -105,8 +105,8 @@ class Mailbox:
     """A device's waiting and undecryptable parcels, the `newest` seq, and its receiver.
 
     `missed` counts Commits for which it had no room, until the device has read that. While
-    `reading`, a read from the store is running: one at a time. `held` is what waits of each
-    sender, by tag: parcels and bytes in one number.
+    `reading`, a read from the store is running: one at a time. `load` is what waits, `held`
+    what of it is of each sender, by tag: parcels and bytes in one number.
     """
 
     __slots__ = (
@@ -116,6 +116,7 @@ class Mailbox:
         "held",
         "id",
         "live",
+        "load",
         "missed",
         "newest",
         "number",
@@ -123,7 +124,6 @@ class Mailbox:
         "receiver",
         "trimming",
         "undecryptable",
-        "waiting",
     )
 
     def __init__(self, device: DeviceRecord, tally: Tally, key: bytes = b"") -> None:
@@ -133,12 +133,12 @@ class Mailbox:
         self.number = device.number
         self.address: Address = device.address
         self.live = device.standing is Standing.LIVE
-        self.waiting = Load(tally.waiting, tally.waiting_bytes)
+        self.load = PARCEL * tally.waiting + tally.waiting_bytes
         self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
         self.newest = tally.newest
         self.held: dict[int, int] = {}
         for tag, parcels, size in tally.senders:
-            self.held[tag] = self.held.get(tag, 0) + _ONE * parcels + size
+            self.held[tag] = self.held.get(tag, 0) + PARCEL * parcels + size
         self.missed = tally.missed
         self.trimming = False
         self.reading = False
@@ -159,15 +159,15 @@ class Mailbox:
             tag = self._tags[sender] = 1 + int.from_bytes(digest[:4], "big") % 0xFFFF
         return tag
 
-    def add(self, size: int, tag: int) -> None:
-        """A parcel of this sender waits."""
-        self.waiting.add(size)
-        self.held[tag] = self.held.get(tag, 0) + _ONE + size
+    def add(self, load: int, tag: int) -> None:
+        """Parcels of this sender wait: PARCEL and the bytes of each."""
+        self.load += load
+        self.held[tag] = self.held.get(tag, 0) + load
 
-    def take(self, size: int, tag: int) -> None:
-        """A parcel of this sender waits no longer."""
-        self.waiting.take(size)
-        left = self.held.get(tag, 0) - _ONE - size
+    def take(self, load: int, tag: int) -> None:
+        """Parcels of this sender wait no longer."""
+        self.load -= load
+        left = self.held.get(tag, 0) - load
         if left > 0:
             self.held[tag] = left
         else:
@@ -175,7 +175,7 @@ class Mailbox:
 
     def has_room(self, parcels: int, size: int, sender: Address, commit: bool) -> bool:
         """Whether so many more parcels of so many bytes in all fit, within the sender's share."""
-        count, total = self.waiting.parcels + parcels, self.waiting.bytes + size
+        count, total = self.load // PARCEL + parcels, self.load % PARCEL + size
         most, most_bytes = limits.MAX_MAILBOX_PARCELS, limits.MAX_MAILBOX_BYTES
         if count * limits.UNSHARED <= most and total * limits.UNSHARED <= most_bytes:
             return True
@@ -183,10 +183,15 @@ class Mailbox:
         if commit:
             percent = 100
         held = self.held.get(self.tag_of(sender), 0)
-        own, own_bytes = held // _ONE + parcels, held % _ONE + size
+        own, own_bytes = held // PARCEL + parcels, held % PARCEL + size
         return _fits(count, own, most * percent // 100) and _fits(
             total, own_bytes, most_bytes * percent // 100
         )
+
+    @property
+    def waiting(self) -> Load:
+        """Parcels that wait, and their bytes."""
+        return Load(self.load // PARCEL, self.load % PARCEL)
 
     @property
     def too_many_undecryptable(self) -> bool:

@@ -24,7 +24,7 @@ from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
-from blackthorn.server.messaging.mailbox import DeviceConnection, Mailbox, Numbered
+from blackthorn.server.messaging.mailbox import PARCEL, DeviceConnection, Mailbox, Numbered
 from blackthorn.server.messaging.mailboxes import Mailboxes
 from blackthorn.server.messaging.pending import FairQueue, Ordered, Pending, Refusal
 from blackthorn.server.messaging.postings import LeftOut, Posting, Reason
@@ -167,7 +167,7 @@ class MessageSubmission:
             return lists, (Reason.STORAGE, "too little disk is free; try later")
         count, size = len(lists), sum(len(parcel.sealed) for parcel in posting.parcels)
         own, commit = connection.address, posting.order is not None
-        if all(_takes_whole(members, count, size, own, commit) for members in lists):
+        if _takes_whole(lists, count, size, own, commit):
             return lists, None
         takes = partial(Mailbox.has_room, parcels=count, size=size, sender=own, commit=commit)
         reached = [FanoutList([b for b in m.mailboxes if takes(b)], ()) for m in lists]
@@ -222,7 +222,7 @@ class MessageSubmission:
             charge.bytes += size
             charge.copied += size * count
             for mailbox, tag in zip(members.mailboxes, tags, strict=True):
-                mailbox.add(size, tag)
+                mailbox.add(PARCEL + size, tag)
             pending.parcels.append((parcel.sealed, members, tags))
             pending.rows += count
             pending.size += max(size, messaging_limits.MIN_CHARGED_BYTES)
@@ -311,7 +311,7 @@ class MessageSubmission:
     def _uncount(self, pending: Pending) -> None:
         for sealed, members, tags in pending.parcels:
             for mailbox, tag in zip(members.mailboxes, tags, strict=True):
-                mailbox.take(len(sealed), tag)
+                mailbox.take(PARCEL + len(sealed), tag)
 
     def _settle(self, pending: Pending) -> None:
         self._unstored_bytes -= pending.size
@@ -333,7 +333,13 @@ def _left_out(lists: list[FanoutList], reached: list[FanoutList]) -> LeftOut:
     )
 
 
-def _takes_whole(members: FanoutList, count: int, size: int, sender: Address, commit: bool) -> bool:
-    if members.missing:
-        return False
-    return all(box.has_room(count, size, sender, commit) for box in members.mailboxes)
+def _takes_whole(
+    lists: list[FanoutList], count: int, size: int, sender: Address, commit: bool
+) -> bool:
+    for members in lists:
+        if members.missing:
+            return False
+        for mailbox in members.mailboxes:
+            if not mailbox.has_room(count, size, sender, commit):
+                return False
+    return True
