@@ -94,7 +94,7 @@ def test_a_frame_makes_no_more_than_so_many_rows(
 def test_users_are_stored_in_turn_in_groups_of_bounded_size(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messaging_limits, "MAX_GROUP_ROWS", 8)
+    monkeypatch.setattr(messaging_limits, "GROUP_ROWS", 8)
     monkeypatch.setattr(messaging_limits, "USER_GROUP_ROWS", 4)
     flood, honest, *receivers = world.devices
     for device in world.devices:

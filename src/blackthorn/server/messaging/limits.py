@@ -47,13 +47,17 @@ MAX_REMOVED_BYTES = 8 * MIB
 """Acknowledged parcels that one command deletes, or one parcel: overwriting them takes as much of
 the write-ahead log, and must be possible on a disk that is nearly full."""
 
-MAX_GROUP_ROWS = 512
-MAX_GROUP_BYTES = 1 * MIB
-"""Rows and bytes in one group commit, some 8 ms of the writer, or one posting: what comes meanwhile
-waits so long and no longer."""
-
 USER_GROUP_ROWS = 64
-"""Rows of one user in a group before the next user's turn."""
+"""Rows of one user in a group commit, before the next user's turn."""
+
+GROUP_ROWS = 512
+GROUP_BYTES = 1 * MIB
+"""A group of so many rows or bytes, some 8 ms of the writer, takes no second part of any user, so
+that what comes meanwhile waits for one part of each."""
+
+MAX_GROUP_ROWS = 2_048
+MAX_GROUP_BYTES = 4 * MIB
+"""The largest group, or one posting."""
 
 MAX_UNSTORED_BYTES = 256 * MIB
 """Parcels of all devices on their way to the disk; beyond it senders must wait."""

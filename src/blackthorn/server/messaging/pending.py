@@ -59,24 +59,29 @@ class Pending:
         """Sealed bytes, their list, and the tags of the sender in its mailboxes."""
         self.seqs: list[list[int]] = []
 
-    def add_to(self, rows: ports.Parcels, ordered: Ordered) -> None:
-        """Number the parcels and add them to the rows, or to those of an ordered Commit."""
-        if self.position is not None:
-            if self.refusal is not None:
-                ordered.append((self.position, None))
-                return
-            digest = self.position.digest[: link_limits.MISSED_DIGEST_BYTES]
-            missed = [(mailbox.number, digest) for mailbox in self.missed_by]
+
+def numbered(group: Sequence[Pending], day: int) -> ports.StoreParcels:
+    """The command that stores the group, whose parcels get their numbers."""
+    free, ordered = ports.Parcels(), Ordered()
+    for pending in group:
+        rows, position = free, pending.position
+        if position is not None:
+            if pending.refusal is not None:
+                ordered.append((position, None))
+                continue
+            digest = position.digest[: link_limits.MISSED_DIGEST_BYTES]
+            missed = [(mailbox.number, digest) for mailbox in pending.missed_by]
             rows = ports.Parcels(missed=missed)
-            ordered.append((self.position, rows))
-        for sealed, members, tags in self.parcels:
+            ordered.append((position, rows))
+        for sealed, members, tags in pending.parcels:
             seqs = [mailbox.next_seq() for mailbox in members.mailboxes]
-            self.seqs.append(seqs)
+            pending.seqs.append(seqs)
             if len(seqs) == 1:
                 rows.single.append((members.numbers[0], seqs[0], sealed, tags[0]))
             else:
                 places = list(zip(members.numbers, seqs, strict=True))
                 rows.shared.append(ports.SharedParcel(sealed, places, tags))
+    return ports.StoreParcels(free, ordered, day)
 
 
 class FairQueue:
@@ -88,27 +93,27 @@ class FairQueue:
     def __len__(self) -> int:
         return len(self._users)
 
-    def put(self, pending: Pending) -> None:
-        user = pending.connection.address
-        queue = self._users.get(user)
-        if queue is None:
-            queue = self._users[user] = deque()
-        queue.append(pending)
+    def put(self, user: Address, postings: Sequence[Pending]) -> None:
+        if postings:
+            self._users.setdefault(user, deque()).extend(postings)
 
     def group(self) -> list[Pending]:
-        """The next group: some of each user in turn; a posting too large for one goes alone."""
+        """The next group: some of each user, and more in further rounds while it is small."""
         group: list[Pending] = []
         rows = size = 0
-        while self._users and rows < limits.MAX_GROUP_ROWS and size < limits.MAX_GROUP_BYTES:
-            user, queue = self._users.popitem(last=False)
-            end = rows + limits.USER_GROUP_ROWS
-            while queue and rows < end and size < limits.MAX_GROUP_BYTES:
-                pending = queue.popleft()
-                group.append(pending)
-                rows += pending.rows
-                size += pending.size
-            if queue:
-                self._users[user] = queue
+        while self._users and rows < limits.GROUP_ROWS and size < limits.GROUP_BYTES:
+            for _ in range(len(self._users)):
+                user, queue = self._users.popitem(last=False)
+                end = rows + limits.USER_GROUP_ROWS
+                while queue and rows < end and size < limits.MAX_GROUP_BYTES:
+                    pending = queue.popleft()
+                    group.append(pending)
+                    rows += pending.rows
+                    size += pending.size
+                if queue:
+                    self._users[user] = queue
+                if rows >= limits.MAX_GROUP_ROWS or size >= limits.MAX_GROUP_BYTES:
+                    return group
         return group
 
 

@@ -26,7 +26,7 @@ from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
 from blackthorn.server.messaging.mailbox import PARCEL, DeviceConnection, Mailbox, Numbered
 from blackthorn.server.messaging.mailboxes import Mailboxes
-from blackthorn.server.messaging.pending import FairQueue, Ordered, Pending, Refusal
+from blackthorn.server.messaging.pending import FairQueue, Pending, Refusal, numbered
 from blackthorn.server.messaging.postings import LeftOut, Posting, Reason
 
 _REFUSALS: Final = {
@@ -53,6 +53,8 @@ class MessageSubmission:
     """The disk is nearly full: postings are refused."""
     _fanouts: Fanouts = field(default_factory=Fanouts)
     _waiting: FairQueue = field(default_factory=FairQueue)
+    _taken: list[Pending] = field(default_factory=list)
+    """Of the frame in hand."""
     _came: float = 0.0
     """When the frame in hand came."""
     _storing: bool = False
@@ -113,9 +115,20 @@ class MessageSubmission:
         From the first unknown list on it asks for lists; once they have enough places, it asks for
         the rest again. Returns what was taken.
         """
-        used: set[bytes] = set()
         charge = self._charge = Charge()
         self._came = time.monotonic()
+        try:
+            self._submit(connection, postings, charge)
+        finally:
+            self._waiting.put(connection.address, self._taken)
+            self._taken.clear()
+        self.flush()
+        return charge
+
+    def _submit(
+        self, connection: DeviceConnection, postings: Sequence[Posting], charge: Charge
+    ) -> None:
+        used: set[bytes] = set()
         for index, posting in enumerate(postings):
             if charge.rows >= messaging_limits.MAX_PLACES_PER_FRAME:
                 connection.fanouts_unknown((), [posting.id for posting in postings[index:]])
@@ -137,8 +150,6 @@ class MessageSubmission:
                 connection.refused(posting.id, *refusal)
         for fanout in used:
             self._fanouts.forget(FanoutId(fanout))
-        self.flush()
-        return charge
 
     def _lists(self, posting: Posting) -> list[FanoutList] | None:
         lists: list[FanoutList] = []
@@ -235,7 +246,7 @@ class MessageSubmission:
         return [mailbox for mailbox in boxes if mailbox is not None]
 
     def _queue(self, pending: Pending) -> None:
-        self._waiting.put(pending)
+        self._taken.append(pending)
         self._unstored_bytes += pending.size
         crowded = self._unstored_bytes > messaging_limits.MAX_UNSTORED_BYTES
         pending.connection.hold(pending.size, crowded)
@@ -246,11 +257,7 @@ class MessageSubmission:
             return
         self._storing = True
         group = self._waiting.group()
-        free, ordered = ports.Parcels(), Ordered()
-        for pending in group:
-            pending.add_to(free, ordered)
-        command = ports.StoreParcels(free, ordered, self.today)
-        self.writer.submit(command, partial(self._stored, group))
+        self.writer.submit(numbered(group, self.today), partial(self._stored, group))
         self.delivery.flush()
 
     def _stored(
