@@ -15,7 +15,7 @@ SMOKE := tests/faults/test_server_cli.py
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo story simulate check test test-long lint abuse bench vectors peers interop clean lock docs fuzz
+.PHONY: demo story simulate check test test-long lint abuse bench vectors peers interop clean lock docs fuzz fuzz-link
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
@@ -69,6 +69,11 @@ docs: $(READY)
 RUNS ?= 1000000
 fuzz: $(READY)
 	@$(BIN)/python -m tools.fuzz_mls --runs $(RUNS)
+
+# The same for the link before a device is known.
+SECONDS ?= 600
+fuzz-link: $(READY)
+	@$(BIN)/python -m tools.fuzz_link --seconds $(SECONDS)
 
 # The environment: locked, with hashes. Debian splits venv from python3; root may add it.
 $(READY): requirements-dev.txt pyproject.toml
