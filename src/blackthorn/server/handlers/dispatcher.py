@@ -176,7 +176,7 @@ class Dispatcher:
         if session.closed:
             return
         self._now = now
-        free = self._turns.may_serve(session) and not (session.waits or session.backlog)
+        free = not (session.backlog or session.waits) and self._turns.may_serve(session)
         if free or self._is_urgent(session, data):
             self._serve(session, data, now)
             return

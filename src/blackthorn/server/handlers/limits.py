@@ -7,8 +7,8 @@ LOOKUP_WORK_PER_SECOND = 256
 """Work that one device may ask of the directory at once, and how much of it comes back each
 second: an answer is 1 (0.1 ms), who does not exist 8 (a VRF proof, 0.5 ms), a statement 1."""
 
-MIN_QUEUED_BYTES = 4 * KIB
-"""What the smallest queued frame is counted as: to queue 4,096 of them takes 8 ms of the loop."""
+MIN_QUEUED_BYTES = 16 * KIB
+"""What the smallest queued frame is counted as: to queue 1,024 of them takes 3 ms of the loop."""
 
 MAX_QUEUED_BYTES = 16 * MIB
 """Frames of one peer that came before it was made to wait; two full read buffers."""
