@@ -131,8 +131,8 @@ class Market:
                 user,
             )
             self.sql(
-                "INSERT INTO activations (nameplate, user, password, public_key, expires_ms, tries)"
-                " VALUES (?, ?, x'00', x'00', 0, 0)",
+                "INSERT INTO activations (nameplate, user, password, public_key, expires_ms)"
+                " VALUES (?, ?, x'00', x'00', 0)",
                 f"n{user}",
                 user,
             )

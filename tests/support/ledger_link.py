@@ -5,6 +5,7 @@ witnesses speak. A device keeps the newest checkpoint that it has accepted, and 
 `directory.verify` and `identity.chain` is made as a real device makes it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from blackthorn.crypto.secret import Secret
@@ -169,7 +170,9 @@ class LedgerHub(Wires, LedgerWorld):
     def now(self) -> float:
         return self.now_ms / 1000
 
-    def accepted(self, sender: link_world.Device, posting: f.Posting) -> None:
+    def accepted(
+        self, sender: link_world.Device, posting: f.Posting, without: Collection[bytes] = ()
+    ) -> None:
         """The server promised to deliver it; other scenarios look at that."""
 
     def start(self) -> None:

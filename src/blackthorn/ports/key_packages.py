@@ -31,8 +31,8 @@ class ClaimKeyPackages(Command[list[list[bytes | None]]]):
 
     The one that expires last comes first; none that has expired on the Unix day `day`. Of the
     devices in `spent` the last-resort one only, and unless they are in `known` also of those that
-    have fewer than `reserved` left. The list ends before the user whose packages could
-    exceed `max_bytes`.
+    have fewer than `reserved` left, and a last-resort one. The list ends before the user whose
+    packages could exceed `max_bytes`.
     """
 
     users: Sequence[Sequence[int]]

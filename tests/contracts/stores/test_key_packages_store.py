@@ -113,3 +113,10 @@ def test_the_reserved_ones_are_for_those_who_are_known(store: Store) -> None:
     assert given(1) == b"b"
     assert given(reserved=1) == b"c"
     assert given(1) == b"z"
+
+
+def test_without_a_last_resort_package_none_is_withheld(store: Store) -> None:
+    publish(store, 1, b"a")
+    command = ClaimKeyPackages([[1]], ROOM, 0, frozenset(), frozenset(), 3)
+    assert store.submit(command) == [[b"a"]]
+    assert store.submit(command) == [[None]]

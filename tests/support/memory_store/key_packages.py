@@ -27,11 +27,11 @@ def _claim_of(state: State, device: int, command: ClaimKeyPackages) -> bytes | N
     stock, day = state.key_packages.get(device, []), command.day
     valid = _valid(stock, day)
     withheld = device not in command.known and len(valid) < command.reserved
-    if valid and not withheld and device not in command.spent:
+    last = _valid([state.last_resort[device]] if device in state.last_resort else [], day)
+    if valid and not (withheld and last) and device not in command.spent:
         best = max(valid, key=lambda package: package[1])
         stock.remove(best)
         return best[0]
-    last = _valid([state.last_resort[device]] if device in state.last_resort else [], day)
     return last[0][0] if last else None
 
 

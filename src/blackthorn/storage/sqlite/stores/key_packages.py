@@ -45,10 +45,13 @@ def _claim_of(connection: Connection, device: int, command: ClaimKeyPackages) ->
         "SELECT id, last_resort, package FROM key_package WHERE device = ? AND last_resort >= ?"
         " AND (not_after = 0 OR not_after >= ?) ORDER BY last_resort, not_after DESC, id LIMIT 1"
     )
-    only_last = device in command.spent or (
+    spent = device in command.spent
+    withheld = not spent and (
         device not in command.known and _stock(connection, device, command.day) < command.reserved
     )
-    found = connection.execute(query, (device, only_last, command.day)).get
+    found = connection.execute(query, (device, spent or withheld, command.day)).get
+    if found is None and withheld:  # it has no last-resort one
+        found = connection.execute(query, (device, 0, command.day)).get
     if found is None:
         return None
     row, last_resort, package = found
