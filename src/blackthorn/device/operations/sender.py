@@ -157,7 +157,7 @@ class Sender:
         self, unit: UnitOfWork, row: OutboxRecord, requests: Frames
     ) -> PreparedPosting | None:
         """The row's posting, prepared if needed; None when it has to wait."""
-        if not reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
+        if not reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MOST_MS):
             return None
         second, since_ms = self._second.get(row.number, (-1, 0))
         if second == generation(unit.records) and unit.now_ms - since_ms < SECOND_AGAIN_MS:
