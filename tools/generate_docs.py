@@ -46,7 +46,8 @@ Besides the database the server's folder holds:
   opens anything.
 - `market-keys/`, unless the settings name another folder: the key of each market, under which
   what is sealed is wrapped once more. It opens nothing that a person's device has sealed.
-- `productions/`: packages of approved directives, until they are delivered.
+- `productions/`: packages of approved directives, and whether the finished one was fetched, until
+  they are delivered.
 - `throttled`, if the administrator has stopped a device or a user: its id or address, until the
   next start.
 - `policy.txt`: which witnesses must cosign the ledger. Public.

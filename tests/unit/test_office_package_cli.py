@@ -7,7 +7,13 @@ import pysequoia
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.errors import InputError, SecurityError, UserError, VerificationError
+from blackthorn.errors import (
+    InputError,
+    SecurityError,
+    UnavailableError,
+    UserError,
+    VerificationError,
+)
 from tests.support import bags
 from tests.support.office_world import OfficeWorld
 
@@ -142,6 +148,14 @@ def test_a_dry_run_lists_it_and_leaves_nothing(world, tmp_path):
     told = world.run("cus", *PRODUCE, "--dry-run")
     assert "2.sealed" in told and "nothing was signed" in told
     assert not list(tmp_path.glob("D-*")) and world.office.pending == {}
+
+
+def test_what_the_server_has_not_made_yet_is_not_the_persons_fault(world):
+    serve(world.office)
+    world.office.part |= {"refusal": "the ledger shows it with its next epoch: try again"}
+    world.run("cus", *PRODUCE, "--yes", error=UserError)
+    world.office.part |= {"later": True}
+    world.run("cus", *PRODUCE, "--yes", error=UnavailableError)
 
 
 def test_before_it_is_approved_there_is_none(world, tmp_path):

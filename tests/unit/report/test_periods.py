@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
-from blackthorn.errors import InputError
+from blackthorn.cli import main
+from blackthorn.errors import InputError, UserError
 from blackthorn.report.period import half_year, half_years, parse_period
 
 
@@ -44,3 +46,9 @@ def test_half_years_follow_each_other_without_a_gap() -> None:
     assert [each.name for each in found] == ["2015H1", "2015H2", "2016H1", "2016H2", "2017H1"]
     assert half_year(ms(2015, 7, 1) - 1).name == "2015H1"
     assert half_year(253_402_300_799_000).name == "9998H2"
+
+
+def test_a_period_that_a_person_mistyped_is_theirs_to_change() -> None:
+    done = CliRunner().invoke(main.app, ["report", "--period", "2026h9", "--from", "x"])
+    assert isinstance(done.exception, UserError)
+    assert "--period" in str(done.exception) and "2015H2" in str(done.exception)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from blackthorn.cli import options, terminal
-from blackthorn.errors import SecurityError
+from blackthorn.errors import InputError, SecurityError, UserError
 from blackthorn.wire.words import count
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ def report(
     from blackthorn.report.files import make
     from blackthorn.report.period import half_year, parse_period
 
-    wanted = None if period is None else parse_period(period)
+    try:
+        wanted = None if period is None else parse_period(period)
+    except InputError as error:
+        raise UserError(f"--period: {error}") from None
     with progress_bar() as progress:
         read = read_log(source, policy, progress, no_head)
     chosen = wanted or half_year(read.stand.unix_ms)

@@ -60,10 +60,10 @@ def inbox(
     """Receive and print messages; `history` shows your own too.
 
     With --follow: print new messages, then each message as it arrives. Open alarms, market
-    notices and decisions that wait for your signature are printed on standard error first, and
-    how many messages are missing or could not be opened, which `status` tells more of. Exit code
-    6: the server was not reached, and only stored messages are shown. The beginning of a group's
-    id follows its name if another group has the same name. Lines stand in the order in which they
+    notices and decisions that wait for your signature are printed on standard error, and how many
+    messages are missing or could not be opened, which `status` tells more of. Exit code 6: the
+    server was not reached, and only stored messages are shown. The beginning of a group's id
+    follows its name if another group has the same name. Lines stand in the order in which they
     were received; the time is the sender's.
     --json prints an array of {"id", "conversation", "conversation_id", "kind",
     "from", "text", "sent", "received", "event"}; with --follow one object a line. "kind" is
@@ -101,8 +101,8 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
 
     alarm_texts.show_open(device, alarms)
     exit_notices.show_all(device, notices)
-    await signatures.show_if_officer(device)
     _print_new(device, json)
+    await signatures.show_waiting(device)
     await device.follow(changed, lost)
 
 
@@ -127,7 +127,7 @@ def _look(device: DeviceProgram, limit: int, json: bool) -> None:
     alarm_texts.show_open(device)
     exit_notices.show_all(device)
     if not unreached:
-        run(signatures.show_if_officer(device))
+        run(signatures.show_waiting(device))
     query = HistoryQuery(received=True)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(limit, query)

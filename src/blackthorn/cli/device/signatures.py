@@ -3,7 +3,6 @@
 from typing import Final
 
 from blackthorn.cli import terminal
-from blackthorn.device.transparency import decisions
 from blackthorn.device.transparency.decisions import PendingDecision
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.governance import ledger_case, officers
@@ -35,14 +34,6 @@ async def show_waiting(device: DeviceProgram) -> list[PendingDecision]:
     for waiting in found:
         terminal.note(line(waiting), "bold")
     return found
-
-
-async def show_if_officer(device: DeviceProgram) -> None:
-    """The same where this device has verified decisions before: others are not asked about."""
-    with device.opened.vault.transaction() as records:
-        known = decisions.any_seen(records.settings)
-    if known:
-        await show_waiting(device)
 
 
 def line(waiting: PendingDecision) -> str:

@@ -117,8 +117,8 @@ def _result(
     else:
         show.say(f"{statement.case}: {statement.action} waits for {'; '.join(missing)}.")
         show.say(
-            "The other officers are told by their next `blackthorn status`. They sign it by: "
-            f"blackthorn {family(statement.case)} sign {statement.case}"
+            "The other officers are told by their next `blackthorn status` or `blackthorn inbox`. "
+            f"They sign it by: blackthorn {family(statement.case)} sign {statement.case}"
         )
     return document
 

@@ -144,11 +144,6 @@ def _wait(verified: VerifiedDecisions, decision: Decision) -> None:
     )
 
 
-def any_seen(settings: Settings) -> bool:
-    """Whether this device has verified decisions before: its user is or was an officer."""
-    return _seen(settings).count > 0
-
-
 def _seen(settings: Settings) -> DecisionDigest:
     data = settings.get(_SEEN)
     if not data:

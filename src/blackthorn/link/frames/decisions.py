@@ -69,7 +69,7 @@ class FetchProduction(Exchange, tag=94, frozen=True):
 
 
 class ProductionPart(Exchange, tag=95, frozen=True):
-    """Server to device. The approvers of `produce` sign `manifest`."""
+    """Server to device. The approvers of `produce` sign `manifest`; `later`: ask again soon."""
 
     offset: Uint64
     total: Uint64
@@ -78,6 +78,7 @@ class ProductionPart(Exchange, tag=95, frozen=True):
     accounts_with_data: Uint64
     data: Annotated[bytes, Meta(max_length=limits.MAX_MAIL_CHUNK_BYTES)]
     refusal: Refusal = ""
+    later: bool = False
 
 
 class MarketNotice(Frame, tag=96, frozen=True):

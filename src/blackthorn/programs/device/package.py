@@ -66,7 +66,7 @@ async def _receive(device: program.DeviceProgram, case: str, file: BinaryIO) -> 
 
 def _check_part(part: f.ProductionPart, at: int) -> None:
     if part.refusal:
-        raise errors.UserError(part.refusal)
+        raise (errors.UnavailableError if part.later else errors.UserError)(part.refusal)
     if part.offset != at or part.total > limits.MAX_PACKAGE_BYTES:
         raise errors.SecurityError("the server sends another package than it should")
     if not part.data and at < part.total:

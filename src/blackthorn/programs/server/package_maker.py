@@ -15,6 +15,7 @@ from blackthorn import errors
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.governance import directives, register
+from blackthorn.governance.cases import Checked
 from blackthorn.governance.package.build import LedgerProof, ProductionCase
 from blackthorn.governance.package.check import summarise
 from blackthorn.governance.package.tar import read_tar
@@ -43,11 +44,12 @@ MAY_PRODUCE: Final = ("approved", "produced")
 
 @dataclass(frozen=True, slots=True)
 class _Manifest:
-    """Manifest hash, items and accounts with data of a package."""
+    """Manifest hash, items and accounts with data of a package; `finished`: it has its proof."""
 
     hash: bytes
     items: int
     with_data: int
+    finished: bool
 
 
 @dataclass(eq=False, repr=False)
@@ -55,6 +57,7 @@ class PackageMaker:
     """`Productions` in files: a package is made when first fetched, and kept until it is delivered.
 
     Once officers have signed for it, the register's signature and the ledger's proof are appended.
+    A delivery deletes it, so it is refused until the finished package was fetched to its end.
     """
 
     decisions: DecisionService
@@ -68,16 +71,35 @@ class PackageMaker:
     _manifests: dict[str, _Manifest] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.decisions.checks.append(self._check_delivery)
         self.decisions.on_decision.append(self._decided)
+
+    def _check_delivery(self, checked: Checked, private: dict[str, Any], done: Done[None]) -> None:
+        """A check of the decision service; `done` gets ForbiddenError."""
+        name = checked.signed.statement.case
+        if checked.move.action != "deliver" or self._fetched(name).exists():
+            done(None)
+            return
+        done(
+            errors.ForbiddenError(
+                f"nobody has fetched the finished package of {name} yet, and its delivery deletes "
+                f"the server's copy: first blackthorn directive produce {name} --out FILE"
+            )
+        )
 
     def _decided(self, case: Case, step: Step) -> None:
         if step.action in ("produce", "deliver"):
             self._manifests.pop(case.id, None)
         if step.action == "deliver":
             self._path(case.id).unlink(missing_ok=True)
+            self._fetched(case.id).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.tar"
+
+    def _fetched(self, name: str) -> Path:
+        """An empty file: an officer has fetched the finished package to its end."""
+        return self.folder / f"{name}.fetched"
 
     def part(
         self, address: Address, case: str, offset: int, length: int, done: Done[PackagePart]
@@ -97,11 +119,12 @@ class PackageMaker:
             )
         if case.id in self._making:
             raise errors.UnavailableError("the package is being made: try again in a moment")
-        if case.id not in self._manifests:
+        known, produced = self._manifests.get(case.id), case.state == "produced"
+        if known is None or known.finished < produced:
             self._making.add(case.id)
             try:
                 proof = None
-                if case.state == "produced":
+                if produced:
                     reveal = self.decisions.produced(case.id)
                     proof = await decision_proof(self.ledger, reveal)
                 self._manifests[case.id] = await asyncio.to_thread(self._make, case, proof)
@@ -113,6 +136,9 @@ class PackageMaker:
                 self._making.discard(case.id)
         manifest = self._manifests[case.id]
         total, data = await asyncio.to_thread(_read, self._path(case.id), offset, length)
+        if manifest.finished and offset + len(data) >= total:
+            with errors.system_error(errors.DiskError, "the package cannot be marked as fetched"):
+                self._fetched(case.id).touch(mode=0o600)
         return PackagePart(total, manifest.hash, manifest.items, manifest.with_data, data)
 
     def _make(self, case: Case, proof: LedgerProof | None) -> _Manifest:
@@ -130,7 +156,7 @@ class PackageMaker:
             production.finish(production_case(case, self.decisions), path, origin, seed, proof)
         with path.open("rb") as file:
             found = summarise(read_tar(file.read))
-        return _Manifest(found.manifest_hash, found.files, found.with_data)
+        return _Manifest(found.manifest_hash, found.files, found.with_data, found.finished)
 
 
 def _read(path: Path, offset: int, length: int) -> tuple[int, bytes]:
