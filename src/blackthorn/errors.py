@@ -17,6 +17,7 @@
     │   ├── AbsentError     it does not exist
     │   └── ForbiddenError  it exists, and the caller has no permission
     ├── UnavailableError    a peer is unreachable or asks for a later retry
+    │   └── OverrunError    the server sends more than a bound allows: the link was ended
     └── DefectError         a programming error of ours, logged once where it was caught
 
 A module may subclass these; it may not invent a root of its own.
@@ -104,6 +105,10 @@ class ForbiddenError(RefusalError):
 
 class UnavailableError(BlackthornError):
     """A peer is unreachable or asked for a later retry."""
+
+
+class OverrunError(UnavailableError):
+    """The server sends more than a bound allows, or against its own word; the text says what."""
 
 
 class DefectError(BlackthornError):

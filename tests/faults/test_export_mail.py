@@ -8,12 +8,13 @@ from typing import cast
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.device.mail.limits import MAX_SEALED_BYTES
 from blackthorn.edges.link.client import LinkConnection
-from blackthorn.errors import ProtocolError
+from blackthorn.errors import OverrunError
 from blackthorn.link import frames as f
+from blackthorn.programs.device.export import mail
 from blackthorn.programs.device.export.mail import _GONE as GONE
 from blackthorn.programs.device.export.mail import AHEAD_MAILS, _Ahead, open_export_mail
-from blackthorn.programs.device.mail import MAX_SEALED_BYTES
 from blackthorn.programs.device.program import DeviceProgram
 
 PIECE = 4
@@ -62,11 +63,12 @@ def test_mails_come_in_their_order_whatever_the_order_of_the_answers(newest_firs
     assert server.most == AHEAD_MAILS
 
 
-def test_no_more_is_asked_for_ahead_than_memory_may_hold() -> None:
+def test_no_more_is_asked_for_ahead_than_memory_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "AHEAD_BYTES", PIECE)
     server = Server({uid: bytes(PIECE) for uid in range(1, 4)})
 
     async def ask() -> None:
-        entries = [f.MailEntry(uid, MAX_SEALED_BYTES, 1) for uid in server.mails]
+        entries = [f.MailEntry(uid, PIECE, 1) for uid in server.mails]
         ahead = _Ahead(cast(DeviceProgram, server), cast(LinkConnection, server), entries)
         async for _ in ahead.all():
             pass
@@ -86,16 +88,19 @@ def test_a_mail_that_went_meanwhile_is_a_problem_and_the_next_one_comes() -> Non
     [
         lambda asked, data: f.MailChunk(asked.request, asked.uid, 0, MAX_SEALED_BYTES + 1, b"x"),
         lambda asked, data: f.MailChunk(asked.request, asked.uid, 0, 100, b""),
+        lambda asked, data: f.MailChunk(asked.request, asked.uid, 0, 1, b""),
+        lambda asked, data: f.MailChunk(asked.request, asked.uid, 0, 1, b"xx"),
+        lambda asked, data: f.MailChunk(asked.request + 1, asked.uid, 0, 1, b"x"),
     ],
 )
 def test_a_server_that_gives_too_much_or_nothing_is_refused(answer: Answer) -> None:
-    with pytest.raises(ProtocolError):
+    with pytest.raises(OverrunError):
         fetched(Server({1: b"x"}, answer))
 
 
 @pytest.mark.parametrize("sealed", [b"", b"\x00" * 100, b"From: x\r\n\r\nplain\r\n", b"\xff" * 9])
 def test_what_is_no_sealed_mail_is_a_problem_in_words(sealed: bytes) -> None:
     key, _ = generate_user_key("alice@acme.example")
-    mail = open_export_mail(f.MailEntry(7, len(sealed), 1), sealed, [key])
-    assert mail.content is None and mail.problem
+    opened = open_export_mail(f.MailEntry(7, len(sealed), 1), sealed, [key])
+    assert opened.content is None and opened.problem
     assert "key" in open_export_mail(f.MailEntry(7, 1, 1), sealed, []).problem

@@ -1,21 +1,17 @@
 """The words of a hostile server are harmless on a terminal; of an unknown one none is shown."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 from blackthorn.edges.link.client import LinkClosedError, connect
-from blackthorn.edges.tls import server_tls
-from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import ACTIVATE, PAIR, new_code, render_url
 from blackthorn.link.codes import MEANINGS
-from blackthorn.programs.server.folder import initialise
 from blackthorn.wire.printable import printable
+from tests.support.hostile_link import Hostile, hostile_server
 from tests.support.server_process import run
 
 WORDS = (
@@ -23,46 +19,20 @@ WORDS = (
 )
 
 
-class Liar(WSListener):
-    """Answers whatever it hears by a Bye with words of its own."""
+class Words:
+    """The code of the Bye by which the server answers whatever it hears, with words of its own."""
 
     code = "activation-refused"
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.BINARY:
-            transport.send(WSMsgType.BINARY, f.encode(f.Bye(self.code, WORDS)))
 
-
-class Hostile:
-    """A running liar: its port, and its key's fingerprint."""
-
-    port: int
-    pin: Fingerprint
+def bye(frame: f.AnyFrame) -> list[f.AnyFrame]:
+    return [f.Bye(Words.code, WORDS)]
 
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[Hostile]:
-    folder = initialise(tmp_path / "false", "acme.example", {})
-    tls = server_tls(folder.key, folder.certificate)
-    found, ready = Hostile(), threading.Event()
-    found.pin = tls.fingerprint
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        server = await ws_create_server(lambda _: Liar(), "127.0.0.1", 0, ssl=tls.context)
-        found.port = server.sockets[0].getsockname()[1]
-        ready.set()
-
-    def live() -> None:
-        loop.run_until_complete(serve())
-        loop.run_forever()
-
-    thread = threading.Thread(target=live)
-    thread.start()
-    assert ready.wait(10)
-    yield found
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    with hostile_server(tmp_path / "false", bye) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -82,7 +52,7 @@ def test_before_a_server_is_known_only_our_own_words_are_shown(
     kind: str,
     code: str,
 ) -> None:
-    monkeypatch.setattr(Liar, "code", code)
+    monkeypatch.setattr(Words, "code", code)
     made = new_code(lambda size: bytes(range(size)))
     url = render_url(made, "127.0.0.1", hostile.port, kind)
     home, key = tmp_path / "home", tmp_path / "key"

@@ -525,4 +525,13 @@ ATTACKS: Final = (
            ),
            told="Two officers and the server together can shorten the delay of a reset by as long "
            "as the fault lasted that they claim"),
+    Attack(79, OPERATOR, "A device is sent without end: listings of mail, larger mails than listed",
+           "Each listing and each mail has its bound, and must keep to what was said before; the "
+           "link is ended, the device keeps what it has, and the alarm `overrun` tells its person",
+           elsewhere=(
+               "tests/faults/test_hostile_floods.py::"
+               "test_a_listing_beyond_its_bounds_is_an_alarm_and_the_device_keeps_what_it_has",
+               "tests/faults/test_export_mail.py::"
+               "test_a_server_that_gives_too_much_or_nothing_is_refused",
+           )),
 )  # fmt: skip

@@ -15,6 +15,8 @@ from blackthorn.device.healing import lacking, wanted
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
 from blackthorn.device.transparency import copies, directory_client, replay
+from blackthorn.device.transparency.alarms import raise_alarm
+from blackthorn.errors import OverrunError
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import DeviceStore
 
@@ -104,6 +106,11 @@ class Device:
         self._receipts.disconnected()
         self.directory.disconnected()
         self.replayer.disconnected()
+
+    def overrun(self, error: OverrunError, now_ms: int) -> None:
+        """Tell the person of a server that goes on after a bound."""
+        with self.unit(now_ms) as unit:
+            raise_alarm(unit.records, "overrun", self.keys.address, str(error), now_ms)
 
     def hello(self, binding: bytes, now_ms: int) -> f.Hello:
         """The first frame over a connection of this binding; stored before it is sent."""

@@ -83,6 +83,7 @@ KINDS: Final[dict[str, Kind]] = {
     "clone": Kind("Two copies of this device are in use", _STOP, _OWN),
     "false-hello": Kind("The server shows a connection that was not this device's", _NOTICE, _OWN),
     "set-back": Kind("The server was set back to an older state", _NOTICE, _OWN),
+    "overrun": Kind("The server sends more than it may, or against its own word", _NOTICE, _OWN),
     "forked": Kind("Members of a group follow two branches of it", _NOTICE, _OWN),
     "own-device": Kind("Your devices have changed", _NOTICE, _OWN),
     "not-published": Kind("Your own change is not in the ledger after a minute", _NOTICE, _OWN),

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, TypeVar
 
 from blackthorn import errors
 from blackthorn.device.mail import keys
+from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
-from blackthorn.mail import limits
 from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
@@ -25,8 +25,10 @@ MAX_SAME_NAMES: Final = 1_000
 
 NOT_KEPT: Final = "a mail is fetched each time, since this device keeps only the list"
 
-MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
-"""One sealed mail: armor adds a third."""
+
+_Answer = TypeVar("_Answer", f.MailListing, f.MailChunk)
+
+_ABSENT: Final = "there is no mail {uid}: see `blackthorn mail list`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,50 +54,46 @@ class MailFetcher:
         self.used = self.quota = 0
         """Bytes of the user's mail on the server and of their quota, 0 while there is room."""
 
-    async def _answer(self, kind: type[f.MailListing | f.MailChunk], request: int) -> f.AnyFrame:
+    async def _answer(self, kind: type[_Answer], request: int) -> _Answer:
         while True:
             frame = await self._program.step(self._connection)
             if isinstance(frame, kind) and frame.request == request:
                 return frame
 
     async def listing(self, after: int) -> list[f.MailEntry]:
-        """The server's mail with a uid above `after`."""
-        found: list[f.MailEntry] = []
-        while True:
-            request = next(self._requests)
-            self._connection.send(f.ListMail(request, found[-1].uid if found else after))
-            answer = await self._answer(f.MailListing, request)
-            if not isinstance(answer, f.MailListing):
-                raise errors.ProtocolError("the server did not list the mail as it should")
-            self.used, self.quota = answer.used, answer.quota
-            found += answer.entries
-            if not answer.more or not answer.entries:
-                return found
+        """The server's mail with a uid above `after`. Raises OverrunError."""
+        listing = Listing(after)
+        while listing.add(await self._page(listing.last)):
+            pass
+        return listing.entries
 
-    async def received_ms(self, uid: int) -> int:
-        """When the server received a mail, Unix milliseconds; 0 for an unknown uid."""
+    async def _page(self, after: int) -> f.MailListing:
         request = next(self._requests)
-        self._connection.send(f.ListMail(request, uid - 1))
+        self._connection.send(f.ListMail(request, after))
         answer = await self._answer(f.MailListing, request)
-        entries = answer.entries if isinstance(answer, f.MailListing) else []
-        return next((entry.received_ms for entry in entries if entry.uid == uid), 0)
+        self.used, self.quota = answer.used, answer.quota
+        return answer
 
-    async def sealed(self, uid: int) -> bytes:
-        """The sealed bytes of one mail. Raises UserError for an unknown uid."""
-        data = bytearray()
+    async def find(self, uid: int) -> f.MailEntry:
+        """One mail as the server lists it. Raises UserError for an unknown uid, OverrunError."""
+        listing = Listing(uid - 1)
+        listing.add(await self._page(uid - 1))
+        if not listing.entries or listing.entries[0].uid != uid:
+            raise errors.UserError(_ABSENT.format(uid=uid))
+        return listing.entries[0]
+
+    async def sealed(self, entry: f.MailEntry) -> bytes:
+        """The sealed bytes of one mail. Raises UserError if it is gone, OverrunError."""
+        pieces = Pieces(entry)
         while True:
             request = next(self._requests)
-            self._connection.send(f.FetchMail(request, uid, len(data)))
+            self._connection.send(f.FetchMail(request, entry.uid, pieces.offset))
             chunk = await self._answer(f.MailChunk, request)
-            if not isinstance(chunk, f.MailChunk) or chunk.total > MAX_SEALED_BYTES:
-                raise errors.ProtocolError("the server did not give the mail as it should")
             if not chunk.total:
-                raise errors.UserError(f"there is no mail {uid}: see `blackthorn mail list`")
-            data += chunk.data
-            if len(data) >= chunk.total:
-                return bytes(data)
-            if not chunk.data:
-                raise errors.ProtocolError("the server gave only a part of the mail")
+                raise errors.UserError(_ABSENT.format(uid=entry.uid))
+            sealed = pieces.add(chunk)
+            if sealed is not None:
+                return sealed
 
 
 def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
@@ -120,7 +118,7 @@ async def refresh(program: DeviceProgram) -> tuple[int, int]:
     async with server_timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
         fetcher = MailFetcher(program, connection)
         for entry in await fetcher.listing(max(known, default=0)):
-            record = _index(program, entry, await fetcher.sealed(entry.uid))
+            record = _index(program, entry, await fetcher.sealed(entry))
             with program.opened.vault.transaction() as records:
                 records.mail.put(record)
     return fetcher.used, fetcher.quota
@@ -149,11 +147,11 @@ async def read(program: DeviceProgram, uid: int) -> ReadMail:
     try:
         async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
             fetcher = MailFetcher(program, connection)
-            sealed = await fetcher.sealed(uid)
-            received_ms = await fetcher.received_ms(uid)
+            entry = await fetcher.find(uid)
+            sealed = await fetcher.sealed(entry)
     except errors.UnavailableError as error:
         raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
-    return replace(open_sealed(program, sealed), received_ms=received_ms)
+    return replace(open_sealed(program, sealed), received_ms=entry.received_ms)
 
 
 def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from blackthorn.device.engine import Device
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
-from blackthorn.errors import ProtocolError, UnavailableError, UserError
+from blackthorn.errors import OverrunError, ProtocolError, UnavailableError, UserError
 from blackthorn.link import codes
 from blackthorn.link import frames as f
 from blackthorn.ports.randomness import Randomness
@@ -101,6 +101,9 @@ class DeviceProgram:
             connection.send(*self.device.connected(ready, wall_ms(), receives=receives))
             self.connection = connection
             yield connection
+        except OverrunError as error:
+            self.device.overrun(error, wall_ms())
+            raise
         finally:
             self.connection = None
             self.device.disconnected()

@@ -10,11 +10,12 @@ from typing import Final
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.export.export import ExportMail
 from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.mail.fetching import Pieces, check_asked
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection
-from blackthorn.errors import InputError, ProtocolError, SecurityError, UnavailableError
+from blackthorn.errors import InputError, SecurityError, UnavailableError
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.programs.device.mail import MAX_SEALED_BYTES, MailFetcher
+from blackthorn.programs.device.mail import MailFetcher
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
 
 AHEAD_MAILS: Final = 16
@@ -47,7 +48,7 @@ class ServerMail:
         self.total = 0
 
     def mails(self) -> Iterator[ExportMail]:
-        """Raises UnavailableError, ProtocolError."""
+        """Raises UnavailableError."""
         with asyncio.Runner() as runner:
             fetched = self._fetch()
             try:
@@ -113,6 +114,8 @@ class _Ahead:
         self._asked: deque[tuple[int, f.MailEntry]] = deque()
         self._asked_bytes = 0
         self._requests = count(1_000_000)
+        self._waiting: dict[int, int] = {}
+        """Uids of the requests that wait for their answer."""
         self._early: dict[int, f.MailChunk] = {}
 
     async def all(self) -> AsyncIterator[Fetched]:
@@ -134,27 +137,26 @@ class _Ahead:
     def _request(self, uid: int, offset: int) -> int:
         request = next(self._requests)
         self._connection.send(f.FetchMail(request, uid, offset))
+        self._waiting[request] = uid
         return request
 
     async def _sealed(self, request: int, entry: f.MailEntry) -> bytes | str:
-        data = bytearray()
+        pieces = Pieces(entry)
         while True:
             chunk = await self._chunk(request)
-            if chunk.total > MAX_SEALED_BYTES:
-                raise ProtocolError("the server did not give the mail as it should")
             if not chunk.total:
                 return _GONE
-            data += chunk.data
-            if len(data) >= chunk.total:
-                return bytes(data)
-            if not chunk.data:
-                raise ProtocolError("the server gave only a part of the mail")
-            request = self._request(entry.uid, len(data))
+            sealed = pieces.add(chunk)
+            if sealed is not None:
+                return sealed
+            request = self._request(entry.uid, pieces.offset)
 
     async def _chunk(self, request: int) -> f.MailChunk:
         """The answer to this request; answers to later ones are stored."""
         while request not in self._early:
             frame = await self._program.step(self._connection)
             if isinstance(frame, f.MailChunk):
+                check_asked(frame, self._waiting)
+                del self._waiting[frame.request]
                 self._early[frame.request] = frame
         return self._early.pop(request)
