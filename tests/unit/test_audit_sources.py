@@ -7,7 +7,7 @@ import pytest
 from blackthorn.audit.ledger import read_policy
 from blackthorn.audit.ledger_run import open_source
 from blackthorn.audit.sources import HttpSource
-from blackthorn.errors import SecurityError, UserError
+from blackthorn.errors import SecurityError, UnavailableError, UserError
 
 
 @pytest.mark.parametrize("served", [(), ("checkpoint",)])
@@ -22,3 +22,9 @@ def test_an_address_without_a_ledger_is_no_attack(
         else:
             with pytest.raises(SecurityError, match="policy is missing, although the log signed"):
                 read_policy(open_source("https://host", stack))
+
+
+def test_an_address_that_does_not_answer_is_told_without_the_systems_number() -> None:
+    told = pytest.raises(UnavailableError, match=r"cannot be read: Connection refused$")
+    with HttpSource("http://127.0.0.1:1") as source, told:
+        source.read("checkpoint")

@@ -5,6 +5,7 @@ signatures, and TLS only hides the reader's interest. A missing tile that a chec
 fault: the log signed and hides it.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -16,6 +17,8 @@ from blackthorn.errors import DiskError, SecurityError, UnavailableError, UserEr
 from blackthorn.tlog.tiles import FULL, Tile
 
 _SECONDS: Final = 30.0
+_ERRNO: Final = re.compile(r"^\[Errno -?[0-9]+\] ")
+"""The system's number before its reason."""
 
 
 class Source(Protocol):
@@ -78,7 +81,7 @@ class HttpSource:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise UserError(f"{self._base!r} is not the address of a log") from None
         except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
+            reason = _ERRNO.sub("", str(error)) or type(error).__name__
             hint = _other_scheme(self._base, error)
             raise UnavailableError(f"{url} cannot be read: {reason}{hint}") from None
 

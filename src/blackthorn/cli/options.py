@@ -168,22 +168,29 @@ def server_address(server: str | None) -> tuple[str, int]:
 def reaching(server: str | None, url: "Invitation | None" = None) -> Iterator[tuple[str, int]]:
     """Host and port of the server: as the URL says, or the option, or this machine.
 
-    Without `url` the command takes none.
-    When this machine does not answer, the UnavailableError says that nothing else was named.
+    Without `url` the command takes none. When nothing answers, the UnavailableError says what to
+    do, and whether a server was named at all.
     """
-    if url is not None and url.host is not None and url.port is not None:
-        yield url.host, url.port
-        return
-    host, port = server_address(server)
     try:
-        yield host, port
+        if url is not None and url.host is not None and url.port is not None:
+            yield url.host, url.port
+        else:
+            yield server_address(server)
     except UnavailableError as error:
-        if server is not None:
-            raise
+        named = server is not None or (url is not None and url.host is not None)
+        raise UnavailableError(f"{error}; {_how_to_reach(error, named, url is not None)}") from None
+
+
+def _how_to_reach(error: UnavailableError, named: bool, code: bool) -> str:
+    """Advice when the server did not answer: whether it was `named`, and there is a `code`."""
+    from blackthorn.edges.link.client import NotConnectedError
+
+    advice = "check the address, or ask the administrator"
+    if not named:
         advice = "give --server HOST:PORT"
-        if url is not None:
-            advice = f"words name no server: {advice}, or the URL"
-        raise UnavailableError(f"{error}; {advice}") from None
+        advice = f"words name no server: {advice}, or the URL" if code else advice
+    unused = code and isinstance(error, NotConnectedError)
+    return f"{advice}. Your code is not used up" if unused else advice
 
 
 def require_reached(unreached: str) -> None:

@@ -26,7 +26,8 @@ def create(
 ) -> None:
     """Create a recovery key: 24 words and a check, shown once, to be written on paper.
 
-    Some words are asked for again, one line of standard input each; then the key is stated in your
+    Some words are asked for again, one line of standard input each, and a wrong one twice more;
+    then the key is stated in your
     identity chain. It replaces an earlier recovery key. --json prints {"words", "check", "ask"}
     first: the numbers of the words asked for.
     """
@@ -92,4 +93,7 @@ def use(
     if json:
         terminal.print_json({"recovered": whose, "published": published})
     else:
-        terminal.say("Now revoke what you have lost: blackthorn device list, then revoke.")
+        terminal.say(
+            "Now revoke what you have lost: blackthorn device list names your devices, and "
+            "blackthorn device revoke NAME revokes one."
+        )

@@ -40,6 +40,10 @@ class LinkClosedError(UnavailableError):
         self.code = code
 
 
+class NotConnectedError(UnavailableError):
+    """No link was opened, and nothing was sent."""
+
+
 class LinkConnection(WSListener):
     """An open link, made by `connect`.
 
@@ -199,7 +203,7 @@ async def connect(
 
     `pin` None accepts any key, for activation alone, where SPAKE2 binds the key. `on_frame` gets
     the frames instead of `receive`. Raises SecurityError, before a byte is sent, for another key;
-    UnavailableError when the server cannot be reached.
+    NotConnectedError when the server cannot be reached.
     """
     name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
@@ -220,12 +224,12 @@ async def connect(
     except PinError as error:
         raise SecurityError(str(error.args[0])) from None
     except TimeoutError:
-        raise UnavailableError(f"the server {name} does not answer") from None
+        raise NotConnectedError(f"the server {name} does not answer") from None
     except (ssl.SSLError, WSError):
-        raise UnavailableError(f"what answers at {name} is not a Blackthorn link") from None
+        raise NotConnectedError(f"what answers at {name} is not a Blackthorn link") from None
     except OSError as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UnavailableError(f"the server {name} cannot be reached: {reason}") from None
+        raise NotConnectedError(f"the server {name} cannot be reached: {reason}") from None
     if not isinstance(connection, LinkConnection):
-        raise UnavailableError(f"the server {name} closed the connection")
+        raise NotConnectedError(f"the server {name} closed the connection")
     return connection

@@ -145,6 +145,11 @@ class Home:
                 raise UserError("this device is unlocked by a key file: give it with --key-file")
             return unlock.read_key_file(self.key_file)
         path = os.environ.get(PASSPHRASE_FILE)
+        if self.key_file is not None and not path:
+            raise UserError(
+                "this device is unlocked by a passphrase, not by a key file: give neither "
+                "--key-file nor BLACKTHORN_KEY_FILE"
+            )
         passphrase = first_line(path) if path else _ask(prompt)
         return Secret(passphrase.encode())
 
@@ -238,11 +243,18 @@ def _has_terminal() -> bool:
 
 
 def _ask_twice(what: str) -> str:
+    prompt = f"{what} for this device, at least {MIN_PASSPHRASE_CHARACTERS} characters"
+    for _ in range(MAX_PASSPHRASE_ATTEMPTS):
+        passphrase = _ask_new(prompt, what)
+        if _ask("The same again") == passphrase:
+            return passphrase
+        prompt = f"The two passphrases differ. {what} for this device"
+    raise UserError("the two passphrases differ; nothing was changed")
+
+
+def _ask_new(prompt: str, what: str) -> str:
     least = MIN_PASSPHRASE_CHARACTERS
-    prompt = f"{what} for this device, at least {least} characters"
     while len(passphrase := _ask(prompt)) < least:
         had = f"that has only {len(passphrase)}" if passphrase else "that line was empty"
         prompt = f"At least {least} characters are needed, {had}. {what} for this device"
-    if _ask("The same again") != passphrase:
-        raise UserError("the two passphrases differ; nothing was changed")
     return passphrase

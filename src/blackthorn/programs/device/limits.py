@@ -5,3 +5,6 @@ CLOCK_APART_SECONDS = 300
 
 MAX_DECISIONS = 131_072
 """Decisions that a device replays: 10,000 directives are 70,000 of them, about 8 kB each."""
+
+MAX_WORD_ATTEMPTS = 3
+"""Times that `recovery create` asks for one word again: a slip of the finger voids no paper."""

@@ -12,6 +12,7 @@ from blackthorn.identity.statements import AddDevice, DeviceInfo, Genesis, Reset
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device import activation, home
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.wire.dates import rfc3339
 
 FINISH_SECONDS: Final = 60.0
 """Wait of a command for the follow-up of a change."""
@@ -72,17 +73,31 @@ def _since(chain: VerifiedChain) -> dict[bytes, int]:
 def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
     """The live device of that name or id prefix. Raises UserError."""
     with program.device.unit(home.wall_ms()) as unit:
-        devices = change_chain.known_chain(unit).devices
+        chain = change_chain.known_chain(unit)
+    devices = chain.devices
     found = [info for info in devices if info.name == wanted]
     if not found and len(wanted) >= MIN_ID_CHARACTERS:
         found = [info for info in devices if info.id.hex().startswith(wanted.lower())]
     if not found:
+        _refuse_former(chain, wanted)
         names = ", ".join(safe_line(info.name) for info in devices)
         raise UserError(f"none of your devices is called {safe_line(wanted)}; yours are: {names}")
     if len(found) > 1:
         ids = ", ".join(info.id.hex()[:8] for info in found)
         raise UserError(f"several of your devices are called that; use the id of one: {ids}")
     return found[0]
+
+
+def _refuse_former(chain: VerifiedChain, wanted: str) -> None:
+    """Raises UserError when a device of that name or id prefix was revoked."""
+    for former in reversed(chain.former):
+        by_id = len(wanted) >= MIN_ID_CHARACTERS and former.device.id.hex().startswith(
+            wanted.lower()
+        )
+        if former.device.name == wanted or by_id:
+            since_ms = decode(chain.statements[former.seq - 1]).statement.time_ms
+            name, day = safe_line(former.device.name), rfc3339(since_ms)[:10]
+            raise UserError(f"{name} was revoked already, on {day}: there is nothing to do")
 
 
 def pending_reset(program: DeviceProgram) -> PendingReset | None:

@@ -20,6 +20,7 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.programs.device.activation import begin, receive, remember, unpinned
 from blackthorn.programs.device.home import Home, Opened, opened, random, wall_ms
+from blackthorn.programs.device.limits import MAX_WORD_ATTEMPTS
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
@@ -51,10 +52,17 @@ def pick(count: int, wanted: int, chance: Callable[[int], bytes]) -> list[int]:
 
 
 async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt) -> None:
-    """Ask for these words again. Raises UserError for a wrong one: then no key is created."""
+    """Ask for these words again, each at most `MAX_WORD_ATTEMPTS` times.
+
+    Raises UserError for one that stays wrong: then no key is created.
+    """
     for place in places:
-        typed = (await prompt.ask(f"Word {place}:")).casefold()
-        if typed != words[place - 1]:
+        question = f"Word {place}:"
+        for _ in range(MAX_WORD_ATTEMPTS):
+            if (await prompt.ask(question)).casefold() == words[place - 1]:
+                break
+            question = f"That is not word {place}: look at the paper. Word {place}:"
+        else:
             raise UserError(
                 f"word {place} is not the one shown: this key was not created, and its words are "
                 "void. Destroy that paper and run the command again: it shows new words. A "
