@@ -3,6 +3,7 @@
 import pytest
 
 from blackthorn.errors import UserError
+from blackthorn.simulation.linking import add_device
 from tests.support.device_world import World
 
 
@@ -224,3 +225,14 @@ def test_a_member_is_not_added_twice_without_a_connection():
     alice.change_group("lunch", [], [bob])
     alice.change_group("lunch", [bob], [])
     assert alice.waiting() == 2, "after a removal that waits it is no second time"
+
+
+def test_a_group_that_the_own_other_device_made_is_told_as_its_deed():
+    world = World(3, "alice", "bob")
+    alice, bob = world.people
+    tablet = add_device(alice)
+    alice.create_group("team", bob)
+    world.settle()
+    text = f"your other device added this one; in the group: {bob.address}"
+    assert text in tablet.events()
+    assert f"{alice.address} added you; in the group: {alice.address}" in bob.events()

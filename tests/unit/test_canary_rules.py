@@ -6,9 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from blackthorn.audit.plaintext.search import Marker
-from blackthorn.audit.plaintext.verdict import KINDS, Audit, Rule, code_marker, mint, read_markers
+from blackthorn.audit.plaintext.verdict import (
+    KINDS,
+    Audit,
+    Report,
+    Rule,
+    Verdict,
+    code_marker,
+    mint,
+    read_markers,
+)
+from blackthorn.cli import terminal
+from blackthorn.cli.audit.audit import print_report
 from blackthorn.errors import UserError
 
 PUBLIC = mint("address", "public")
@@ -94,3 +106,18 @@ def test_a_marker_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "markers"
     file.write_text(json.dumps({"name": "a", "kind": "public", "text": "alice"}))
     assert read_markers(file) == [Marker("a", "public", ("alice",), whole=True)]
+
+
+def test_a_report_has_each_marker_in_one_line_and_its_whole_places_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terminal, "out", Console(width=80))
+    places = tuple(f"/a/folder/with/a/long/name/file-{number} (base64)" for number in range(4))
+    found = Verdict("subject of a mail", "secret", "nowhere", places, ("12 (plain)",), True)
+    print_report(Report((found,), 1, 1, 1))
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = [line for line in lines if "│ nowhere" in line]
+    assert "subject of a mail" in row and "FOUND" in row
+    for place in places:
+        assert f"subject of a mail, on disk: {place}" in lines
+    assert "subject of a mail, in memory: 12 (plain)" in lines

@@ -92,7 +92,9 @@ def test_evidence_is_written_once_and_verifies(home, tmp_path):
     assert "bytes" in run("alarms", "export", 2, file)
     assert "has signed a tree of 3 entries" in run("audit", "evidence", file)
     kept = file.read_bytes()
-    assert "is there already" in run("alarms", "export", 2, file, error=UserError)
+    assert "is there already: nothing was written; give another name" in run(
+        "alarms", "export", 2, file, error=UserError
+    )
     assert file.read_bytes() == kept
     assert "no evidence" in run("alarms", "export", 1, tmp_path / "none", error=UserError)
 

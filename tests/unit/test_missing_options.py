@@ -52,3 +52,9 @@ def test_what_was_given_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Missing arguments 'NAME', 'ADDRESS...'." in told("group", "create")
     monkeypatch.setenv("BLACKTHORN_DIR", "/nowhere")
     assert "Missing argument 'ADDRESS'." in told("user", "add")
+
+
+def test_the_variable_that_stands_for_what_is_missing_is_named() -> None:
+    assert "DIR may be the variable BLACKTHORN_DIR." in told("serve").replace("'", "")
+    assert "BLACKTHORN_DIR" in told("user", "add")
+    assert "variable" not in told("group", "create")

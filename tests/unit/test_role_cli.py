@@ -55,6 +55,7 @@ def test_nothing_is_signed_where_nobody_can_be_asked(world):
 def test_a_dry_run_signs_nothing(world):
     told = world.run("ann", "role", "found", BOB, "--dry-run")
     assert "nothing was signed" in told and world.office.pending == {}
+    assert "A new officer gets another id each time this is made." in told
 
 
 def test_the_first_founder_cannot_be_both(world):

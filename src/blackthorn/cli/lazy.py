@@ -80,10 +80,11 @@ def _import_rich_help() -> None:
             del sys.modules[name]
 
 
-def _name_all_missing(error: typer.BadParameter) -> None:
+def _name_all_missing(error: typer.BadParameter) -> str:
     """Let the error of a missing parameter name all of them: the parser stops at the first.
 
-    It has read all that were typed by then; others may come from the environment.
+    It has read all that were typed by then; others may come from the environment. Returns how to
+    give them by it, "" for none.
     """
     ctx: Any = error.ctx
     missing = [
@@ -95,6 +96,10 @@ def _name_all_missing(error: typer.BadParameter) -> None:
         error.param_hint = ", ".join(one.get_error_hint() for one in missing)
         options = all(one.param_type_name == "option" for one in missing)
         error.param_type = "options" if options else "arguments"  # type: ignore[attr-defined]
+    variables = [
+        f"{one.get_error_hint()} may be the variable {one.envvar}" for one in missing if one.envvar
+    ]
+    return f"{'; '.join(variables)}." if variables else ""
 
 
 class LazyGroup(TyperGroup):
@@ -116,7 +121,7 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except typer.BadParameter as error:
             if not error.message:  # of a missing parameter alone
-                _name_all_missing(error)
+                error.message = _name_all_missing(error)
             text = error.message.partition(", unable to parse")[0]
             text = text.replace("a valid integer", "a whole number")
             error.message = printable(text.replace("Input should", "it should"))

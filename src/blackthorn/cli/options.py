@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 from blackthorn.cli import terminal
 from blackthorn.cli.times import duration
-from blackthorn.errors import DecodeError, UnavailableError, UserError
+from blackthorn.errors import DecodeError, DiskError, UnavailableError, UserError, system_error
 
 if TYPE_CHECKING:
     from blackthorn.ids import Address
@@ -191,6 +191,19 @@ def _how_to_reach(error: UnavailableError, named: bool, code: bool) -> str:
         advice = f"words name no server: {advice}, or the URL" if code else advice
     unused = code and isinstance(error, NotConnectedError)
     return f"{advice}. Your code is not used up" if unused else advice
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a new file for the user. Raises UserError when it is there already, DiskError."""
+    from blackthorn.storage.files import atomic
+
+    with system_error(DiskError, f"{path} cannot be written"):
+        try:
+            atomic.write_new(path, data)
+        except FileExistsError:
+            raise UserError(
+                f"{path} is there already: nothing was written; give another name"
+            ) from None
 
 
 def require_reached(unreached: str) -> None:

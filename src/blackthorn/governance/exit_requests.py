@@ -163,6 +163,13 @@ NEXT: Final = {
 """Action → the command whose step usually follows it."""
 
 
+def next_date(case: Case, action: str) -> int:
+    """The date of the step that usually follows an action, Unix milliseconds; 0 without one."""
+    state = find(exits.TRANSITIONS, action).result(case.state, {})
+    following = STAGES[NEXT[action]].actions[state]
+    return exits.dates(case).get(exits.DUE.get(following, ""), 0)
+
+
 def closure_fields(action: str, counted: Mapping[str, Any]) -> dict[str, Any]:
     """The public fields of an action from a closure's counts; ignores other counts."""
     fields: dict[str, Any] = {}

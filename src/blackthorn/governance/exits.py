@@ -86,8 +86,21 @@ def _accelerate(case: transitions.Case, request: transitions.Request) -> None:
     _check_dates(request.public, request)
 
 
-def _at(date: str) -> transitions.Guard:
-    """A guard: not before that date."""
+DUE: Final = {
+    "announce": "announce_ms",
+    "drain": "activations_ms",
+    "freeze": "read_only_ms",
+    "stop": "stop_ms",
+    "retrieve": "stop_ms",
+    "prepare": "retrieval_end_ms",
+    "destroy": "retrieval_end_ms",
+}
+"""Action → the date before which it is not possible."""
+
+
+def _at(action: str) -> transitions.Guard:
+    """A guard: not before the date of that action."""
+    date = DUE[action]
 
     def guard(case: transitions.Case, request: transitions.Request) -> None:
         if request.now_ms < dates(case)[date]:
@@ -104,7 +117,7 @@ def _at(date: str) -> transitions.Guard:
 def _stop(case: transitions.Case, request: transitions.Request) -> None:
     if case.state != "read-only" and not case.last("plan").get("no_notice"):
         raise VerificationError("G4", f"an exit that is {case.state} cannot be stopped")
-    _at("stop_ms")(case, request)
+    _at("stop")(case, request)
 
 
 def _hold(case: transitions.Case, request: transitions.Request) -> None:
@@ -117,9 +130,9 @@ def _release(case: transitions.Case, request: transitions.Request) -> None:
         raise VerificationError("G13", "the exit is not held")
 
 
-def _step(action: str, source: str, target: str, date: str, says: str) -> transitions.Transition:
+def _step(action: str, source: str, target: str, says: str) -> transitions.Transition:
     """A step by its date that only changes the state."""
-    return transitions.Transition(action, (source,), target, _TWO, {}, says, guard=_at(date))
+    return transitions.Transition(action, (source,), target, _TWO, {}, says, guard=_at(action))
 
 
 TRANSITIONS: Final = (
@@ -142,9 +155,9 @@ TRANSITIONS: Final = (
         guard=_plan,
     ),
     transitions.Transition("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
-    _step("announce", "approved", "announced", "announce_ms", "All users concerned are told."),
-    _step("drain", "announced", "draining", "activations_ms", "No new activations; users move."),
-    _step("freeze", "draining", "read-only", "read_only_ms", "Users can export, not send."),
+    _step("announce", "approved", "announced", "All users concerned are told."),
+    _step("drain", "announced", "draining", "No new activations; users move."),
+    _step("freeze", "draining", "read-only", "Users can export, not send."),
     transitions.Transition(
         "stop",
         ("announced", "draining", "read-only"),
@@ -154,12 +167,11 @@ TRANSITIONS: Final = (
         "The service ends; mail is answered 551 or 550.",
         guard=_stop,
     ),
-    _step("retrieve", "stopped", "retrieval", "stop_ms", "Users can only fetch their data."),
+    _step("retrieve", "stopped", "retrieval", "Users can only fetch their data."),
     _step(
         "prepare",
         "retrieval",
         "preparing",
-        "retrieval_end_ms",
         "Receipts are made and samples set apart; nothing is destroyed.",
     ),
     transitions.Transition(
@@ -169,7 +181,7 @@ TRANSITIONS: Final = (
         (transitions.CUSTODIAN, transitions.CUSTODIAN),
         {"receipts": HASH, **dict.fromkeys(PERSONS, COUNT), "key": HASH},
         "Two custodians have the sealed data deleted and the wrapping key destroyed.",
-        guard=_at("retrieval_end_ms"),
+        guard=_at("destroy"),
     ),
     transitions.Transition(
         "close",

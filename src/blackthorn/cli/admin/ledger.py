@@ -23,8 +23,8 @@ def status(directory: options.ServerDirectory, json: options.JsonOption = False)
 
     It reads the folder, whether the server runs or not. Users compare the digest before they accept
     a new policy by `blackthorn ledger trust --accept`. The register's key is what auditors of
-    packages and closed markets give by --register: publish it. Exits with 1 when something is
-    wrong.
+    packages and closed markets give by --register: publish it. Exits with 1 when there is a
+    problem; warnings and notes do not count.
     """
     import os
 

@@ -94,18 +94,15 @@ def _outcome(verdict: "Verdict") -> terminal.Cell:
     return ("FOUND", "red") if verdict.broken else "as it must be"
 
 
-def _places(places: tuple[str, ...]) -> str:
-    more = f" and {len(places) - 2} more" if len(places) > 2 else ""
-    return ", ".join(places[:2]) + more if places else "-"
-
-
 def print_report(report: "Report") -> None:
-    columns = ("marker", "may be", "found on disk", "found in memory", "outcome")
-    table = terminal.Table(*columns, title="Canary audit")
+    table = terminal.Table("marker", "may be", "outcome", title="Canary audit")
     for verdict in report.verdicts:
-        places = _places(verdict.disk), _places(verdict.memory)
-        table.add_row(verdict.name, verdict.rule, *places, _outcome(verdict))
+        table.add_row(verdict.name, verdict.rule, _outcome(verdict))
     table.show()
+    for verdict in report.verdicts:
+        for where, places in (("on disk", verdict.disk), ("in memory", verdict.memory)):
+            for place in places:
+                terminal.say(f"{verdict.name}, {where}: {place}")
     terminal.say(
         "A marker is a random word that was sent as such a text. A secret one may be nowhere, a "
         "mail that came unsealed in memory until it is sealed; a public one shows that the search "

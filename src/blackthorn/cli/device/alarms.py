@@ -7,8 +7,15 @@ from typer import Abort, Argument, Context, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device.alarm_texts import lines
-from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
-from blackthorn.errors import DiskError, UserError
+from blackthorn.cli.options import (
+    AgreeOption,
+    DeviceOptions,
+    JsonOption,
+    on_device,
+    program,
+    write_new,
+)
+from blackthorn.errors import UserError
 from blackthorn.wire.words import count
 
 alarms = Typer(
@@ -79,13 +86,7 @@ def export(
         alarm = find(records, number)
     if not alarm.evidence:
         raise UserError(f"alarm {number} has no evidence that others could verify")
-    try:
-        with file.open("xb") as written:
-            written.write(alarm.evidence)
-    except FileExistsError:
-        raise UserError(f"{file} is there already: nothing was written") from None
-    except OSError as error:
-        raise DiskError(f"{file} cannot be written: {error.strerror}") from None
+    write_new(file, alarm.evidence)
     terminal.say(
         f"{file}: {len(alarm.evidence)} bytes. blackthorn audit evidence FILE verifies it."
     )

@@ -170,7 +170,8 @@ def _document(device: OwnDevice) -> dict[str, Any]:
         "since_ms": device.since_ms,
         "this": device.this,
         "live": device.state == "live",
-        "standing": device.reason or device.state,
+        "standing": device.state,
+        "reason": device.reason,
         "by_recovery_key": device.by_recovery_key,
     }
 

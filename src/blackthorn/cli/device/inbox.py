@@ -66,9 +66,10 @@ def inbox(
     follows its name if another group has the same name. Lines stand in the order in which they
     were received; the time is the sender's.
     --json prints an array of {"id", "conversation", "conversation_id", "kind",
-    "from", "text", "sent", "received", "event"}; with --follow one object a line. "kind" is
-    "direct" or "group", times are RFC 3339, and an "event" is a line of the program itself, such
-    as a new member.
+    "from", "text", "sent", "received", "event", "mark"}; with --follow one object a line. "kind"
+    is "direct" or "group", times are RFC 3339, and an "event" is a line of the program itself,
+    such as a new member. "mark" is what stands behind the sender of a text that came in an
+    unusual way, such as "handed on by your laptop", else "".
     """
     if follow and (everything or last is not None):
         raise UserError("--follow prints new messages only: leave --all and --last away")
@@ -250,7 +251,7 @@ def _print_lines(
     with device.opened.vault.transaction() as records:
         older = records.history.count(query) - len(lines) if limit != _ALL else 0
         repeated = _repeated(records.history, lines)
-    if not lines:
+    if not lines and query.places != []:  # of nobody that was said already
         terminal.say("No messages.")
     for line in lines:
         _print_line(line, repeated)

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import options, terminal
-from blackthorn.errors import UnavailableError, UserError, system_error
+from blackthorn.errors import UnavailableError, UserError
 from blackthorn.programs.device import market_exit
 from blackthorn.programs.event_loop import run
 
@@ -77,11 +77,8 @@ def receipt(
     A device that connects while the closure is prepared fetches it by itself: then the file can be
     written when the service has ended, too.
     """
-    from blackthorn.storage.files import atomic
-
     data, fresh = run(market_exit.fetch_receipt(options.program(at)))
-    with system_error(UserError, f"{out} cannot be written"):
-        atomic.write_new(out, data)
+    options.write_new(out, data)
     if not fresh:
         terminal.note("The server was not reached: this device has fetched the receipt before.")
     terminal.say(f"Your receipt is in {out}. Keep it.")

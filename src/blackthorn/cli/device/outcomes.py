@@ -41,8 +41,10 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
         failures.forget(records.settings, failed)
     tell_failures(device)
     if failed:
+        if ended and all(operations[number][1] == "sent" for number in failed):
+            raise UserError(ended)
         reasons = [f"{operations[number][0]}: {outcomes[number].error}" for number in failed]
-        raise UserError("; ".join(filter(None, [ended, *reasons])))
+        raise UserError("; ".join(reasons))
 
 
 def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:

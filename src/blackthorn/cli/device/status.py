@@ -69,7 +69,7 @@ def _ledger(ledger: device_status.LedgerStatus) -> dict[str, Any]:
     newest = ledger.newest
     return {
         "standing": _standing(ledger),
-        "ledger": f"{newest.size} entries" if newest else "not seen yet",
+        "ledger_entries": newest.size if newest else 0,
         "ledger_as_of": "never" if ledger.as_of_ms is None else rfc3339(ledger.as_of_ms),
         "ledger_stale": ledger.stale,
         "ledger_replayed": "never" if ledger.replayed_ms is None else rfc3339(ledger.replayed_ms),

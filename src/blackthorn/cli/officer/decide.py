@@ -84,12 +84,12 @@ def approve(
     signed, missing = officer.sign(device, decisions, waiting, me)
     show.statement(decisions, waiting, notes, to_err=output.json)
     if output.dry_run:
-        return _result(waiting.signed, missing, taken=False, output=output)
+        return _result(decisions, waiting.signed, missing, taken=False, output=output)
     question = f"Sign this {statement.action} in {statement.case} as {me}?"
     if not terminal.confirm(question, yes=output.yes, to_err=output.json):
         raise UserError("nothing was signed")
     missing = run(officer.submit(device, signed, waiting.kept))
-    return _result(signed, missing, taken=not missing, output=output)
+    return _result(decisions, signed, missing, taken=not missing, output=output)
 
 
 def _approvers(signed: statements.Signed) -> list[str]:
@@ -97,7 +97,12 @@ def _approvers(signed: statements.Signed) -> list[str]:
 
 
 def _result(
-    signed: statements.Signed, missing: list[str], *, taken: bool, output: OutputOptions
+    decisions: VerifiedDecisions,
+    signed: statements.Signed,
+    missing: list[str],
+    *,
+    taken: bool,
+    output: OutputOptions,
 ) -> dict[str, Any]:
     statement = signed.statement
     document = {
@@ -111,9 +116,13 @@ def _result(
         terminal.print_json(document)
     elif output.dry_run:
         wanted = f" After your approval it waits for: {'; '.join(missing)}." if missing else ""
-        show.say(f"Only shown: nothing was signed.{wanted}")
+        fresh = statement.action in ("found", "appoint") and not signed.approvals
+        ids = " A new officer gets another id each time this is made." if fresh else ""
+        show.say(f"Only shown: nothing was signed.{wanted}{ids}")
     elif taken:
-        show.say(f"{statement.case}: {statement.action} is decided.{following(statement)}")
+        show.say(
+            f"{statement.case}: {statement.action} is decided.{following(decisions, statement)}"
+        )
     else:
         show.say(f"{statement.case}: {statement.action} waits for {'; '.join(missing)}.")
         show.say(
@@ -123,7 +132,7 @@ def _result(
     return document
 
 
-def following(statement: statements.Statement) -> str:
+def following(decisions: VerifiedDecisions, statement: statements.Statement) -> str:
     """What comes after a decision on an exit, in a sentence; "" for other cases."""
     if statement.action == "close":
         return f" Its statement is published by the ledger: /closures/{statement.case}.json"
@@ -131,7 +140,9 @@ def following(statement: statements.Statement) -> str:
     name = exit_requests.NEXT.get(statement.action)
     if found is None or name is None:
         return ""
-    text = f" Next, when its day has come: blackthorn market {name} {found[1]}"
+    due_ms = exit_requests.next_date(decisions.cases.case(statement.case), statement.action)
+    when = f", from {times.local_time(due_ms)} on" if due_ms > decisions.now_ms else ""
+    text = f" Next{when}: blackthorn market {name} {found[1]}"
     return f" {RECEIPTS}{text}" if statement.action == "prepare" else text
 
 

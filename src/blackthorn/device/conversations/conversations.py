@@ -210,6 +210,8 @@ def join(unit: UnitOfWork, welcome: bytes, first: UndecryptableRecord) -> Conver
         more = len(others) - limits.MAX_NAMED_MEMBERS
         names = ", ".join(others[: limits.MAX_NAMED_MEMBERS])
         text = f"{who} added you; in the group: {names}"
+        if inviter.address == unit.me.address:
+            text = f"your other device added this one; in the group: {names}"
         text += f" and {more:,} others" if more > 0 else ""
         tell(unit, conversation, inviter.address, text)
     return conversation

@@ -7,6 +7,7 @@ from blackthorn.governance.exits import RUNNING
 from blackthorn.link import frames as f
 from blackthorn.programs.device import requests
 from blackthorn.programs.device.program import DeviceProgram, DeviceRefusedError
+from blackthorn.wire.dates import rfc3339
 
 
 def notices(program: DeviceProgram) -> list[Notice]:
@@ -36,6 +37,18 @@ async def report(program: DeviceProgram, action: str, value: str = "") -> str:
     return answer.refusal
 
 
+def _receipt_made(program: DeviceProgram) -> str:
+    """When the receipt will be made, by the server's notice; "" without one."""
+    for notice in notices(program):
+        if notice.market and notice.state in RUNNING and notice.retrieval_end_ms:
+            day = rfc3339(notice.retrieval_end_ms)[:10]
+            return (
+                f": it is made when the closure is prepared, after {day}. Connect then, and your "
+                "device fetches it"
+            )
+    return ""
+
+
 async def fetch_receipt(program: DeviceProgram) -> tuple[bytes, bool]:
     """The user's receipt of the closure, and whether the server gave it now.
 
@@ -55,6 +68,6 @@ async def fetch_receipt(program: DeviceProgram) -> tuple[bytes, bool]:
             raise
         return kept, False
     if part.refusal:
-        raise UserError(part.refusal)
+        raise UserError(f"{part.refusal}{_receipt_made(program)}")
     check_person(decode_placed(part.receipt).receipt, program.opened.keys.address)
     return part.receipt, True

@@ -7,6 +7,7 @@ confirmation between `propose` and `submit`.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from blackthorn.device.core import anchors
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions, replay
 from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.governance import cases, inputs, ledger_case, officers, statements, values
@@ -17,6 +18,7 @@ from blackthorn.link import frames as f
 from blackthorn.programs.device import chain_lookup, ledger_heal, limits, requests
 from blackthorn.programs.device.home import random
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.wire.words import count
 
 _TAMPERED: Final = ("G1", "G5", "G16")
 """Rules whose violation means that the decision was tampered with."""
@@ -180,8 +182,18 @@ def sign(
     except VerificationError as error:
         if error.rule in _TAMPERED:
             raise
-        raise UserError(str(error)) from None
+        early = error.rule == "G9"
+        text = f"{error.text}, {_heartbeat(device)} [G9]" if early else str(error)
+        raise UserError(text) from None
     return signed, [named(slot) for slot in checked.lacks]
+
+
+def _heartbeat(device: DeviceProgram) -> str:
+    """How long after its date a step is possible at the latest."""
+    with device.opened.vault.transaction() as records:
+        pause_ms = anchors.pinned(records.settings).config.heartbeat_ms
+    minutes = count(-(-pause_ms // 60_000), "minute")
+    return f"{minutes} after the one before: when the date has come, try again within {minutes}"
 
 
 def directive(decisions: VerifiedDecisions, text: str, *, waiting: bool = False) -> Case:
