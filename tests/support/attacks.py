@@ -525,13 +525,21 @@ ATTACKS: Final = (
            ),
            told="Two officers and the server together can shorten the delay of a reset by as long "
            "as the fault lasted that they claim"),
-    Attack(79, OPERATOR, "A device is sent without end: listings of mail, larger mails than listed",
-           "Each listing and each mail has its bound, and must keep to what was said before; the "
-           "link is ended, the device keeps what it has, and the alarm `overrun` tells its person",
+    Attack(79, OPERATOR, "A device is sent without end: listings of mail, larger mails than listed, "
+           "parcels that nobody can open, a stock that is always empty",
+           "Each has its bound, and listings must keep to what was said before: else the link is "
+           "ended, the device keeps what it has, and the alarm `overrun` tells its person. Of "
+           "parcels that do not open those go first of whom most are",
            elsewhere=(
                "tests/faults/test_hostile_floods.py::"
                "test_a_listing_beyond_its_bounds_is_an_alarm_and_the_device_keeps_what_it_has",
                "tests/faults/test_export_mail.py::"
                "test_a_server_that_gives_too_much_or_nothing_is_refused",
+               "tests/scenarios/test_device_floods.py::"
+               "test_junk_without_end_fills_no_database_and_pushes_out_no_known_senders",
+               "tests/scenarios/test_device_floods.py::"
+               "test_one_insider_pushes_out_nothing_but_their_own",
+               "tests/scenarios/test_device_claims.py::"
+               "test_a_server_that_says_without_end_that_none_are_left_gets_new_ones_once_an_hour",
            )),
 )  # fmt: skip

@@ -69,13 +69,17 @@ class OutcomeRecord:
 
 @dataclass(frozen=True, slots=True)
 class UndecryptableRecord:
-    """A parcel that could not be decrypted: its place on the server, the reason, the first try."""
+    """A parcel that could not be decrypted: its place on the server, the reason, the first try.
+
+    `holder` is the device, user or conversation that it names, or empty.
+    """
 
     digest: bytes
     seq: int
     reason: str
     since_ms: int
     moment: int = 0
+    holder: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,7 @@ class Parcels(Protocol):
     def set_aside(self, record: UndecryptableRecord) -> None: ...
     def undecryptable(self, digest: bytes) -> UndecryptableRecord | None: ...
     def all_undecryptable(self) -> list[UndecryptableRecord]: ...
+    def keep_undecryptable(self, most: int) -> int: ...
     def forget_undecryptable_before(self, time_ms: int) -> None: ...
     def parts(self, kind: str, name: bytes) -> dict[int, bytes]: ...
     def put_part(self, kind: str, name: bytes, place: int, sealed: bytes, now_ms: int) -> None: ...

@@ -51,6 +51,8 @@ def document(
     }
     if vault.key_packages_taken:
         shown["key_packages_taken"] = vault.key_packages_taken
+    if vault.dropped:
+        shown["not_opened_forgotten"] = vault.dropped
     if vault.slowed:
         shown["why_it_waits"] = vault.slowed
     if vault.undecryptable:

@@ -9,6 +9,7 @@ whom the ledger lists decides what is sealed and shown afterwards (`conversation
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from blackthorn.device.conversations import (
     commits,
@@ -40,10 +41,17 @@ from blackthorn.mls.framing.key_package import KeyPackage
 from blackthorn.mls.group import processing
 from blackthorn.mls.group.group import Application
 from blackthorn.mls.group.receiving import Outcome
-from blackthorn.ports.device_store import ConversationRecord, HistoryRecord, UndecryptableRecord
+from blackthorn.ports.device_store import (
+    ConversationRecord,
+    HistoryRecord,
+    Records,
+    UndecryptableRecord,
+)
 
 SENT_AGAIN = "sent again"
 """The mark of a text that its author sent again: it stands later than it was written."""
+
+_DROPPED: Final = "undecryptable-dropped"
 
 Retract = Callable[[UnitOfWork, Conversation], None]
 """Undoes this device's own Commit after another member's Commit was accepted first."""
@@ -86,11 +94,34 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
         if first.reason != str(error):
             _signal_once(unit, error)
-        parcels.set_aside(replace(first, seq=seq, reason=str(error)))
+        _set_aside(unit, replace(first, seq=seq, reason=str(error), holder=_holder(error)))
         return False
     parts.forget(unit, gathered)
     parcels.mark_seen(digest, unit.now_ms)
     return True
+
+
+def _set_aside(unit: UnitOfWork, record: UndecryptableRecord) -> None:
+    """Record a parcel as undecryptable; beyond the bound the largest holder's oldest go."""
+    unit.records.parcels.set_aside(record)
+    gone = unit.records.parcels.keep_undecryptable(limits.MAX_UNDECRYPTABLE)
+    if gone:
+        count = dropped(unit.records) + gone
+        unit.records.settings.put(_DROPPED, count.to_bytes(8, "big"))
+
+
+def dropped(records: Records) -> int:
+    """How many undecryptable parcels were forgotten because there were too many."""
+    return int.from_bytes(records.settings.get(_DROPPED) or b"", "big")
+
+
+def _holder(error: InputError) -> bytes:
+    """The device or user that a refused parcel names, or else its conversation, or nobody."""
+    if isinstance(error, lost.LostTextError):
+        return error.author.device
+    if isinstance(error, conversations.RefusedWelcomeError):
+        return str(error.inviter).encode()
+    return error.conversation if isinstance(error, CommitFailedError) else b""
 
 
 class CommitFailedError(InvalidCommit):

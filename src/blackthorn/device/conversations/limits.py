@@ -6,7 +6,11 @@ from blackthorn.wire.units import KIB, MIB
 
 MAX_HELD_PARCELS = 1_024
 MAX_HELD_BYTES = 32 * MIB
-"""Undecryptable parcels kept in memory for a retry."""
+"""Undecryptable parcels kept in memory for a retry; the oldest go first of whom most bytes are."""
+
+MAX_UNDECRYPTABLE = 4_096
+"""Undecryptable parcels that a device remembers, about 200 bytes each: twice what the server keeps
+for it. Beyond it an eighth goes, the oldest of whom most are."""
 
 SEEN_PARCEL_SECONDS = 90 * 24 * 3600
 """How long a device remembers a parcel: three times the server's retention."""

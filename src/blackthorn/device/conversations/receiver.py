@@ -5,7 +5,7 @@ retries them after every change of keys. One that then opens is requested again,
 server's copy is acknowledged. Parcels of unknown devices are answered after the lookup.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
@@ -43,7 +43,10 @@ class Receiver:
         self._directory = directory
         self._retract = retract
         self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
-        self._held_bytes = 0
+        self._holders: dict[bytes, bytes] = {}
+        """Of held parcels."""
+        self._held_bytes: Counter[bytes] = Counter()
+        """By holder."""
         self._generation = -1
         self._aside_ms = 0
         """Unix milliseconds of the last undecryptable parcel."""
@@ -120,22 +123,33 @@ class Receiver:
                 after = generation(unit.records)
                 progress, before = after != before, after
             asking = self._directory.busy or bool(unit.records.peers.to_ask())
+            for parcel in closed:
+                self._hold(unit, parcel)
         for parcel in closed:
             self._aside_ms = now_ms
-            self._hold(parcel)
             if asking:
                 self._unsettled[envelope.digest(parcel.sealed)] = parcel.seq
         return _answers(opened, [] if asking else [parcel.seq for parcel in closed])
 
-    def _hold(self, parcel: f.Delivery) -> None:
+    def _hold(self, unit: UnitOfWork, parcel: f.Delivery) -> None:
         digest = envelope.digest(parcel.sealed)
         if digest in self._held:
             return
+        known = unit.records.parcels.undecryptable(digest)
+        self._holders[digest] = known.holder if known else b""
         self._held[digest] = (parcel.seq, parcel.sealed)
-        self._held_bytes += len(parcel.sealed)
-        while len(self._held) > limits.MAX_HELD_PARCELS or self._held_bytes > limits.MAX_HELD_BYTES:
-            _, (_, sealed) = self._held.popitem(last=False)
-            self._held_bytes -= len(sealed)
+        self._held_bytes[self._holders[digest]] += len(parcel.sealed)
+        most, most_bytes = limits.MAX_HELD_PARCELS, limits.MAX_HELD_BYTES
+        while len(self._held) > most or self._held_bytes.total() > most_bytes:
+            ((largest, _),) = self._held_bytes.most_common(1)
+            self._let_go(next(one for one in self._held if self._holders[one] == largest))
+
+    def _let_go(self, digest: bytes) -> None:
+        _, sealed = self._held.pop(digest)
+        holder = self._holders.pop(digest)
+        self._held_bytes[holder] -= len(sealed)
+        if not self._held_bytes[holder]:
+            del self._held_bytes[holder]
 
     def retry(self, unit: UnitOfWork) -> None:
         """Retry held parcels once after every change of a conversation's keys."""
@@ -144,8 +158,7 @@ class Receiver:
             self._generation = now
             for digest, (seq, sealed) in list(self._held.items()):
                 if inbox.accept(unit, seq, sealed, self._retract):
-                    del self._held[digest]
-                    self._held_bytes -= len(sealed)
+                    self._let_go(digest)
                     if digest not in self._unsettled:
                         # The server keeps its copy: have it delivered, and acknowledge it.
                         unit.records.settings.put(units.ASK_AGAIN, now.to_bytes(8, "big"))

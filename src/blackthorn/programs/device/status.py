@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
-from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations import inbox, key_packages
 from blackthorn.device.core import anchors, unit_of_work, verified_chains
 from blackthorn.device.core.failures import Failure, all_failures
 from blackthorn.device.core.group_metadata import SELF
@@ -53,6 +53,8 @@ class VaultStatus:
     outgoing: int
     unread: int
     undecryptable: Counter[str]
+    dropped: int
+    """Undecryptable parcels that were forgotten because there were too many."""
     missing: int
     slowed: str
     """Until when the server makes this device wait, in words, or ""."""
@@ -106,6 +108,7 @@ def vault_status(records: Records) -> VaultStatus:
         outgoing=len(records.outbox.all()),
         unread=len(records.history.unshown(1_000_000)),
         undecryptable=Counter(parcel.reason for parcel in records.parcels.all_undecryptable()),
+        dropped=inbox.dropped(records),
         missing=records.peers.count_gaps(),
         slowed=next((r.problem for r in records.outbox.all() if r.problem.startswith(SLOW)), ""),
         key_packages_taken=key_packages.drained(records, wall_ms()),

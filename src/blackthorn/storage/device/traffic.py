@@ -201,7 +201,7 @@ class Outbox(Table):
         self._run("DELETE FROM outcome WHERE at_ms < ?", (time_ms,))
 
 
-_ASIDE = "SELECT digest, seq, reason, since_ms, moment FROM set_aside_parcel"
+_ASIDE = "SELECT digest, seq, reason, since_ms, moment, holder FROM set_aside_parcel"
 
 
 class Parcels(Table):
@@ -229,9 +229,9 @@ class Parcels(Table):
     def set_aside(self, record: device_store.UndecryptableRecord) -> None:
         """Mark undecryptable; time and moment of the first attempt stay."""
         self._run(
-            "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms, moment)"
-            " VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET seq = excluded.seq, reason = excluded.reason",
+            "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms, moment, holder)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+            " SET seq = excluded.seq, reason = excluded.reason, holder = excluded.holder",
             values(record),
         )
 
@@ -243,6 +243,23 @@ class Parcels(Table):
         """Oldest first."""
         rows = self._run(_ASIDE + " ORDER BY since_ms, seq")
         return [device_store.UndecryptableRecord(*row) for row in rows]
+
+    def keep_undecryptable(self, most: int) -> int:
+        """Forget some of whom most are, the oldest first, if there are more; how many."""
+        row = self._one("SELECT count(*) FROM set_aside_parcel")
+        if row is None or row[0] <= most:
+            return 0
+        ((holder, count),) = self._run(
+            "SELECT holder, count(*) FROM set_aside_parcel"
+            " GROUP BY holder ORDER BY count(*) DESC, holder LIMIT 1"
+        )
+        gone = min(count, row[0] - most + most // 8)
+        self._run(
+            "DELETE FROM set_aside_parcel WHERE digest IN (SELECT digest FROM set_aside_parcel"
+            " WHERE holder = ? ORDER BY since_ms, seq LIMIT ?)",
+            (holder, gone),
+        )
+        return int(gone)
 
     def forget_undecryptable_before(self, time_ms: int) -> None:
         self._run("DELETE FROM set_aside_parcel WHERE since_ms < ?", (time_ms,))
