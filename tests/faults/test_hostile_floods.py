@@ -9,11 +9,14 @@ import pytest
 
 from blackthorn.device.mail import limits
 from blackthorn.device.transparency.alarms import open_alarms
+from blackthorn.edges.link import client
 from blackthorn.errors import OverrunError
+from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.limits import MAX_MAIL_LISTING
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail
+from blackthorn.programs.device import program as device_program
 from blackthorn.programs.device.program import DeviceProgram
 from tests.support.device_home import activated
 from tests.support.hostile_link import Answer, hostile_server
@@ -105,3 +108,79 @@ def test_a_listing_beyond_its_bounds_is_an_alarm_and_the_device_keeps_what_it_ha
             (alarm,) = open_alarms(records)
             assert alarm.code == "overrun" and said in alarm.text
             assert records.mail.all() == [KNOWN]
+
+
+# --- Frames without end ---------------------------------------------------------------------------
+
+
+def test_what_is_not_read_is_bounded_by_its_number_too(tmp_path: Path) -> None:
+    """Of frames of a few bytes the device's objects take most memory."""
+    sent = 200_000
+
+    def flood(frame: f.AnyFrame) -> list[f.AnyFrame]:
+        return [READY, *([f.KeyPackageStock(0)] * sent)] if isinstance(frame, f.Hello) else []
+
+    async def scene(port: int, pin: Fingerprint) -> tuple[int, int]:
+        link = await client.connect("127.0.0.1", port, pin)
+        link.send(f.Hello(1, bytes(16), bytes(64)))
+        async with asyncio.timeout(30):
+            while True:
+                if link._paused:
+                    break
+                await asyncio.sleep(0.01)
+        most = len(link._frames)
+        for _ in range(1 + sent):
+            await link.receive()
+            most = max(most, len(link._frames))
+        return most, len(link._frames)
+
+    with hostile_server(tmp_path / "false", flood) as server:
+        most, rest = asyncio.run(scene(server.port, server.pin))
+    assert client.MAX_UNREAD_FRAMES < most < sent // 2 and rest == 0
+
+
+def test_a_server_that_pings_and_does_not_read_gets_no_pongs(tmp_path: Path) -> None:
+    heard: list[f.AnyFrame] = []
+
+    def ping(frame: f.AnyFrame) -> list[f.AnyFrame]:
+        heard.append(frame)
+        if isinstance(frame, f.Hello):
+            return [READY, *([f.Ping(1)] * 10), f.KeyPackageStock(0)]
+        return [f.Ping(2), f.MailListing(frame.request, [], False)] if len(heard) == 2 else []
+
+    async def scene(port: int, pin: Fingerprint) -> None:
+        link = await client.connect("127.0.0.1", port, pin)
+        link.send(f.Hello(1, bytes(16), bytes(64)))
+        link.pause_writing()
+        assert isinstance(await link.receive(), f.Ready)
+        assert isinstance(await link.receive(), f.KeyPackageStock)
+        link.resume_writing()
+        link.send(f.ListMail(1, 0))
+        assert isinstance(await link.receive(), f.MailListing)
+        await link.close()
+
+    with hostile_server(tmp_path / "false", ping) as server:
+        asyncio.run(scene(server.port, server.pin))
+    assert [frame.nonce for frame in heard if isinstance(frame, f.Pong)] == [2]
+
+
+def test_a_server_that_ends_each_link_at_once_is_tried_with_growing_pauses(
+    attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[float] = []
+
+    class EnoughError(Exception):
+        """Five pauses were made."""
+
+    class Recording(device_program.Backoff):
+        def pause(self) -> float:
+            bounds.append(self._longest)
+            super().pause()
+            if len(bounds) == 5:
+                raise EnoughError
+            return 0.0
+
+    monkeypatch.setattr(device_program, "Backoff", Recording)
+    with attacked(lambda frame: [f.Bye("going", "")]) as program, pytest.raises(EnoughError):
+        asyncio.run(program.follow(lambda: None, lambda error: None))
+    assert bounds == [1, 2, 4, 8, 16]

@@ -525,14 +525,24 @@ ATTACKS: Final = (
            ),
            told="Two officers and the server together can shorten the delay of a reset by as long "
            "as the fault lasted that they claim"),
-    Attack(79, OPERATOR, "A device is sent without end: listings of mail, larger mails than listed, "
-           "parcels that nobody can open, a stock that is always empty",
-           "Each has its bound, and listings must keep to what was said before: else the link is "
-           "ended, the device keeps what it has, and the alarm `overrun` tells its person. Of "
-           "parcels that do not open those go first of whom most are",
+    Attack(79, _OI, "A device is sent without end: listings of mail, larger mails than listed, "
+           "frames that it does not read, parcels that nobody can open, a stock that is always "
+           "empty",
+           "Each has its bound; what is not read stays on the network. Listings must keep to what "
+           "was said before: else the link is ended, the device keeps what it has, and the alarm "
+           "`overrun` tells its person. Of parcels that do not open those of whom "
+           "most are go first",
            elsewhere=(
                "tests/faults/test_hostile_floods.py::"
                "test_a_listing_beyond_its_bounds_is_an_alarm_and_the_device_keeps_what_it_has",
+               *(
+                   f"tests/faults/test_hostile_floods.py::{test}"
+                   for test in (
+                       "test_what_is_not_read_is_bounded_by_its_number_too",
+                       "test_a_server_that_pings_and_does_not_read_gets_no_pongs",
+                       "test_a_server_that_ends_each_link_at_once_is_tried_with_growing_pauses",
+                   )
+               ),
                "tests/faults/test_export_mail.py::"
                "test_a_server_that_gives_too_much_or_nothing_is_refused",
                "tests/scenarios/test_device_floods.py::"

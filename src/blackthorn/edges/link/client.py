@@ -25,7 +25,8 @@ OPENING_CHECK_SECONDS: Final = 2.0
 """Periods of the check for a silent server: of an open link, and before."""
 
 MAX_UNREAD_BYTES: Final = 2 * limits.MAX_FRAME_BYTES
-"""Bytes queued for `receive`; beyond it the server must wait."""
+MAX_UNREAD_FRAMES: Final = 1_024
+"""Bytes and frames queued for `receive`; beyond either the server must wait."""
 
 _SILENT = logging.LoggerAdapter(logging.Logger("picows", logging.CRITICAL + 1))
 
@@ -92,7 +93,9 @@ class LinkConnection(WSListener):
             await self._waiter
         frame, size = self._frames.popleft()
         self._unread_bytes -= size
-        if self._paused and self._unread_bytes < MAX_UNREAD_BYTES // 2 and self._end is None:
+        few = self._unread_bytes < MAX_UNREAD_BYTES // 2
+        few = few and len(self._frames) < MAX_UNREAD_FRAMES // 2
+        if self._paused and few and self._end is None:
             self._paused = False
             self._transport.underlying_transport.resume_reading()
         return frame
@@ -132,7 +135,8 @@ class LinkConnection(WSListener):
             return
         match received:
             case f.Ping(nonce):
-                self.send(f.Pong(nonce))
+                if self._writable.is_set():  # a server that does not read gets no more to read
+                    self.send(f.Pong(nonce))
             case f.Pong():
                 pass
             case f.Bye(code, text):
@@ -161,7 +165,8 @@ class LinkConnection(WSListener):
             return
         self._frames.append((frame, size))
         self._unread_bytes += size
-        if self._unread_bytes > MAX_UNREAD_BYTES and not self._paused:
+        many = self._unread_bytes > MAX_UNREAD_BYTES or len(self._frames) > MAX_UNREAD_FRAMES
+        if many and not self._paused:
             self._paused = True
             self._transport.underlying_transport.pause_reading()
         self._wake()

@@ -22,7 +22,8 @@ TICK_SECONDS: Final = 0.5
 
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 30.0
-"""The longest pause before a follower connects again: doubled each time, up to the last."""
+"""The longest pause before a follower connects again: doubled each time, up to the last. After a
+link that has lasted so long it begins with the first one again."""
 
 NO_ANSWER: Final = "the server did not answer in time"
 
@@ -41,7 +42,7 @@ class Backoff:
         self.reset()
 
     def reset(self) -> None:
-        """The connection was made: begin with the shortest pause again."""
+        """A connection has lasted: begin with the shortest pause again."""
         self._longest = FIRST_RETRY_SECONDS
 
     def pause(self) -> float:
@@ -202,13 +203,15 @@ class DeviceProgram:
         """
         await self._take_lock()
         backoff, reported = Backoff(random), False
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 async with self.link(receive=True) as connection:
-                    backoff.reset()
-                    reported = False
+                    reported, since = False, loop.time()
                     while True:
                         await self.step(connection)
+                        if loop.time() - since >= LAST_RETRY_SECONDS:
+                            backoff.reset()
                         changed()
                         if self.device.superseded:
                             raise UserError(
