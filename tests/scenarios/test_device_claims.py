@@ -255,6 +255,21 @@ def test_a_server_that_says_without_end_that_none_are_left_gets_new_ones_once_an
     assert any(isinstance(frame, f.PublishKeyPackages) for frame in answered)
 
 
+def test_a_stock_that_is_empty_for_ever_fills_no_disk_and_is_an_alarm(monkeypatch):
+    world = World(7404, "alice")
+    (alice,) = world.people
+    with alice.unit() as unit:
+        monkeypatch.setattr(limits, "MAX_KEPT_KEY_PACKAGES", unit.records.key_packages.count() + 90)
+    made = []
+    for _ in range(4):
+        alice.connect()
+        world.settle()
+        answered = alice.device.receive(f.KeyPackageStock(0), alice.now_ms)
+        made += [frame for frame in answered if isinstance(frame, f.PublishKeyPackages)]
+        world.later(2 * limits.REFILL_SECONDS)
+    assert len(made) == 1 and alice.alarms() == ["overrun"]
+
+
 def test_a_device_that_claims_too_much_waits_and_says_until_when(monkeypatch):
     world = World(7403, "alice", "bob", "carol")
     alice, bob, carol = world.people

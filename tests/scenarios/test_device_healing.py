@@ -272,6 +272,7 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     for table, column in (
         ("chain", "asked"),
         ("set_aside_parcel", "moment"),
+        ("set_aside_parcel", "holder"),
         ("history", "mark"),
         *handed,
     ):

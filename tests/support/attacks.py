@@ -551,5 +551,7 @@ ATTACKS: Final = (
                "test_one_insider_pushes_out_nothing_but_their_own",
                "tests/scenarios/test_device_claims.py::"
                "test_a_server_that_says_without_end_that_none_are_left_gets_new_ones_once_an_hour",
+               "tests/scenarios/test_device_claims.py::"
+               "test_a_stock_that_is_empty_for_ever_fills_no_disk_and_is_an_alarm",
            )),
 )  # fmt: skip

@@ -118,11 +118,20 @@ def replenish(unit: UnitOfWork, stock: int = limits.KEY_PACKAGE_STOCK) -> Publis
 
 
 def _is_low(unit: UnitOfWork, stock: int) -> bool:
-    """Whether more are to be made of a low stock: once an hour at most."""
+    """Whether more are to be made of a low stock: once an hour, and so many in all, at most."""
     if stock >= limits.KEY_PACKAGE_STOCK_LOW:
         return False
     at_ms = Drained.of(unit.records).at_ms
-    return not at_ms or passed(at_ms, unit.now_ms, limits.REFILL_SECONDS * 1000)
+    if at_ms and not passed(at_ms, unit.now_ms, limits.REFILL_SECONDS * 1000):
+        return False
+    if unit.records.key_packages.count() < limits.MAX_KEPT_KEY_PACKAGES:
+        return True
+    text = (
+        "the server says again and again that no key packages are left, and nobody uses them: "
+        "tell your administrator"
+    )
+    raise_alarm(unit.records, "overrun", unit.me.address, text, unit.now_ms, fact="stock")
+    return False
 
 
 class Drained(Struct, frozen=True):

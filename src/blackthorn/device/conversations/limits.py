@@ -33,6 +33,10 @@ KEY_PACKAGE_STOCK_LOW = 50
 REFILL_SECONDS = 3600
 """Least time between two refills of a low stock: the server counts it, and may lie for ever."""
 
+MAX_KEPT_KEY_PACKAGES = 8_192
+"""Private halves, 2.8 kB each, of key packages that no Welcome has used: beyond it a low stock is
+not refilled. 58 days of weekly sets are 900; 100 an hour come to it in three days."""
+
 DRAINED_SECONDS = 7 * 24 * 3600
 """How long the person is told that others took the key packages of this device."""
 
