@@ -204,7 +204,7 @@ def test_notices_shows_and_tells_that_it_was_read(device: Program) -> None:
     code, output = run("notices")
     assert code == 0
     assert "service in PK stops on 2015-12-30, in 12 days; export: blackthorn export" in output
-    assert "The service ends." in output
+    assert output.lstrip().startswith("The service ends."), "the user's language stands first"
     assert device.told == [("read", "")]
     assert market_exit.notices(device)[0].read
 

@@ -113,6 +113,7 @@ class World:
             reader=self.reader,
             clock=clock,
             domain="acme.example",
+            postmaster=True,
             notify=notifying(lambda address, frame: self.heard.append((address, frame))),
         )
         mail_service = MailService(
@@ -219,6 +220,17 @@ def test_who_has_no_certificate_counts_as_unreachable_and_hears_it_on_the_link(
     assert world.persons.person(1, "X-PK-1").notified_ms is not None
     assert not world.persons.person(1, "X-PK-1").unreachable
     assert [each.state for each in world.greeting(U3)] == ["announced"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_notice_names_a_postmaster_whom_nobody_is(world: World, language: str) -> None:
+    world.database.writing.execute("UPDATE users SET language = ?", (language,))
+    world.notices.postmaster = False
+    world.decide(*ANNOUNCED)
+    (due,) = world.due(1)
+    assert "PK" in due.text and "postmaster" not in due.text
+    asked = words(language).whom_without_postmaster
+    assert due.text.endswith(f"\n\n{asked}\n")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -37,9 +37,9 @@ def notices(at: options.DeviceOptions, json: options.JsonOption = False) -> None
     elif not found:
         terminal.say("There are no notices.")
     for kept in () if json else found:
+        terminal.say_text(kept.text)  # in the user's language, and first
         terminal.say(exit_notices.heading(kept))
         terminal.say("")
-        terminal.say_text(kept.text)
     options.require_reached(unreached)
     if reported:
         market_exit.set_read(device)

@@ -117,6 +117,7 @@ class World:
             reader=self.reader,
             clock=self.clock,
             domain=DOMAIN,
+            postmaster=True,
             notify=lambda notice: None,
         )
         rules = notices.make_rules(self.database, lambda: self.decisions)

@@ -95,18 +95,14 @@ class Server:
         self._clock = SystemClock()
         self._lines = LineLimit()
         self._cache = EnterpriseCache(reader)
+        smtp = settings.smtp
         self.mail_service = MailService(
             writer=writer,
             reader=reader,
             clock=self._clock,
             counters=self.counters,
             arrived=announcing(self._notify),
-            quota=MailQuota(
-                reader,
-                self._clock,
-                settings.smtp.mailbox_mib,
-                settings.smtp.mailbox_mib_per_hour,
-            ),
+            quota=MailQuota(reader, self._clock, smtp.mailbox_mib, smtp.mailbox_mib_per_hour),
         )
         self.ledger = self._make_ledger(folder)
         ledger = self.ledger.ledger
@@ -124,6 +120,7 @@ class Server:
             reader=reader,
             clock=self._clock,
             domain=enterprise.domain,
+            postmaster=bool(enterprise.postmaster),
             notify=notifying(self._notify),
         )
         self.closures = make_closures(

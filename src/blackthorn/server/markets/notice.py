@@ -49,18 +49,19 @@ def has_package(case: Case) -> bool:
     return any(step.action == "produce" for step in case.history)
 
 
-def exit_notice(to: Addressee, case: Case, step: Step, domain: str) -> Notice:
+def exit_notice(to: Addressee, case: Case, step: Step, domain: str, *, postmaster: bool) -> Notice:
     texts, kind = words(to.language), KINDS[step.action]
+    whom = texts.questions(postmaster=postmaster)
     fields = {"market": case.id[2:4], "domain": domain}
     fields |= {name[:-3]: _day(at_ms) for name, at_ms in exits.dates(case).items()}
-    parts = [texts.openings[kind], texts.dates, texts.deeds, texts.whom]
+    parts = [texts.openings[kind], texts.dates, texts.deeds, whom]
     if kind == "rescinded":
-        parts = [texts.openings[kind], texts.whom]
+        parts = [texts.openings[kind], whom]
     text = "\n\n".join(part.format(**fields) for part in parts) + "\n"
     return Notice(to, case, step.seq, texts.subjects[kind].format(**fields), text)
 
 
-def directive_notice(to: Addressee, case: Case, domain: str) -> Notice:
+def directive_notice(to: Addressee, case: Case, domain: str, *, postmaster: bool) -> Notice:
     texts, facts = words(to.language), directives.facts(case)
     categories = case.last("approve").get("categories", [])
     fields = {
@@ -71,7 +72,8 @@ def directive_notice(to: Addressee, case: Case, domain: str) -> Notice:
         "categories": ", ".join(texts.categories[name] for name in categories),
         "domain": domain,
     }
-    text = "\n\n".join(part.format(**fields) for part in (texts.directive, texts.whom)) + "\n"
+    parts = texts.directive, texts.questions(postmaster=postmaster)
+    text = "\n\n".join(part.format(**fields) for part in parts) + "\n"
     return Notice(to, case, 0, texts.directive_subject.format(**fields), text)
 
 

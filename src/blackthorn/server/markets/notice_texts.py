@@ -19,9 +19,14 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dates: str
     deeds: str
     whom: str
+    whom_without_postmaster: str
     directive_subject: str
     directive: str
     categories: dict[str, str]
+
+    def questions(self, *, postmaster: bool) -> str:
+        """Whom to ask; `postmaster`: mail to that address is delivered."""
+        return self.whom if postmaster else self.whom_without_postmaster
 
 
 LANGUAGES: Final = ("en", "ur", "de", "fr")

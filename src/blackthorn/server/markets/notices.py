@@ -50,7 +50,7 @@ class _Pass:
 class Notices:
     """All notices of a server. `notify` gets a stored notice, for its user's devices on line.
 
-    `wake` is called when a notice is due.
+    `wake` is called when a notice is due. Without a `postmaster` no notice names that address.
     """
 
     decisions: DecisionService
@@ -58,6 +58,7 @@ class Notices:
     reader: store.Reader
     clock: Clock
     domain: str
+    postmaster: bool
     notify: Callable[[Notice], None]
     wake: Callable[[], None] = lambda: None
     _todo: set[str] = field(default_factory=set)
@@ -130,7 +131,7 @@ class Notices:
                 self._finish(case.id, limit, done)
                 return
             if people:
-                done([exit_notice(person, case, step, self.domain) for person in people])
+                done([self._of_exit(person, case, step) for person in people])
             else:
                 self.due(limit, done)
 
@@ -140,10 +141,16 @@ class Notices:
         )
         self.reader.ask(query, store.unless_failed(done, found))
 
+    def _of_exit(self, person: ports.Addressee, case: Case, step: Step) -> Notice:
+        return exit_notice(person, case, step, self.domain, postmaster=self.postmaster)
+
+    def _of_directive(self, person: ports.Addressee, case: Case) -> Notice:
+        return directive_notice(person, case, self.domain, postmaster=self.postmaster)
+
     def _due_of_directive(self, case: Case, limit: int, done: store.Done[list[Notice]]) -> None:
         def found(people: list[ports.Addressee]) -> None:
             if people:
-                done([directive_notice(person, case, self.domain) for person in people[:limit]])
+                done([self._of_directive(person, case) for person in people[:limit]])
             else:
                 self._finish(case.id, limit, done)
 
@@ -191,9 +198,7 @@ class Notices:
         person = unread.person
         case, step = self._exit_of(person)
         cases = self.decisions.cases
-        directives = [
-            directive_notice(person, cases.case(name), self.domain) for name in unread.directives
-        ]
+        directives = [self._of_directive(person, cases.case(name)) for name in unread.directives]
         if case is None or step is None:
             done(directives)
             return
@@ -201,7 +206,7 @@ class Notices:
         def found(state: ports.NoticeState) -> None:
             known = case.state != "rescinded" or state.knows_case
             if case.state in exits.RUNNING or (known and not state.read):
-                notice = exit_notice(person, case, step, self.domain)
+                notice = self._of_exit(person, case, step)
                 directives.insert(0, replace(notice, read=state.read))
             done(directives)
 
