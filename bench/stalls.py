@@ -48,6 +48,7 @@ from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.ledger.chains import DevicesChanged
+from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.messaging.delivery import STEP
 from blackthorn.server.messaging.limits import MAX_UNDECRYPTABLE_BYTES, MAX_UNDECRYPTABLE_PARCELS
 from blackthorn.storage.sqlite.database import Database
@@ -310,7 +311,8 @@ async def _fan_out(stage: _Stage, identity: Secret, members: list[DeviceId]) -> 
 
 
 async def _purge(stage: _Stage) -> None:
-    await purge(stage.writer, NOW_MS)
+    pieces = PieceWriter(writer=stage.writer, random=secrets.token_bytes)
+    await purge(stage.writer, pieces, NOW_MS)
 
 
 async def _remove_device(stage: _Stage, database: Database, identity: Secret) -> None:

@@ -5,6 +5,7 @@ The enterprise behind it is a table of users, made here.
 
 import asyncio
 import re
+import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import announcing
 from blackthorn.server.mail import limits as mail_limits
+from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
@@ -95,7 +97,7 @@ class Site:
         self.pool = SealingPool(self.counters, workers)
         clock = SystemClock()
         mail_service = MailService(
-            writer=self.writer,
+            pieces=PieceWriter(writer=self.writer, random=secrets.token_bytes),
             reader=self.reader,
             clock=clock,
             counters=self.counters,

@@ -9,7 +9,7 @@ the wrappers copy each text three times and every message passes here.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
@@ -32,7 +32,6 @@ WRAPPED_CHUNK_BYTES: Final = CHUNK_BYTES + TAG_BYTES
 
 _FINGERPRINT: Final = b"blackthorn-market-key-v1\0"
 _FIRST: Final = bytes(4)
-_PIECE_CHUNKS: Final = 16
 
 
 class WrapError(DamageError):
@@ -49,7 +48,9 @@ def wrapped_size(size: int) -> int:
     return PREFIX_BYTES + size + TAG_BYTES * _chunks(size)
 
 
-def wrap(key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]) -> bytes:
+def wrap(
+    key: Secret, data: bytes | bytearray | memoryview, random: Callable[[int], bytes]
+) -> bytes:
     """`data` under the 32-byte key: 36 bytes more, and 16 for each further 64 KiB.
 
     `random` returns 20 bytes that never repeat.
@@ -57,23 +58,11 @@ def wrap(key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]) -
     prefix = random(PREFIX_BYTES)
     size = len(data)
     if size > CHUNK_BYTES:
-        return prefix + _wrap_chunks(key.expose(), data, prefix, 0, _chunks(size))
+        return prefix + _wrap_chunks(key.expose(), data, prefix)
     out = bytearray(size + TAG_BYTES)
     text = data if type(data) is bytes else bytes(data)
     _seal(_at(out), _NULL, text, size, b"\1", 1, _NULL, prefix + _FIRST, key.expose())
     return prefix + out
-
-
-def wrap_in_pieces(
-    key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]
-) -> Iterator[bytes]:
-    """The bytes of `wrap` in pieces of 1 MiB, to bound memory."""
-    prefix = random(PREFIX_BYTES)
-    yield prefix
-    total = _chunks(len(data))
-    for first in range(0, total, _PIECE_CHUNKS):
-        count = min(_PIECE_CHUNKS, total - first)
-        yield _wrap_chunks(key.expose(), data, prefix, first, count)
 
 
 def unwrap(key: Secret, wrapped: bytes) -> bytes:
@@ -108,18 +97,15 @@ def _chunks(size: int) -> int:
     return max(1, -(-size // CHUNK_BYTES))
 
 
-def _wrap_chunks(
-    key: bytes, data: bytes | bytearray, prefix: bytes, first: int, count: int
-) -> bytes:
+def _wrap_chunks(key: bytes, data: bytes | bytearray | memoryview, prefix: bytes) -> bytes:
     total = _chunks(len(data))
-    text = min(len(data), (first + count) * CHUNK_BYTES) - first * CHUNK_BYTES
-    out = bytearray(text + count * TAG_BYTES)
+    out = bytearray(len(data) + total * TAG_BYTES)
     source, target = _at(data), _at(out)
-    for number in range(first, first + count):
+    for number in range(total):
         start = number * CHUNK_BYTES
         length = min(CHUNK_BYTES, len(data) - start)
         mark = b"\1" if number == total - 1 else b"\0"
         nonce = prefix + number.to_bytes(4, "big")
-        place = target + (number - first) * WRAPPED_CHUNK_BYTES
+        place = target + number * WRAPPED_CHUNK_BYTES
         _seal(place, _NULL, source + start, length, mark, 1, _NULL, nonce, key)
     return bytes(out)

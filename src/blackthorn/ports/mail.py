@@ -14,6 +14,25 @@ class SealedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class MailPiece:
+    """The bytes from `start` on of a large mail for the user; `mail` is its random number."""
+
+    user: int
+    mail: int
+    start: int
+    sealed: bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class PiecedMail:
+    """A mail of `size` bytes for the user, of which all pieces are stored."""
+
+    user: int
+    mail: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class MailHead:
     """A stored mail without its bytes; `size` in bytes, time in Unix milliseconds."""
 
@@ -31,10 +50,32 @@ class MailPart:
 
 
 class StoreMail(Command[list[int]]):
-    """Store all or none; returns uids in order. Raises AbsentError for a deleted user."""
+    """Store all or none; returns uids in order.
 
-    mails: tuple[SealedMail, ...]
+    Raises AbsentError for a deleted user, or when pieces of a mail are missing.
+    """
+
+    mails: tuple[SealedMail | PiecedMail, ...]
     received_ms: int
+
+
+class StorePieces(Command[None]):
+    """Store pieces of mails that `StoreMail` will name. Raises AbsentError for a deleted user.
+
+    The first piece of a mail, from 0 on, comes first.
+    """
+
+    pieces: tuple[MailPiece, ...]
+
+
+class RemovePieces(Command[int]):
+    """Delete at most `limit` pieces of mails never stored, but of none of `keep`.
+
+    Returns how many rows went: fewer than `limit` when no more are left.
+    """
+
+    keep: frozenset[int]
+    limit: int
 
 
 class ListMail(Query[list[MailHead]]):

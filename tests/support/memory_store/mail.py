@@ -1,7 +1,17 @@
 """`ports.mail` in memory."""
 
 from blackthorn.errors import AbsentError, DamageError
-from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, StoreMail, UsedByMail
+from blackthorn.ports.mail import (
+    ListMail,
+    MailHead,
+    MailPart,
+    PiecedMail,
+    ReadMail,
+    RemovePieces,
+    StoreMail,
+    StorePieces,
+    UsedByMail,
+)
 from tests.support.memory_store.state import Mail, State
 
 
@@ -17,9 +27,9 @@ def store(state: State, command: StoreMail) -> list[int]:
         if user is None:
             raise AbsentError("the mail's user was deleted")
         check_key(state, user.market)
+        sealed = _joined(state, mail) if isinstance(mail, PiecedMail) else bytes(mail.sealed)
         uid = state.last_uid.get(mail.user, 0) + 1
         state.last_uid[mail.user] = uid
-        sealed = bytes(mail.sealed)
         state.mails[mail.user, uid] = Mail(command.received_ms, user.market, sealed)
         uids.append(uid)
     return uids
@@ -44,7 +54,37 @@ def read(state: State, query: ReadMail) -> MailPart | None:
     return MailPart(len(mail.sealed), part)
 
 
-COMMANDS = {StoreMail: store}
+def _joined(state: State, mail: PiecedMail) -> bytes:
+    pieces = state.pieces.pop((mail.user, mail.mail), {})
+    sealed = b"".join(pieces[start] for start in sorted(pieces))
+    if len(sealed) != mail.size:
+        raise AbsentError("pieces of the mail were deleted")
+    return sealed
+
+
+def store_pieces(state: State, command: StorePieces) -> None:
+    for piece in command.pieces:
+        user = state.users.get(piece.user)
+        if user is None:
+            raise AbsentError("the mail's user was deleted")
+        check_key(state, user.market)
+        key = (piece.user, piece.mail)
+        state.pieces.setdefault(key, {})[piece.start] = bytes(piece.sealed)
+
+
+def remove_pieces(state: State, command: RemovePieces) -> int:
+    found = [
+        (key, start)
+        for key, pieces in state.pieces.items()
+        for start in pieces
+        if key[1] not in command.keep
+    ][: command.limit]
+    for key, start in found:
+        del state.pieces[key][start]
+    return len(found)
+
+
+COMMANDS = {StoreMail: store, StorePieces: store_pieces, RemovePieces: remove_pieces}
 
 
 def used(state: State, query: UsedByMail) -> int:

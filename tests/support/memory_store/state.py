@@ -70,6 +70,8 @@ class State:
     last_resort: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     mails: dict[tuple[int, int], Mail] = field(default_factory=dict)
     """By (user, uid)."""
+    pieces: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
+    """By (user, number of the mail): pieces by start."""
     last_uid: dict[int, int] = field(default_factory=dict)
     exit_persons: dict[tuple[str, int], ExitPerson] = field(default_factory=dict)
     """By (exit, user)."""

@@ -13,7 +13,6 @@ from blackthorn.crypto.market_wrap import (
     unwrap,
     unwrap_chunks,
     wrap,
-    wrap_in_pieces,
     wrapped_size,
 )
 from blackthorn.crypto.secret import Secret
@@ -45,7 +44,7 @@ def test_what_goes_in_comes_out(chance, size: int) -> None:
     wrapped = wrap(KEY, data, chance.randbytes)
     assert len(wrapped) == wrapped_size(size)
     assert unwrap(KEY, wrapped) == data
-    assert unwrap(KEY, b"".join(wrap_in_pieces(KEY, data, chance.randbytes))) == data
+    assert unwrap(KEY, wrap(KEY, memoryview(data), chance.randbytes)) == data
     assert wrap(KEY, bytearray(data), chance.randbytes) != wrapped
     assert size < 64 or data[:64] not in wrapped
 

@@ -1,5 +1,7 @@
 """Mailroom and reception: durable before told, one's own mail only, and who may receive."""
 
+import random
+
 import pysequoia
 import pytest
 
@@ -23,6 +25,7 @@ from blackthorn.ports.notices import NoteNotice
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
+from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailboxBusyError, MailboxFullError, MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.service import MailFor, MailService
@@ -80,8 +83,10 @@ class Room:
         self.counters = Counters()
         self.clock = FixedClock()
         self.quota = MailQuota(self.reader, self.clock, mebibytes=2, mebibytes_per_hour=3)
+        chance = random.Random(20151230)
+        self.pieces = PieceWriter(writer=self.writer, random=chance.randbytes)
         self.mail_service = MailService(
-            writer=self.writer,
+            pieces=self.pieces,
             reader=self.reader,
             clock=self.clock,
             quota=self.quota,
@@ -93,6 +98,11 @@ class Room:
 
     def deliver(self, *mails: MailFor) -> None:
         self.mail_service.store(mails, self.done.append)
+
+    def commit(self) -> None:
+        """Commit all that waits, and what follows from it."""
+        while self.writer.waiting:
+            self.writer.commit()
 
     def check(self, user: int, size: int) -> list[object]:
         answers: list[object] = []
@@ -115,7 +125,7 @@ def room():
 def test_nobody_is_told_before_it_is_durable(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"one"), MailFor(room.bob, b"two"))
     assert room.done == [] and room.told == []
-    room.writer.commit()
+    room.commit()
     assert room.done == [[1, 1]] and room.counters.mail_accepted == 2
     assert room.told == [(ALICE, MailArrived(1)), (BOB, MailArrived(1))]
 
@@ -123,7 +133,7 @@ def test_nobody_is_told_before_it_is_durable(room: Room) -> None:
 def test_a_failure_is_told_and_nothing_kept(room: Room) -> None:
     room.writer.fail(StorageError("the disk is full"))
     room.deliver(MailFor(room.alice, b"one"))
-    room.writer.commit()
+    room.commit()
     assert isinstance(room.done[0], StorageError) and room.told == []
     assert room.counters.mail_accepted == 0
     assert room.ask(ALICE, ListMail(1, 0)) == [MailListing(1, [], False)]
@@ -137,7 +147,7 @@ def test_a_sender_is_answered_though_an_announcement_fails(room: Room) -> None:
     room.mail_service.arrived = defective
     room.deliver(MailFor(room.alice, b"one"), MailFor(room.bob, b"two"))
     with pytest.raises(TypeError):
-        room.writer.commit()
+        room.commit()
     assert room.done == [[1, 1]]
     assert room.told == [(ALICE, 1), (BOB, 1)]
 
@@ -149,14 +159,14 @@ def test_mail_takes_the_room_of_the_disk_before_it_is_measured_again(room: Room)
     (refused,) = room.done
     assert isinstance(refused, DiskError)
     assert not room.mail_service.has_room(1_000)
-    room.writer.commit()
+    room.commit()
     assert room.done[1:] == [[1], [2]]
 
 
 def test_a_full_mailbox_defers_mail_and_tells_the_users_devices(room: Room) -> None:
     assert room.check(1, MIB) == [None]
     room.deliver(MailFor(room.alice, bytes(MIB)))
-    room.writer.commit()
+    room.commit()
     assert room.done == [[1]]
     (plenty,) = room.ask(ALICE, ListMail(1, 0))
     assert isinstance(plenty, MailListing) and (plenty.used, plenty.quota) == (0, 0)
@@ -166,7 +176,7 @@ def test_a_full_mailbox_defers_mail_and_tells_the_users_devices(room: Room) -> N
     assert refusal(full).reply.startswith("452 4.2.2 the mailbox is full")
     room.deliver(MailFor(room.bob, b"x"), MailFor(room.alice, b"x"))
     assert isinstance(room.done[1], MailboxFullError)
-    room.writer.commit()
+    room.commit()
     (listing,) = room.ask(ALICE, ListMail(1, 0))
     assert isinstance(listing, MailListing)
     assert (listing.used, listing.quota) == (2 * MIB, 2 * MIB)
@@ -177,7 +187,7 @@ def test_what_was_not_stored_is_not_counted(room: Room) -> None:
     room.check(1, 0)
     room.writer.fail(StorageError("the disk is full"))
     room.deliver(MailFor(room.alice, bytes(2 * MIB)))
-    room.writer.commit()
+    room.commit()
     room.writer.fail(None)
     assert room.check(1, MIB) == [None]
 
@@ -188,7 +198,7 @@ def test_a_notice_of_the_server_comes_into_a_full_mailbox(room: Room) -> None:
     room.mail_service.store(
         [MailFor(room.alice, b"notice")], room.done.append, also=NoteNotice("X-PK-1", 1, 1, 0)
     )
-    room.writer.commit()
+    room.commit()
     assert room.done == [[1], [2]]
 
 
@@ -196,7 +206,7 @@ def test_mail_of_one_user_is_bounded_by_the_hour(room: Room) -> None:
     room.quota.bytes = 100 * MIB
     room.check(1, 0)
     room.deliver(MailFor(room.alice, bytes(3 * MIB)))
-    room.writer.commit()
+    room.commit()
     (busy,) = room.check(1, 1)
     assert isinstance(busy, MailboxBusyError)
     assert refusal(busy).reply.startswith("450 4.2.1 the mailbox gets too much mail")
@@ -211,7 +221,7 @@ def test_counted_mailboxes_are_few_and_read_again(
     monkeypatch.setattr(mail_limits, "MAX_COUNTED_MAILBOXES", 1)
     room.check(1, 0)
     room.deliver(MailFor(room.alice, bytes(2 * MIB)))
-    room.writer.commit()
+    room.commit()
     room.check(2, 0)
     assert list(room.quota._mailboxes) == [2]
     assert isinstance(room.check(1, 1)[0], MailboxFullError)
@@ -219,7 +229,7 @@ def test_counted_mailboxes_are_few_and_read_again(
 
 def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"for alice"), MailFor(room.bob, b"for bob"))
-    room.writer.commit()
+    room.commit()
     entry = MailEntry(1, 9, NOW_MS)
     assert room.ask(ALICE, ListMail(5, 0)) == [MailListing(5, [entry], False)]
     assert room.ask(ALICE, FetchMail(6, 1, 4)) == [MailChunk(6, 1, 4, 9, b"alice")]
@@ -234,7 +244,7 @@ def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
 def test_a_large_mail_comes_in_chunks(room: Room) -> None:
     sealed = bytes(range(250)) * 40_000
     room.deliver(MailFor(room.alice, sealed))
-    room.writer.commit()
+    room.commit()
     got = b""
     while len(got) < len(sealed):
         (chunk,) = room.ask(ALICE, FetchMail(1, 1, len(got)))
@@ -246,7 +256,7 @@ def test_a_large_mail_comes_in_chunks(room: Room) -> None:
 
 def test_a_device_waits_while_the_disk_is_slow(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"one"))
-    room.writer.commit()
+    room.commit()
     room.reader.hold()
     session = RecordingSession(ALICE)
     room.handler.handle(session, ListMail(1, 0), 0.0)
@@ -265,7 +275,7 @@ def test_a_disk_that_fails_ends_the_link(room: Room, frame) -> None:
 
 def test_a_long_listing_says_that_there_is_more(room: Room) -> None:
     room.deliver(*[MailFor(room.alice, b"x")] * (link_limits.MAX_MAIL_LISTING + 5))
-    room.writer.commit()
+    room.commit()
     (first,) = room.ask(ALICE, ListMail(1, 0))
     assert isinstance(first, MailListing) and first.more
     (rest,) = room.ask(ALICE, ListMail(1, first.entries[-1].uid))

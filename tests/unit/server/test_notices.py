@@ -24,6 +24,7 @@ from blackthorn.ports.enterprise import UserRecord
 from blackthorn.programs.server.notices import NoticeDelivery
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
+from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
@@ -117,7 +118,7 @@ class World:
             notify=notifying(lambda address, frame: self.heard.append((address, frame))),
         )
         mail_service = MailService(
-            writer=self.writer,
+            pieces=PieceWriter(writer=self.writer, random=bytes),
             reader=self.reader,
             clock=clock,
             counters=Counters(),

@@ -10,7 +10,7 @@ import pytest
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, WrapError
 from blackthorn.errors import AbsentError, BlackthornError, DefectError, StorageError
 from blackthorn.ids import Address
-from blackthorn.ports.mail import SealedMail
+from blackthorn.ports.mail import MailPiece, PiecedMail, SealedMail, StoreMail, StorePieces
 from blackthorn.ports.markets import MoveUser, WrapStored
 from blackthorn.ports.parcels import (
     MailboxTallies,
@@ -25,6 +25,7 @@ from blackthorn.ports.parcels import (
 )
 from blackthorn.programs.server.market_start import WRAP_ROWS, wrap_all
 from blackthorn.simulation.memory import MemoryKeys
+from blackthorn.storage.limits import ROWS_OF_A_PIECE
 from blackthorn.storage.sqlite import database as database_module
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
@@ -83,6 +84,14 @@ class Store:
     def put_mail(self, user: int, *sealed: bytes):
         return self.do(self.mail.put([SealedMail(user, each) for each in sealed], 1))
 
+    def put_pieces(self, user: int, mail: int, *parts: bytes) -> None:
+        """A mail in pieces, each in a transaction of its own."""
+        start = 0
+        for part in parts:
+            self.do(StorePieces((MailPiece(user, mail, start, part),)))
+            start += len(part)
+        self.do(StoreMail((PiecedMail(user, mail, start),), 1))
+
     def put(self, single=(), shared=()) -> None:
         self.do(StoreParcels(Parcels([(*row, 7) for row in single], list(shared))))
 
@@ -121,11 +130,12 @@ def store(tmp_path: Path):
 
 
 def test_sealed_bytes_do_not_stand_in_the_file(store: Store) -> None:
-    canaries = [b"canary-%d-" % n + store.chance.randbytes(24) for n in range(3)]
+    canaries = [b"canary-%d-" % n + store.chance.randbytes(24) for n in range(4)]
     store.put_mail(1, canaries[0])
+    store.put_pieces(2, 5, b"first", canaries[3])
     store.put([(3, 1, canaries[1])], [shared(2, canaries[2], [1, 3])])
     assert store.mails(1) == [canaries[0]]
-    assert store.waiting(3) == canaries[1:] and store.waiting(1) == [canaries[2]]
+    assert store.waiting(3) == canaries[1:3] and store.waiting(1) == [canaries[2]]
     raw = store.raw()
     assert not [each for each in canaries if each in raw or each[:16] in raw]
     assert raw.count(b"u1@acme.example"), "the search finds what does stand there"
@@ -135,6 +145,7 @@ def test_a_destroyed_key_closes_every_old_copy_of_its_market_and_no_other(
     store: Store, tmp_path: Path
 ) -> None:
     store.put_mail(1, b"pk mail", bytes(3 * CHUNK_BYTES))
+    store.put_pieces(1, 5, bytes(3 * CHUNK_BYTES), b"pk piece")
     store.put_mail(3, b"de mail")
     store.put([(2, 1, b"pk parcel"), (3, 2, b"de parcel")], [shared(3, b"all", [1, 2, 3])])
     assert markets.compact(store.path)
@@ -144,11 +155,12 @@ def test_a_destroyed_key_closes_every_old_copy_of_its_market_and_no_other(
     assert copy.mails(3) == [b"de mail"] and copy.waiting(3) == [b"de parcel", b"all"]
     rows = [
         *copy.sql("SELECT market, sealed FROM mail"),
+        *copy.sql("SELECT market, sealed FROM mail_piece"),
         *copy.sql("SELECT market, sealed FROM mailbox WHERE sealed IS NOT NULL"),
         *copy.sql("SELECT market, sealed FROM shared_parcel"),
     ]
     closed = [sealed for market, sealed in rows if market == "PK"]
-    assert len(closed) == 4 and len(rows) == 7
+    assert len(closed) == 7 and len(rows) == 10
     for sealed in closed:
         with pytest.raises(StorageError, match="the key of market PK was destroyed"):
             copy.wrapping.unwrap("PK", sealed)
@@ -249,7 +261,9 @@ def test_a_move_can_be_interrupted_and_mail_keeps_coming(store: Store) -> None:
 
 def test_after_a_move_the_old_bytes_are_nowhere(store: Store) -> None:
     fill_user(store)
+    store.put_pieces(1, 5, store.chance.randbytes(200_000), b"last")
     before = [sealed for (sealed,) in store.sql("SELECT sealed FROM mail WHERE user = 1")]
+    before += [sealed for (sealed,) in store.sql("SELECT sealed FROM mail_piece")]
     before += [
         sealed for (sealed,) in store.sql("SELECT sealed FROM mailbox WHERE sealed IS NOT NULL")
     ]
@@ -284,6 +298,26 @@ def test_a_move_by_another_process_is_seen_at_the_next_write(store: Store) -> No
 # --- Purges -------------------------------------------------------------------------------
 
 
+def test_a_purge_overwrites_the_pieces_of_mails_few_at_a_time(store: Store) -> None:
+    for mail in (5, 6):
+        store.put_pieces(1, mail, *[store.chance.randbytes(100_000) for _ in range(4)])
+    store.do(StorePieces((MailPiece(1, 7, 0, b"begun"),)))
+    store.put_pieces(3, 8, b"kept")
+    pieces = store.sql("SELECT sealed FROM mail_piece WHERE user = 1")
+    marks = [mark for (sealed,) in pieces for mark in (sealed[:32], sealed[-32:])]
+    assert len(marks) == 18 and all(mark in store.raw() for mark in marks)
+    deleted, done = [], False
+    while not done:
+        before = store.sql("SELECT count(*) FROM mail_piece")[0][0]
+        done = store.purge(1, 2 * ROWS_OF_A_PIECE).done
+        deleted.append(before - store.sql("SELECT count(*) FROM mail_piece")[0][0])
+    assert sum(deleted) == 9 and max(deleted) == 2
+    assert markets.compact(store.path, rewrite=True)
+    raw = store.raw()
+    assert not [mark for mark in marks if mark in raw]
+    assert store.mails(1) == [] and store.mails(3) == [b"kept"]
+
+
 def test_a_purge_in_steps_overwrites_what_it_deletes(store: Store) -> None:
     marks = []
     for n in range(40):
@@ -300,7 +334,7 @@ def test_a_purge_in_steps_overwrites_what_it_deletes(store: Store) -> None:
     while not steps or not steps[-1].done:
         steps.append(store.purge(1, 15))
     assert sum(each.mails for each in steps) == 40 == sum(each.parcels for each in steps)
-    assert sum(each.key_packages for each in steps) == 1 and len(steps) == 6
+    assert sum(each.rows for each in steps) == 81 and len(steps) == 6
     assert markets.compact(store.path)
     assert store.path.with_name("b.db-wal").stat().st_size == 0
     raw = store.raw()

@@ -1,4 +1,5 @@
-"""Periodic deletion: of expired activation codes, of parcels of removed devices, of the log's past.
+"""Periodic deletion: of expired activation codes, of parcels of removed devices, of pieces of mails
+that the server did not finish, of the log's past.
 
 Each command is small, so that the writer is soon free. The write-ahead log holds what was deleted,
 acknowledged parcels above all, until it is truncated.
@@ -13,6 +14,7 @@ from blackthorn.ports.enrolment import PurgeCodes, PurgeOrphans
 from blackthorn.ports.store import Writer
 from blackthorn.ports.waiting import outcome
 from blackthorn.server.accounts import limits
+from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 PURGE_SECONDS: Final = 600
@@ -25,8 +27,9 @@ RETRY_SECONDS: Final = 1
 """Time until the next try when a reader kept the log from being truncated."""
 
 
-async def purge(writer: Writer, now_ms: int) -> None:
+async def purge(writer: Writer, pieces: PieceWriter, now_ms: int) -> None:
     """Delete all there are now. Raises StorageError."""
+    await outcome(pieces.remove)
     count = limits.PURGED_CODES
     while count == limits.PURGED_CODES:
         command = PurgeCodes(now_ms, limits.PURGED_CODES)
@@ -37,9 +40,9 @@ async def purge(writer: Writer, now_ms: int) -> None:
         after = (await outcome(partial(writer.submit, step))).after
 
 
-async def purge_and_rest(writer: Writer, clock: Clock) -> None:
+async def purge_and_rest(writer: Writer, pieces: PieceWriter, clock: Clock) -> None:
     """Purge, and wait. Raises StorageError."""
-    await purge(writer, clock.wall_ms())
+    await purge(writer, pieces, clock.wall_ms())
     await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -127,7 +127,8 @@ async def _run(
         stack.push_async_callback(link.close)
         smtp = listen_smtp(server.gateway(pool), settings, folder, gate)
         stack.push_async_callback(smtp.close)
-        purging = partial(purge_and_rest, writer, SystemClock())
+        pieces = server.mail_service.pieces
+        purging = partial(purge_and_rest, writer, pieces, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)

@@ -33,7 +33,8 @@ MOVE_ROWS: Final = 64
 """Rows rewrapped in one transaction, between the server's own commits."""
 
 _ROWS: Final = (
-    "SELECT (SELECT count(*) FROM mail WHERE user = ?1 AND market <> ?2) + (SELECT count(*) FROM"
+    "SELECT (SELECT count(*) FROM mail WHERE user = ?1 AND market <> ?2)"
+    " + (SELECT count(*) FROM mail_piece WHERE user = ?1 AND market <> ?2) + (SELECT count(*) FROM"
     " mailbox WHERE device IN (SELECT number FROM devices WHERE user = ?1) AND market <> ?2)"
 )
 

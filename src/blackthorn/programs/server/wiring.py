@@ -39,6 +39,7 @@ from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.handlers.throttle import Throttle
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
+from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
@@ -97,7 +98,7 @@ class Server:
         self._cache = EnterpriseCache(reader)
         smtp = settings.smtp
         self.mail_service = MailService(
-            writer=writer,
+            pieces=PieceWriter(writer=writer, random=secrets.token_bytes),
             reader=reader,
             clock=self._clock,
             counters=self.counters,

@@ -1,5 +1,18 @@
 """Bounds of `server/mail`."""
 
+from blackthorn.wire.units import KIB
+
+MAIL_PIECE_BYTES = 256 * KIB
+"""Sealed bytes of large mails in one transaction: about 2 ms of the writer, between which messages
+are committed."""
+
+MAIL_AT_ONCE_BYTES = 64 * KIB
+"""Sealed bytes that one mail, to all its recipients, writes together with its rows; others go ahead
+in pieces. Below a piece, since many mails may come at once."""
+
+REMOVED_PIECES = 2
+"""Pieces of mails given up that one command deletes and overwrites."""
+
 MAX_CACHED_CERTIFICATES = 1_000
 """Parsed certificates kept for the answers to RCPT; parsing and trying one takes 0.5 ms."""
 

@@ -7,6 +7,7 @@ and never refused.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from blackthorn.errors import UnavailableError
 from blackthorn.ports.clock import Clock
@@ -30,6 +31,12 @@ class _Mailbox:
     recent: float
     """Bytes that came, less what an hour's share has worn off since."""
     at: float
+    storing: int = 0
+    """Mails being stored, which are in `used` already: it is not read again meanwhile."""
+
+
+Taken = list[tuple[_Mailbox, int]]
+"""What `MailQuota.take` counted."""
 
 
 class MailQuota:
@@ -68,26 +75,31 @@ class MailQuota:
 
         self._load(user, unless_failed(done, loaded))
 
-    def take(self, sizes: Sequence[tuple[int, int]], *, own: bool) -> None:
+    def take(self, sizes: Sequence[tuple[int, int]], *, own: bool) -> Taken:
         """Count sealed mails, users and sizes, before they are stored; all or none.
 
         `own`: the server wrote them. Raises MailboxFullError or MailboxBusyError.
         """
-        for user, size in () if own else sizes:
-            if (mailbox := self._mailboxes.get(user)) is not None:
-                self._check(mailbox, size)
-        self._count(sizes)
+        known = self._mailboxes
+        taken = [(known[user], size) for user, size in sizes if user in known]
+        for mailbox, size in () if own else taken:
+            self._check(mailbox, size)
+        for mailbox, size in taken:
+            self._count(mailbox, size)
+            mailbox.storing += 1
+        return taken
 
-    def give_back(self, sizes: Sequence[tuple[int, int]]) -> None:
-        """They were not stored."""
-        self._count([(user, -size) for user, size in sizes])
+    def settle(self, taken: Taken, *, stored: bool) -> None:
+        """They were stored, or were not and count no more."""
+        for mailbox, size in taken:
+            mailbox.storing -= 1
+            if not stored:
+                self._count(mailbox, -size)
 
-    def _count(self, sizes: Sequence[tuple[int, int]]) -> None:
-        for user, size in sizes:
-            if (mailbox := self._mailboxes.get(user)) is not None:
-                self._wear_off(mailbox)
-                mailbox.used += size
-                mailbox.recent = max(0.0, mailbox.recent + size)
+    def _count(self, mailbox: _Mailbox, size: int) -> None:
+        self._wear_off(mailbox)
+        mailbox.used += size
+        mailbox.recent = max(0.0, mailbox.recent + size)
 
     def _load(self, user: int, done: Done[_Mailbox]) -> None:
         known = self._mailboxes.get(user)
@@ -98,11 +110,16 @@ class MailQuota:
 
         def read(used: int) -> None:
             mailbox = self._mailboxes.setdefault(user, _Mailbox(used, 0.0, self._clock.monotonic()))
-            while len(self._mailboxes) > limits.MAX_COUNTED_MAILBOXES:
-                self._mailboxes.popitem(last=False)
+            self._forget()
             done(mailbox)
 
         self._reader.ask(UsedByMail(user), unless_failed(done, read))
+
+    def _forget(self) -> None:
+        """Forget the oldest beyond the limit, but none for which mail is being stored."""
+        idle = (user for user, mailbox in self._mailboxes.items() if not mailbox.storing)
+        for user in list(islice(idle, max(0, len(self._mailboxes) - limits.MAX_COUNTED_MAILBOXES))):
+            del self._mailboxes[user]
 
     def _check(self, mailbox: _Mailbox, size: int) -> None:
         if mailbox.used + size > self.bytes:

@@ -11,9 +11,10 @@ from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
-from blackthorn.ports.store import Command, Done, Reader, Then, Writer, call_each, unless_failed
+from blackthorn.ports.store import Command, Done, Reader, Then, call_each, unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail import limits
+from blackthorn.server.mail.pieces import PieceWriter, Rows
 from blackthorn.server.mail.quota import MailQuota
 
 _DISK_BYTES: Final = 2
@@ -46,7 +47,7 @@ class MailService:
     `room` is how many bytes mail may still use on the disk; each stored mail takes its own.
     """
 
-    writer: Writer
+    pieces: PieceWriter
     reader: Reader
     clock: Clock
     counters: Counters
@@ -61,7 +62,7 @@ class MailService:
     def store(
         self, mails: Sequence[MailFor], done: Done[list[int]], also: Command[None] | None = None
     ) -> None:
-        """Store all of `mails`, and execute `also`, in one transaction.
+        """Store all of `mails`, and execute `also`, in one transaction, after the mails' pieces.
 
         `done` gets the uids once durable, or the error when nothing was stored. With `also` they
         are notices, which a full mailbox does not refuse.
@@ -72,7 +73,7 @@ class MailService:
             return
         sizes = [(mail.user.number, len(mail.sealed)) for mail in mails]
         try:
-            self.quota.take(sizes, own=also is not None)
+            taken = self.quota.take(sizes, own=also is not None)
         except UnavailableError as error:
             done(error)
             return
@@ -80,8 +81,8 @@ class MailService:
 
         def stored(result: list[int] | BlackthornError) -> None:
             told = [partial(done, result)]
+            self.quota.settle(taken, stored=not isinstance(result, BlackthornError))
             if isinstance(result, BlackthornError):
-                self.quota.give_back(sizes)
                 self.counters.storage_failures += isinstance(result, StorageError)
             else:
                 self.counters.mail_accepted += len(mails)
@@ -89,9 +90,13 @@ class MailService:
                     told.append(partial(self.arrived, mail.user.address, uid))
             call_each(told)
 
-        rows = tuple(SealedMail(mail.user.number, mail.sealed) for mail in mails)
-        put = StoreMail(rows, self.clock.wall_ms())
-        self.writer.submit(put if also is None else Then(also, put), stored)
+        def put(rows: Rows) -> Command[list[int]]:
+            command = StoreMail(rows, received_ms)
+            return command if also is None else Then(also, command)
+
+        received_ms = self.clock.wall_ms()
+        sealed = [SealedMail(mail.user.number, mail.sealed) for mail in mails]
+        self.pieces.store(sealed, put, stored)
 
     def page(self, user: UserRecord, after: int, limit: int, done: Done[MailPage]) -> None:
         """At most `limit` of the user's mails with a uid above `after`."""

@@ -6,7 +6,7 @@ after its next start.
 """
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from blackthorn.crypto import market_wrap
@@ -54,13 +54,9 @@ class Wrapping:
             return b""
         return hmac.digest(key.expose(), _MAILBOX_KEY + device.to_bytes(8, "big"), "sha256")[:16]
 
-    def wrap(self, market: str, data: bytes | bytearray) -> bytes:
+    def wrap(self, market: str, data: bytes | bytearray | memoryview) -> bytes:
         """Raises StorageError when the market's key is missing or destroyed."""
         return market_wrap.wrap(self._key(market), data, self._random)
-
-    def wrap_in_pieces(self, market: str, data: bytes | bytearray) -> Iterator[bytes]:
-        """In pieces of 1 MiB, `market_wrap.wrapped_size` bytes in all."""
-        return market_wrap.wrap_in_pieces(self._key(market), data, self._random)
 
     def unwrap(self, market: str, wrapped: bytes) -> bytes:
         """Raises StorageError when the key is missing, destroyed, or another."""

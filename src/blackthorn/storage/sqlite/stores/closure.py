@@ -34,8 +34,8 @@ SELECT number, address, notified_ms IS NOT NULL, read_ms IS NOT NULL, exported_m
        CASE WHEN market = ?2 THEN (SELECT count(*) FROM mailbox WHERE device IN
            (SELECT devices.number FROM devices WHERE devices.user = users.number)) ELSE 0 END,
        CASE WHEN market = ?2 AND ?4 THEN (SELECT sealed FROM mail
-           WHERE mail.user = users.number AND mail.market = ?2 AND length(sealed) <= ?5
-           LIMIT 1) END
+           WHERE mail.user = users.number AND mail.market = ?2 AND pieces IS NULL
+           AND length(sealed) <= ?5 LIMIT 1) END
 FROM concerned JOIN users ON number = person
 LEFT JOIN exit_person ON exit_id = ?1 AND exit_person.user = users.number
 ORDER BY number
@@ -165,7 +165,7 @@ def _purge(transaction: Transaction, command: port.PurgeRows) -> None:
             return
         purged = purge_user(transaction, user, room)
         mails, parcels = mails + purged.mails, parcels + purged.parcels
-        room -= 1 + purged.mails + purged.parcels + purged.key_packages
+        room -= 1 + purged.rows
         if purged.done:
             connection.execute("DELETE FROM activations WHERE user = ?", (user,))
             cursor = user

@@ -1,38 +1,87 @@
-"""Sealed mail in SQLite (`ports.mail`), wrapped under its owner's market key. No plain mail."""
+"""Sealed mail in SQLite (`ports.mail`), wrapped under its owner's market key. No plain mail.
 
-from typing import Final
+A large mail lies in pieces, which are written before its row, each wrapped by itself. Without the
+row it is not there: `mail_begun` lists what the purge may delete.
+"""
 
-import apsw
+from collections.abc import Iterator
+from typing import Any, Final
 
-from blackthorn.crypto.market_wrap import wrapped_size
-from blackthorn.errors import AbsentError
+from blackthorn.errors import AbsentError, DamageError
 from blackthorn.ports.mail import (
     ListMail,
     MailHead,
     MailPart,
+    PiecedMail,
     ReadMail,
+    RemovePieces,
     SealedMail,
     StoreMail,
+    StorePieces,
     UsedByMail,
 )
+from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
-from blackthorn.wire.units import MIB
+from blackthorn.storage.sqlite.wrapping import plain_size
 
 _NEXT_UID = (
     "INSERT INTO mail_uid (user, last) VALUES (?, 1)"
     " ON CONFLICT (user) DO UPDATE SET last = last + 1 RETURNING last"
 )
-_PUT = "INSERT INTO mail (user, uid, received_ms, size, market, sealed) VALUES (?, ?, ?, ?, ?, ?)"
+_PUT = (
+    "INSERT INTO mail (user, uid, received_ms, size, market, pieces, sealed)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 _MARKET = "SELECT market FROM users WHERE number = ?"
 _LIST = "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ? ORDER BY uid LIMIT ?"
-_FIND = "SELECT rowid, size, market FROM mail WHERE user = ? AND uid = ?"
+_FIND = "SELECT rowid, size, market, pieces FROM mail WHERE user = ? AND uid = ?"
 _USED = "SELECT coalesce(sum(size), 0) FROM mail WHERE user = ?"
-_PIECE_BYTES = MIB
-"""Larger mails are written in pieces: SQLite would copy a whole one twice."""
+_BEGIN = "INSERT INTO mail_begun (id, user) VALUES (?, ?)"
+_PUT_PIECE = "INSERT INTO mail_piece (user, mail, start, market, sealed) VALUES (?, ?, ?, ?, ?)"
+_OF_MAIL = "FROM mail_piece WHERE user = ?1 AND mail = ?2"
+_SIZE: Final = plain_size("sealed", "market")
+_STORED: Final = f"SELECT coalesce(sum({_SIZE}), 0) {_OF_MAIL}"
+_PIECES: Final = (
+    f"SELECT rowid, start, {_SIZE}, market {_OF_MAIL} AND start < ?4"
+    f" AND start >= (SELECT max(start) {_OF_MAIL} AND start <= ?3) ORDER BY start"
+)
 
 
 def _store(transaction: Transaction, command: StoreMail) -> list[int]:
     return [_put(transaction, mail, command.received_ms) for mail in command.mails]
+
+
+def _store_pieces(transaction: Transaction, command: StorePieces) -> None:
+    connection = transaction.connection
+    for piece in command.pieces:
+        market = _market(connection, piece.user)
+        if piece.start == 0:
+            connection.execute(_BEGIN, (piece.mail, piece.user))
+        wrapped = transaction.wrapping.wrap(market, piece.sealed)
+        connection.execute(_PUT_PIECE, (piece.user, piece.mail, piece.start, market, wrapped))
+
+
+def _remove_pieces(transaction: Transaction, command: RemovePieces) -> int:
+    connection, removed = transaction.connection, 0
+    begun: list[Any] = connection.execute("SELECT id, user FROM mail_begun").fetchall()
+    for mail, user in begun:
+        if mail in command.keep:
+            continue
+        removed += delete_pieces(connection, user, command.limit - removed, mail)
+        if removed >= command.limit:
+            break
+        connection.execute("DELETE FROM mail_begun WHERE id = ?", (mail,))
+    return removed
+
+
+def delete_pieces(connection: Connection, user: int, limit: int, mail: int | None = None) -> int:
+    """Delete at most `limit` pieces of one mail of the user, or of all; returns how many."""
+    query = (
+        "DELETE FROM mail_piece WHERE rowid IN"
+        " (SELECT rowid FROM mail_piece WHERE user = ?1 AND (?2 IS NULL OR mail = ?2) LIMIT ?3)"
+    )
+    connection.execute(query, (user, mail, max(0, limit))).fetchall()
+    return connection.changes()
 
 
 def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
@@ -46,50 +95,87 @@ def _used(transaction: Transaction, query: UsedByMail) -> int:
 
 
 def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
-    connection = transaction.connection
-    found = connection.execute(_FIND, (query.user, query.uid))
+    found = transaction.connection.execute(_FIND, (query.user, query.uid))
     row = next(found, None)  # open until the bytes are read, to see one commit
     if row is None:
         return None
-    number, size, market = row
+    number, size, market, pieces = row
     if query.offset >= size:
         return MailPart(size, b"")
-    blob = connection.blob_open("main", "mail", "sealed", number, False)
+    try:
+        if pieces is None:
+            place = (market, size, query.offset, query.length)
+            return MailPart(size, _read_row(transaction, "mail", number, *place))
+        end = min(size, query.offset + query.length)
+        parts = _read_pieces(transaction, query.user, pieces, query.offset, end)
+        return MailPart(size, b"".join(parts))
+    finally:
+        found.close(True)
+
+
+def _read_pieces(
+    transaction: Transaction, user: int, mail: int, offset: int, end: int
+) -> Iterator[bytes]:
+    """The bytes from `offset` to `end`, of no more pieces than they need."""
+    rows = transaction.connection.execute(_PIECES, (user, mail, offset, end))
+    for number, start, size, market in rows:
+        if not start <= offset < start + size:
+            break
+        place = (market, size, offset - start, end - offset)
+        yield _read_row(transaction, "mail_piece", number, *place)
+        offset = min(end, start + size)
+    if offset < end:
+        raise DamageError("a piece of a stored mail is missing: restore it from a backup")
+
+
+def _read_row(
+    transaction: Transaction,
+    table: str,
+    number: int,
+    market: str,
+    size: int,
+    offset: int,
+    length: int,
+) -> bytes:
+    blob = transaction.connection.blob_open("main", table, "sealed", number, False)
 
     def stored(start: int, count: int) -> bytes:
         blob.seek(start)
         return blob.read(count)
 
     try:
-        data = transaction.wrapping.read(market, size, query.offset, query.length, stored)
+        return transaction.wrapping.read(market, size, offset, length, stored)
     finally:
         blob.close()
-        found.close(True)
-    return MailPart(size, data)
 
 
-def _put(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
-    connection, wrapping = transaction.connection, transaction.wrapping
-    market = connection.execute(_MARKET, (mail.user,)).get
+def _market(connection: Connection, user: int) -> str:
+    market: str | None = connection.execute(_MARKET, (user,)).get
     if market is None:
         raise AbsentError("the mail's user was deleted")
-    size = len(mail.sealed)
+    return market
+
+
+def _put(transaction: Transaction, mail: SealedMail | PiecedMail, received_ms: int) -> int:
+    connection, pieces = transaction.connection, None
+    sealed: bytes | bytearray = b""
+    market = _market(connection, mail.user)
+    if isinstance(mail, PiecedMail):
+        pieces, size = mail.mail, mail.size
+        if connection.execute(_STORED, (mail.user, pieces)).get != size:
+            raise AbsentError("pieces of the mail were deleted")
+        connection.execute("DELETE FROM mail_begun WHERE id = ?", (pieces,))
+    else:
+        size, sealed = len(mail.sealed), mail.sealed
     uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
-    row = (mail.user, uid, received_ms, size, market)
-    if size <= _PIECE_BYTES:
-        connection.execute(_PUT, (*row, wrapping.wrap(market, mail.sealed)))
-        return uid
-    pieces = wrapping.wrap_in_pieces(market, mail.sealed)
-    connection.execute(_PUT, (*row, apsw.zeroblob(wrapped_size(size))))
-    number = connection.last_insert_rowid()
-    blob = connection.blob_open("main", "mail", "sealed", number, True)
-    try:
-        for piece in pieces:
-            blob.write(piece)
-    finally:
-        blob.close()
+    wrapped = transaction.wrapping.wrap(market, sealed)
+    connection.execute(_PUT, (mail.user, uid, received_ms, size, market, pieces, wrapped))
     return uid
 
 
-COMMANDS: Final[Table] = {StoreMail: _store}
+COMMANDS: Final[Table] = {
+    StoreMail: _store,
+    StorePieces: _store_pieces,
+    RemovePieces: _remove_pieces,
+}
 QUERIES: Final[Table] = {ListMail: list_mail, ReadMail: read, UsedByMail: _used}

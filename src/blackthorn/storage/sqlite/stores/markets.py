@@ -16,9 +16,11 @@ import apsw
 from blackthorn.errors import AbsentError
 from blackthorn.ids import Address
 from blackthorn.ports.markets import FindMarkets, MoveUser, WrapStored
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores import exits
+from blackthorn.storage.sqlite.stores.mail import delete_pieces
 from blackthorn.storage.sqlite.stores.parcels import shared_sealed
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
@@ -32,11 +34,12 @@ _MARKET_OF_DEVICE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """Rows deleted by one step of a purge; `done` when none remain."""
+    """Rows deleted by one step of a purge, `rows` with each piece of a mail as several; `done` when
+    none remain."""
 
     mails: int
     parcels: int
-    key_packages: int
+    rows: int
     done: bool
 
 
@@ -84,6 +87,8 @@ def move_user(transaction: Transaction, command: MoveUser) -> bool:
         raise AbsentError(f"there is no user {command.address}")
     room = limit - _move_mail(transaction, user, market, limit)
     if room > 0:
+        room -= limits.ROWS_OF_A_PIECE * _move_pieces(transaction, user, market, _pieces(room))
+    if room > 0:
         room -= _move_parcels(transaction, user, market, room)
     if room <= 0:
         return False
@@ -113,10 +118,11 @@ def purge_user(transaction: Transaction, user: int, limit: int) -> Purged:
     connection = transaction.connection
     mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
     room = limit - mails
+    room -= limits.ROWS_OF_A_PIECE * delete_pieces(connection, user, _pieces(room))
     parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)
     room -= parcels
-    packages = _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
-    return Purged(mails, parcels, packages, room > packages)
+    room -= _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
+    return Purged(mails, parcels, limit - room, room > 0)
 
 
 def compact(path: Path, *, rewrite: bool = False) -> bool:
@@ -159,6 +165,22 @@ def _move_mail(transaction: Transaction, user: int, market: str, limit: int) -> 
     rows: list[Any] = transaction.connection.execute(query, (user, market, limit)).fetchall()
     for (number,) in rows:
         _wrap_mail(transaction, number, market)
+    return len(rows)
+
+
+def _pieces(room: int) -> int:
+    """Pieces of mails for the room of so many rows; one at least."""
+    return -(-room // limits.ROWS_OF_A_PIECE)
+
+
+def _move_pieces(transaction: Transaction, user: int, market: str, limit: int) -> int:
+    connection, wrapping = transaction.connection, transaction.wrapping
+    query = "SELECT rowid, market, sealed FROM mail_piece WHERE user = ? AND market <> ? LIMIT ?"
+    rows: list[Any] = connection.execute(query, (user, market, limit)).fetchall()
+    for number, before, wrapped in rows:
+        fresh = wrapping.wrap(market, wrapping.unwrap(before, wrapped))
+        query = "UPDATE mail_piece SET market = ?, sealed = ? WHERE rowid = ?"
+        connection.execute(query, (market, fresh, number))
     return len(rows)
 
 

@@ -75,7 +75,10 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
 """Category → reads."""
 
 SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    layout.SEALED_MAIL: {"mail": ("uid", "received_ms", "sealed")},
+    layout.SEALED_MAIL: {
+        "mail": ("uid", "received_ms", "sealed"),
+        "mail_piece": ("sealed",),
+    },
     layout.WAITING_PARCELS: {
         "mailbox": ("seq", "set_aside_day", "sealed"),
         "shared_parcel": ("sealed",),
@@ -100,6 +103,7 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("mail_uid", "user"): "the account's folder says whose it is",
     ("mail", "user"): "the account's folder says whose it is",
     ("mail", "size"): "the size of the file",
+    ("mail_piece", "user"): "the account's folder says whose it is",
     ("ledger_label", "user"): "the account's folder says whose it is",
     ("ledger_leaf", "user"): "the account's folder says whose it is",
     ("chain_statement", "user"): "the account's folder says whose it is",
