@@ -12,7 +12,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import ProductionCase
-from blackthorn.ports.mail import SealedMail, StoreMail
+from blackthorn.ports.mail import MailPiece, PiecedMail, SealedMail, StoreMail, StorePieces
 from blackthorn.ports.parcels import MarkUndecryptable, Parcels, SharedParcel, StoreParcels
 from blackthorn.programs.server.production import frozen_rows, produce
 from blackthorn.simulation.stepped import SteppedWriter
@@ -137,6 +137,11 @@ def produced(path, **changes) -> dict[str, bytes]:
     return files_of(target.read_bytes())
 
 
+def produced_again(path) -> dict[str, bytes]:
+    path.with_name("package.tar").unlink()
+    return produced(path)
+
+
 def document(files: dict[str, bytes], name: str) -> dict:
     return json.loads(files[f"data/{ALICE}/{name}"])
 
@@ -162,6 +167,22 @@ def test_mail_within_the_period_as_it_is_sealed(path) -> None:
     index = mails.pop("index.json")
     assert mails == {f"{uid}.sealed": b"m%d" % uid * uid for uid in (3, 4, 5)}
     assert b'"received_ms": 30' in index and b'"received_ms": 60' not in index
+
+
+def test_a_mail_in_pieces_is_one_file_and_an_unfinished_one_is_none(path) -> None:
+    database, sealed = Database.open(path), randbytes(150_000)
+    writer = SteppedWriter(Engine(database, WRAPPING))
+    parts = [MailPiece(1, 5, start, sealed[start : start + 100_000]) for start in (0, 100_000)]
+    unfinished = MailPiece(1, 6, 0, b"unfinished")
+    for command in (*(StorePieces((part,)) for part in parts), StorePieces((unfinished,))):
+        writer.submit(command, lambda _: None)
+    writer.submit(StoreMail((PiecedMail(1, 5, len(sealed)),), 45), lambda _: None)
+    writer.commit()
+    database.close()
+    files = produced(path, from_ms=45, to_ms=45)
+    mails = {name.rpartition("/")[2]: data for name, data in files.items() if "/mail/" in name}
+    assert mails.pop("index.json") and mails == {"13.sealed": sealed}
+    assert b"unfinished" not in b"".join(produced_again(path).values())
 
 
 def test_parcels_of_all_devices_once_each(path) -> None:
