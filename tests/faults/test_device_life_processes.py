@@ -155,7 +155,7 @@ def test_a_second_device_shares_conversations_and_mail_and_a_revoked_one_nothing
     assert (last["text"], last["standing"]) == ("too late", "failed")
     assert "does not know this device" in last["why"]
     assert [each["text"] for each in tablet.run_json("history")][-2] != "after"
-    assert "none of your devices is called tablet" in failing(alice, "device", "revoke", "tablet")
+    assert "tablet was revoked already, on 20" in failing(alice, "device", "revoke", "tablet")
     assert "cannot revoke itself" in failing(alice, "device", "revoke", own_id(alice))
 
 
