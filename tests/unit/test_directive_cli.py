@@ -1,6 +1,7 @@
 """`blackthorn directive`: from receipt to answer; what names everybody is refused on the device."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 
@@ -343,3 +344,15 @@ def test_an_earlier_history_is_noticed(world, demand):
     world.office.decisions.pop()
     text = world.run("lea", "directive", "list", error=SecurityError)
     assert "earlier history" in text and "Nothing was signed" in text
+
+
+@pytest.mark.parametrize("hours", [2, 365 * 24])
+def test_what_has_happened_is_not_later_than_the_ledgers_time(world, demand, hours):
+    later = world.office.now_ms + hours * 3_600_000
+    late = datetime.fromtimestamp(later / 1000, UTC).isoformat()
+    refused = world.run("lea", *demand, "--received", late, *NAMED, error=UserError)
+    assert "--received is later than the ledger's time" in refused
+    assert world.office.cases.next_directive() == "D-000001"
+    case = verified(world, demand)
+    words = ("directive", "contest", case, "--court", "C", "--filed", late)
+    assert "--filed is later" in world.run("lea", *words, error=UserError)

@@ -138,7 +138,7 @@ _FORMS: Final = (
         Input("basis", "basis", "The law on which it relies.", required=True),
         Input("process", "process", "The legal process, such as court order.", required=True),
         Input("channel", "channel", "How it came, such as post or portal.", required=True),
-        Input("received", "received_ms", "When it came.", required=True),
+        Input("received", "received_ms", "When it came.", required=True, past=True),
         Input("document", "document", "The demand itself; only its hash is signed.", True),
         Input(
             *("account", "accounts"),
@@ -194,7 +194,7 @@ _FORMS: Final = (
     _form(
         "deliver",
         "Say that the authority has the package. Custodian and another person.",
-        Input("delivered", "delivered_ms", "When. Default: now."),
+        Input("delivered", "delivered_ms", "When. Default: now.", past=True),
         Input("receipt", "receipt", "The authority's receipt, hashed."),
         finish=_deliver,
     ),
@@ -211,7 +211,7 @@ _FORMS: Final = (
         "contest",
         "Challenge it before a court. Legal and another person.",
         Input("court", "court", "Before which court.", required=True),
-        Input("filed", "filed_ms", "When it was filed.", required=True),
+        Input("filed", "filed_ms", "When it was filed.", required=True, past=True),
     ),
     _form(
         "extend-gag",

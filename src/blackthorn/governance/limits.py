@@ -34,3 +34,7 @@ MAX_TAR_EXTENSION_BYTES = 64 * KIB
 
 MAX_CLOSURE_BYTES = 128 * MIB
 """A closure's published statement: a line of 77 bytes for each person, of a million at most."""
+
+MAX_LEDGER_LAG_MS = 3_600_000
+"""Milliseconds by which an event that an officer enters may be later than the ledger's time: the
+time of an idle ledger is that of its last heartbeat."""

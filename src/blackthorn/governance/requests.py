@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blackthorn.errors import UserError
+from blackthorn.governance import limits
 from blackthorn.governance.inputs import parse_value
 from blackthorn.governance.transitions import Case, Transition, find
 from blackthorn.governance.values import Spec, empty_value
@@ -37,7 +38,8 @@ class DecisionRequest:
 class Input:
     """One input; `preset` is its default value, which a note names when it is taken.
 
-    An empty input takes another officer's proposal unless `yields` is false.
+    An empty input takes another officer's proposal unless `yields` is false. A `past` time is not
+    later than the ledger's.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Input:
     preset: Any = None
     yields: bool = True
     end_of_day: bool = False
+    past: bool = False
     placeholder: str = ""
 
 
@@ -109,6 +112,9 @@ class RequestForm:
             if value is not None:
                 label = context.label(entry.name)
                 value = parse_value(value, spec, label, end_of_day=entry.end_of_day)
+                if entry.past and value > context.now_ms + limits.MAX_LEDGER_LAG_MS:
+                    now = context.show_time(context.now_ms)
+                    raise UserError(f"{label} is later than the ledger's time, {now}")
             elif entry.required:
                 raise UserError(f"{context.label(entry.name)} is missing")
             else:
