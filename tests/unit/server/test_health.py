@@ -119,7 +119,7 @@ def test_a_store_that_hangs_delays_no_answer_for_the_warnings(
 def test_mail_stops_before_messages(free: SimpleNamespace) -> None:
     told: list[bool] = []
     mail: Any = MailService(
-        writer=SimpleNamespace(),  # type: ignore[arg-type]
+        pieces=SimpleNamespace(),  # type: ignore[arg-type]
         reader=SimpleNamespace(),  # type: ignore[arg-type]
         clock=SimpleNamespace(),  # type: ignore[arg-type]
         counters=Counters(),
