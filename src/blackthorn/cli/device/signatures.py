@@ -4,6 +4,7 @@ from typing import Final
 
 from blackthorn.cli import terminal
 from blackthorn.device.transparency.decisions import PendingDecision
+from blackthorn.edges.link.client import InterceptedError
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.governance import ledger_case, officers
 from blackthorn.programs.device import officer
@@ -26,7 +27,7 @@ async def show_waiting(device: DeviceProgram) -> list[PendingDecision]:
     """
     try:
         found = await officer.unsigned(device)
-    except UnavailableError:
+    except (UnavailableError, InterceptedError):  # the command itself says so
         return []
     except SecurityError as error:
         terminal.note(f"The officers' decisions could not be verified: {error}", "bold red")

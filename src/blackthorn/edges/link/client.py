@@ -45,6 +45,10 @@ class NotConnectedError(UnavailableError):
     """No link was opened, and nothing was sent."""
 
 
+class InterceptedError(SecurityError):
+    """What answers has another key than the server of this device."""
+
+
 class LinkConnection(WSListener):
     """An open link, made by `connect`.
 
@@ -207,7 +211,7 @@ async def connect(
     """Open a link to a server whose key has the fingerprint `pin`.
 
     `pin` None accepts any key, for activation alone, where SPAKE2 binds the key. `on_frame` gets
-    the frames instead of `receive`. Raises SecurityError, before a byte is sent, for another key;
+    the frames instead of `receive`. Raises InterceptedError for another key, before a byte is sent;
     NotConnectedError when the server cannot be reached.
     """
     name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -227,7 +231,7 @@ async def connect(
             CONNECT_SECONDS,
         )
     except PinError as error:
-        raise SecurityError(str(error.args[0])) from None
+        raise InterceptedError(str(error.args[0])) from None
     except TimeoutError:
         raise NotConnectedError(f"the server {name} does not answer") from None
     except (ssl.SSLError, WSError):
