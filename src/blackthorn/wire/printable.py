@@ -5,7 +5,7 @@
     bracketed(name)         a name in square brackets that it cannot close
     printable_json(text)    the same JSON document, whose unsafe characters are escaped
 
-Names, texts, subjects, reasons, file names: whoever wrote them, they cannot move the cursor, clear
+Names, texts, subjects, reasons, file names: by any author, they cannot move the cursor, clear
 the screen, set a title, turn the direction of writing or begin a line of their own.
 """
 

@@ -56,7 +56,7 @@ class LinkConnection(WSListener):
     """
 
     def __init__(self, on_frame: OnFrame | None, *, trusted: bool) -> None:
-        """Not `trusted`: whoever answers is unknown, and of a Bye only the code counts."""
+        """Not `trusted`: the peer is unknown, and of a Bye only the code counts."""
         self._loop = asyncio.get_running_loop()
         self._link = Link(Role.DEVICE, self._loop.time())
         self._on_frame = on_frame

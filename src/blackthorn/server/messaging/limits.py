@@ -82,7 +82,7 @@ RESERVED_KEY_PACKAGES = 20
 CLAIMS_BURST = 6_000
 CLAIMS_PER_SECOND = 10
 """Devices, and users without one, of whom one user may ask key packages: the largest group at once.
-Beyond it, whoever tries all names of an enterprise waits."""
+Beyond it, a user who tries all names of an enterprise waits."""
 
 LOOK_AFTER_CLAIMS = 10
 LOW_KEY_PACKAGES = 50
