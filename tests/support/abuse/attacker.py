@@ -48,7 +48,8 @@ async def attack(name: str, scene: Scene) -> None:
 
 
 def main() -> None:
-    os.nice(5)  # who measures shares this processor
+    alone = os.environ.get("BLACKTHORN_ABUSE_ALONE") == "1"
+    os.nice(19 if alone else 5)  # the honest people share this processor, and measure the server
     scene = read_scene(sys.stdin.read())
     uvloop.run(attack(sys.argv[1], scene))
     print(json.dumps(scene.told))
