@@ -18,7 +18,7 @@ from blackthorn.errors import UnavailableError
 LISTENING_SECONDS: Final = 5
 """How often it is checked whether all listeners listen."""
 
-_TURN: Final = 64
+_TURN: Final = 8
 """Sockets accepted before other work of the loop continues."""
 
 _REST_SECONDS: Final = 1.0

@@ -42,6 +42,7 @@ def read_scene(text: str) -> Scene:
 
 async def attack(name: str, scene: Scene) -> None:
     (chosen,) = (each for each in every.ABUSES if each.name == name)
+    scene.begin()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(scene.seconds + GRACE_SECONDS):
             await chosen.run(scene)

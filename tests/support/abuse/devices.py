@@ -96,10 +96,9 @@ async def stored_bytes(scene: Scene) -> None:
 )
 async def stored_rows(scene: Scene) -> None:
     told = fanout_frame([scene.victims[0].id])
-    end = asyncio.get_running_loop().time() + scene.seconds
     async with flooding(scene, scene.abusers[0]) as link:
         link.send(told)
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             link.send(f.Send([posting(told.id, b"x" * 64) for _ in range(500)]))
             await link.drain()
             await asyncio.sleep(0)
@@ -114,10 +113,9 @@ async def stored_rows(scene: Scene) -> None:
 )
 async def orders(scene: Scene) -> None:
     told = fanout_frame([scene.abusers[0].id])
-    end = asyncio.get_running_loop().time() + scene.seconds
     async with flooding(scene, scene.abusers[0]) as link:
         link.send(told)
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             fresh = [f.Order(os.urandom(32), 0, os.urandom(16)) for _ in range(200)]
             link.send(f.Send([posting(told.id, b"x", order) for order in fresh]))
             await link.drain()
@@ -146,10 +144,9 @@ async def claim_one_colleague(scene: Scene) -> None:
     counter=("frames_waited",),
 )
 async def probe_addresses(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
     number = 0
     async with flooding(scene, scene.abusers[0]) as link:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             names = [f"nobody{number + each}@acme.example" for each in range(1_000)]
             number += 1_000
             link.send(f.ClaimKeyPackages(number, names))
@@ -246,10 +243,9 @@ async def acknowledge(scene: Scene) -> None:
     counter=("frames_waited",),
 )
 async def fanouts(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
     lists = [fanout_frame(scene.crowd[each : each + 2_000]) for each in range(200)]
     async with flooding(scene, scene.abusers[0]) as link:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             for each in lists:
                 link.send(each)
                 await link.drain()
@@ -264,9 +260,8 @@ async def fanouts(scene: Scene) -> None:
     counter=("links_cut", "postings_refused"),
 )
 async def unknown_devices(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
     async with flooding(scene, scene.abusers[0]) as link:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             told = fanout_frame([os.urandom(16) for _ in range(5_000)])  # type: ignore[misc]
             link.send(told, f.Send([posting(told.id, b"x")]))
             await link.drain()
@@ -375,10 +370,9 @@ async def market_frames(scene: Scene) -> None:
     counter=("handshakes_delayed",),
 )
 async def reconnects(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     async def one() -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             try:
                 link = await open_link(scene, scene.abusers[0])
                 await link.close()
@@ -397,8 +391,7 @@ async def reconnects(scene: Scene) -> None:
     counter=("hellos_refused",),
 )
 async def false_hellos(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
-    while asyncio.get_running_loop().time() < end:
+    while scene.lasts():
         try:
             link = await connect(HOST, scene.ports["link"], Fingerprint(scene.pin))
             link.send(sign_hello(scene.abusers[0].identity, os.urandom(64)))
@@ -454,8 +447,7 @@ async def largest_frames(scene: Scene) -> None:
 )
 async def send_and_cut(scene: Scene) -> None:
     told = fanout_frame([scene.victims[0].id])
-    end = asyncio.get_running_loop().time() + scene.seconds
-    while asyncio.get_running_loop().time() < end:
+    while scene.lasts():
         try:
             link = await open_link(scene, scene.abusers[0])
             link.send(told, *[f.Send([posting(told.id, b"x" * 512) for _ in range(100)])] * 10)
@@ -473,8 +465,7 @@ async def send_and_cut(scene: Scene) -> None:
     counter=("links_cut",),
 )
 async def malformed_frames(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
-    while asyncio.get_running_loop().time() < end:
+    while scene.lasts():
         try:
             link = await open_link(scene, scene.abusers[0])
             link._transport.send(WSMsgType.BINARY, os.urandom(100_000))

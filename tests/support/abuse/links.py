@@ -65,8 +65,7 @@ async def flooding(scene: Scene, abuser: Abuser) -> AsyncIterator[LinkConnection
 
 async def repeat(scene: Scene, link: LinkConnection, *frames: f.AnyFrame) -> None:
     """Send these frames again and again, as fast as the network takes them, until time is over."""
-    end = asyncio.get_running_loop().time() + scene.seconds
-    while asyncio.get_running_loop().time() < end:
+    while scene.lasts():
         link.send(*frames)
         await asyncio.wait_for(link.drain(), scene.seconds)
         await asyncio.sleep(0)

@@ -134,13 +134,12 @@ async def large_mails(scene: Scene) -> None:
     bound="a user's quota of mail, in all and by the hour",
 )
 async def many_mails(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     async def one(source: str) -> None:
         async with dialogue(scene, source) as smtp:
             await smtp.reply()
             await smtp.say("EHLO mail.attacker.example")
-            while asyncio.get_running_loop().time() < end:
+            while scene.lasts():
                 await smtp.say("MAIL FROM:<eve@attacker.example>")
                 await smtp.say(f"RCPT TO:<{scene.victims[0].address}>")
                 if (await smtp.say("DATA")).startswith("354"):
@@ -157,15 +156,14 @@ async def many_mails(scene: Scene) -> None:
     told=("550 5.1.1", "421 4.7.0"),
 )
 async def probe_recipients(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     async def one(source: str) -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             async with dialogue(scene, source) as smtp:
                 await smtp.reply()
                 await smtp.say("EHLO mail.attacker.example")
                 await smtp.say("MAIL FROM:<eve@attacker.example>")
-                while asyncio.get_running_loop().time() < end:
+                while scene.lasts():
                     await smtp.say(f"RCPT TO:<u{os.urandom(4).hex()}@acme.example>")
 
     await together(*(one(source) for source in scene.sources))
@@ -178,13 +176,12 @@ async def probe_recipients(scene: Scene) -> None:
     told=("421 4.7.0", "500"),
 )
 async def long_commands(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     async def one(source: str) -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             async with dialogue(scene, source) as smtp:
                 await smtp.reply()
-                while asyncio.get_running_loop().time() < end:
+                while scene.lasts():
                     smtp.writer.write(b"EHLO " + b"x" * 100_000 + b"\r\n")
                     await smtp.writer.drain()
                     await smtp.reply()
@@ -199,14 +196,13 @@ async def long_commands(scene: Scene) -> None:
     told=("421 4.7.0",),
 )
 async def idle_commands(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     async def one(source: str) -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             async with dialogue(scene, source) as smtp:
                 await smtp.reply()
                 await smtp.say("EHLO mail.attacker.example")
-                while asyncio.get_running_loop().time() < end:
+                while scene.lasts():
                     for word in ("RSET", "NOOP", "VRFY x"):
                         await smtp.say(word)
 

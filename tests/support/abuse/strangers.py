@@ -93,14 +93,13 @@ async def silent_at_smtp(scene: Scene) -> None:
     counter=("handshakes_delayed", "sockets_dropped"),
 )
 async def connects_and_goes(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     def burst() -> None:
         for port in ("link", "ledger", "smtp"):
             for one in sockets(scene, port, 16):
                 one.close()
 
-    while asyncio.get_running_loop().time() < end:
+    while scene.lasts():
         await asyncio.to_thread(burst)
 
 
@@ -111,10 +110,9 @@ async def connects_and_goes(scene: Scene) -> None:
     counter=("handshakes_delayed",),
 )
 async def tls_without_hello(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
     kept = []
     for number in range(1_500):
-        if asyncio.get_running_loop().time() > end:
+        if not scene.lasts():
             break
         try:
             kept.append(await raw_tls(scene, scene.sources[number % len(scene.sources)]))
@@ -131,10 +129,9 @@ async def tls_without_hello(scene: Scene) -> None:
     counter=("handshakes_delayed",),
 )
 async def handshakes(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
 
     async def one(source: str) -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             try:
                 (await raw_tls(scene, source)).transport.abort()
             except (OSError, ssl.SSLError, TimeoutError):
@@ -152,12 +149,10 @@ async def handshakes(scene: Scene) -> None:
     counter=("opening_frames_refused",),
 )
 async def frames_before_hello(scene: Scene) -> None:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + scene.seconds
     part = os.urandom(256 * 1024)
     kept = []
     for number in range(300):
-        if loop.time() > end:
+        if not scene.lasts():
             break
         writer = await knock(scene, scene.sources[number % 3])
         if writer is not None:
@@ -165,13 +160,13 @@ async def frames_before_hello(scene: Scene) -> None:
             writer.write(websocket_head(7 * MIB))
     for writer in kept:
         for _ in range(25):
-            if writer.is_closing() or loop.time() > end + 2:
+            if writer.is_closing() or not scene.lasts():
                 break
             writer.write(part)
             with suppress(OSError, ssl.SSLError, TimeoutError):
                 await asyncio.wait_for(writer.drain(), 0.2)
         scene.told["refused"] += writer.is_closing()
-    await asyncio.sleep(max(0.0, end - loop.time()))
+    await asyncio.sleep(scene.left())
     for writer in kept:
         writer.transport.abort()
 
@@ -184,13 +179,12 @@ async def frames_before_hello(scene: Scene) -> None:
 )
 async def slow_upgrade(scene: Scene) -> None:
     kept = []
-    end = asyncio.get_running_loop().time() + scene.seconds
     for number in range(200):
-        if asyncio.get_running_loop().time() > end:
+        if not scene.lasts():
             break
         with suppress(OSError, ssl.SSLError, TimeoutError):
             kept.append(await raw_tls(scene, scene.sources[number % len(scene.sources)]))
-    while asyncio.get_running_loop().time() < end:
+    while scene.lasts():
         for writer in kept:
             if not writer.is_closing():
                 writer.write(b"G")
@@ -236,13 +230,11 @@ async def guess_pairings(scene: Scene) -> None:
 
 async def tries(scene: Scene, make) -> None:  # type: ignore[no-untyped-def]
     """One opening frame a connection, as fast as the server lets it; what it says is counted."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + scene.seconds
     number = 0
 
     async def one() -> None:
         nonlocal number
-        while loop.time() < end:
+        while scene.lasts():
             number += 1
             try:
                 link = await connect(HOST, scene.ports["link"], None)
@@ -263,9 +255,7 @@ async def tries(scene: Scene, make) -> None:  # type: ignore[no-untyped-def]
     counter=("links_cut",),
 )
 async def frames_of_devices(scene: Scene) -> None:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + scene.seconds
-    while loop.time() < end:
+    while scene.lasts():
         writer = await knock(scene, scene.sources[0])
         if writer is None:
             await asyncio.sleep(0.01)
@@ -285,15 +275,14 @@ async def frames_of_devices(scene: Scene) -> None:
 )
 async def slow_request(scene: Scene) -> None:
     kept = []
-    end = asyncio.get_running_loop().time() + scene.seconds
     for number in range(200):
-        if asyncio.get_running_loop().time() > end:
+        if not scene.lasts():
             break
         with suppress(OSError, ssl.SSLError, TimeoutError):
             source = scene.sources[number % len(scene.sources)]
             kept.append(await raw_tls(scene, source, "ledger"))
     for byte in b"GET /checkpoint HTTP/1.1\r\n" * 10:
-        if asyncio.get_running_loop().time() > end:
+        if not scene.lasts():
             break
         for writer in kept:
             if not writer.is_closing():
@@ -322,11 +311,10 @@ async def get_nothing(scene: Scene) -> None:
 
 
 async def gets(scene: Scene, path: bytes) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
     request = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"
 
     async def one(source: str) -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             try:
                 reader, writer = await asyncio.open_connection(
                     HOST,
@@ -339,7 +327,7 @@ async def gets(scene: Scene, path: bytes) -> None:
                 await asyncio.sleep(0.01)
                 continue
             with suppress(OSError, ssl.SSLError, TimeoutError):
-                while asyncio.get_running_loop().time() < end:
+                while scene.lasts():
                     writer.write(request)
                     line = await asyncio.wait_for(reader.readline(), 5)
                     if not line:
@@ -375,16 +363,15 @@ def unchecked() -> ssl.SSLContext:
     bound="size of a body; methods and paths that exist",
 )
 async def posts(scene: Scene) -> None:
-    end = asyncio.get_running_loop().time() + scene.seconds
     head = b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"10000\r\n" + bytes(65_536) + b"\r\n"
 
     async def one(source: str) -> None:
-        while asyncio.get_running_loop().time() < end:
+        while scene.lasts():
             with suppress(OSError, ssl.SSLError, TimeoutError):
                 writer = await raw_tls(scene, source, "ledger")
                 writer.write(head)
-                while not writer.is_closing() and asyncio.get_running_loop().time() < end:
+                while not writer.is_closing() and scene.lasts():
                     writer.write(chunk)
                     await asyncio.wait_for(writer.drain(), 1)
                 writer.transport.abort()

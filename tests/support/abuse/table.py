@@ -1,5 +1,6 @@
 """What an attack on the server's time and space is, and the list of all."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,19 @@ class Scene:
     sources: list[str]
     seconds: float
     told: Counter[str] = field(default_factory=Counter)
+    end: float = 0.0
+    """When the attack is over, by the event loop."""
+
+    def begin(self) -> None:
+        self.end = asyncio.get_running_loop().time() + self.seconds
+
+    def left(self) -> float:
+        """The seconds that the attack still has."""
+        return max(0.0, self.end - asyncio.get_running_loop().time())
+
+    def lasts(self) -> bool:
+        """Whether the attack's time is not over yet."""
+        return self.left() > 0.0
 
 
 Run = Callable[[Scene], Awaitable[None]]
