@@ -19,7 +19,7 @@ import uvloop
 
 from bench.enterprise import ROWS_PER_SECOND, EnrolledDevice, ServerProcess, make_enterprise
 from bench.figures import Figure, Figures
-from blackthorn.edges.link.client import LinkConnection, connect
+from blackthorn.edges.link.client import LinkConnection, OnFrame, connect
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
@@ -90,29 +90,32 @@ class Pair:
         self.quiet.clear()
 
 
-async def _open(
-    device: EnrolledDevice, port: int, pin: Fingerprint, pair: Pair, sends: bool
+async def open_link(
+    device: EnrolledDevice, port: int, pin: Fingerprint, heard: OnFrame
 ) -> LinkConnection:
+    """A link after Ready; `heard` gets all later frames."""
     ready = asyncio.get_running_loop().create_future()
 
     def on_frame(frame: f.AnyFrame) -> None:
         if isinstance(frame, f.Ready):
             ready.set_result(None)
         else:
-            (pair.on_sender if sends else pair.on_receiver)(frame)
+            heard(frame)
 
     connection = await connect("127.0.0.1", port, pin, on_frame)
     connection.send(sign_hello(device.identity, connection.binding))
-    await ready
+    await asyncio.wait_for(ready, 10)
     return connection
 
 
-async def _pairs(devices: list[EnrolledDevice], port: int, pin: Fingerprint) -> list[Pair]:
+async def open_pairs(devices: list[EnrolledDevice], port: int, pin: Fingerprint) -> list[Pair]:
+    """Links of the first half of the devices to the second, who receive."""
     pairs: list[Pair] = []
-    for sender, receiver in zip(devices[:PAIRS], devices[PAIRS:], strict=True):
+    half = len(devices) // 2
+    for sender, receiver in zip(devices[:half], devices[half:], strict=True):
         pair = Pair()
-        pair.sender = await _open(sender, port, pin, pair, sends=True)
-        pair.receiver = await _open(receiver, port, pin, pair, sends=False)
+        pair.sender = await open_link(sender, port, pin, pair.on_sender)
+        pair.receiver = await open_link(receiver, port, pin, pair.on_receiver)
         told = fanout_frame([receiver.id])
         pair.fanout = told.id
         pair.sender.send(told)
@@ -171,7 +174,7 @@ async def _load(
     devices: list[EnrolledDevice], directory: ServerFolder, server: ServerProcess
 ) -> Figures:
     database = directory.database
-    pairs = await _pairs(devices, server.port, directory.fingerprint())
+    pairs = await open_pairs(devices, server.port, directory.fingerprint())
     await _throughput(pairs, MESSAGES // 10, database)
     before = _cpu_seconds(server.pid)
     seconds = await _throughput(pairs, MESSAGES, database)

@@ -15,13 +15,9 @@ from pathlib import Path
 from statistics import quantiles
 
 from bench.enterprise import EnrolledDevice, ServerProcess, make_enterprise
-from bench.link import Pair
+from bench.link import Pair, open_link, open_pairs
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.edges.link.client import LinkConnection, OnFrame, connect
-from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
-from blackthorn.link.fanout import fanout_frame
-from blackthorn.link.hello import sign_hello
 from blackthorn.storage.sqlite.database import Database
 from tests.support.abuse.honest_mail import deliver
 from tests.support.abuse.table import SENDER, Abuse
@@ -91,19 +87,10 @@ class Ground:
     async def connect_honest(self) -> None:
         """Open the pairs' links."""
         pin = self.folder.fingerprint()
-        half = len(self.honest) // 2
-        for sender, receiver in zip(self.honest[:half], self.honest[half:], strict=True):
-            pair = Pair()
-            pair.sender = await _hello(sender, self.ports["link"], pin, pair.on_sender)
-            pair.receiver = await _hello(receiver, self.ports["link"], pin, pair.on_receiver)
-            told = fanout_frame([receiver.id])
-            pair.fanout = told.id
-            pair.sender.send(told)
-            pair.receiver.send(f.Resume())
-            self.pairs.append(pair)
+        self.pairs = await open_pairs(self.honest, self.ports["link"], pin)
         packages = [os.urandom(2_000) for _ in range(100)]
         for victim in self.victims:
-            link = await _hello(victim, self.ports["link"], pin, lambda _: None)
+            link = await open_link(victim, self.ports["link"], pin, lambda _: None)
             link.send(f.PublishKeyPackages(packages, packages[0], 0, 0))
             await link.drain()
             await link.close()
@@ -259,23 +246,6 @@ async def get(port: int, path: str) -> str:
         writer.close()
     assert whole.startswith(b"HTTP/1.1 200"), whole[:100]
     return whole.partition(b"\r\n\r\n")[2].decode()
-
-
-async def _hello(
-    device: EnrolledDevice, port: int, pin: Fingerprint, heard: OnFrame
-) -> LinkConnection:
-    ready = asyncio.get_running_loop().create_future()
-
-    def on_frame(frame: f.AnyFrame) -> None:
-        if isinstance(frame, f.Ready):
-            ready.set_result(None)
-        else:
-            heard(frame)
-
-    link = await connect("127.0.0.1", port, pin, on_frame)
-    link.send(sign_hello(device.identity, link.binding))
-    await asyncio.wait_for(ready, 10)
-    return link
 
 
 async def _end(attack: asyncio.subprocess.Process) -> dict[str, int]:
