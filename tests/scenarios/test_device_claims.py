@@ -271,9 +271,9 @@ def test_a_stock_that_is_empty_for_ever_fills_no_disk_and_is_an_alarm(monkeypatc
 
 
 def test_a_device_that_claims_too_much_waits_and_says_until_when(monkeypatch):
+    monkeypatch.setattr(messaging_limits, "CLAIMS_BURST", 0)
     world = World(7403, "alice", "bob", "carol")
     alice, bob, carol = world.people
-    monkeypatch.setattr(messaging_limits, "CLAIMS_BURST", 0)
     alice.write(bob, "first")
     world.settle()
     number = alice.write(carol, "second")

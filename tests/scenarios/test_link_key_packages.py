@@ -163,6 +163,7 @@ def test_the_last_ones_are_for_the_user_and_strangers_get_the_last_resort(world:
 
 def test_who_tries_all_names_must_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messaging_limits, "CLAIMS_BURST", 300)
+    world.crash(committed=False)  # the server reads its bounds when it starts
     owner, prober, honest = world.devices[:3]
     stocked(world, owner, 100)
     prober.connect()

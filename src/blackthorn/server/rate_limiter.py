@@ -1,48 +1,63 @@
-"""Per-device token-bucket rate limiter.
+"""Token buckets of users and devices, and the connections that wait for them.
 
 A bucket fills at a steady rate up to its bound. One request may overdraw it, so that none is split;
-the device's connections then wait until the debt is paid.
+its holder then waits until the debt is paid.
 """
 
+from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from blackthorn.ids import DeviceId
+from blackthorn.server import limits
 
+Holder = TypeVar("Holder")
 Waiter = TypeVar("Waiter")
 
 
-class RateLimiter(Generic[Waiter]):
-    """Buckets of `most` units, refilled by `per_second`; a `Waiter` is a connection."""
+class Buckets(Generic[Holder]):
+    """Buckets of `most` units, refilled by `per_second`; the least used beyond `kept` are full."""
 
-    def __init__(self, most: int, per_second: int) -> None:
+    def __init__(self, most: int, per_second: int, kept: int) -> None:
         self._most = most
         self._per_second = per_second
-        self._spent: dict[DeviceId, tuple[float, float]] = {}
+        self._kept = kept
+        self._spent: OrderedDict[Holder, tuple[float, float]] = OrderedDict()
+
+    def spend(self, holder: Holder, units: int, now: float) -> None:
+        """Spend units; the bucket may be overdrawn."""
+        self._spent[holder] = self._missing(holder, now) + units, now
+        self._spent.move_to_end(holder)
+        while len(self._spent) > self._kept:
+            self._spent.popitem(last=False)
+
+    def wait_seconds(self, holder: Holder, now: float) -> float:
+        """How long the holder must wait until the debt is paid; 0: not at all."""
+        return max(0.0, self._missing(holder, now) - self._most) / self._per_second
+
+    def _missing(self, holder: Holder, now: float) -> float:
+        spent, since = self._spent.get(holder, (0.0, now))
+        return max(0.0, spent - (now - since) * self._per_second)
+
+
+class RateLimiter(Generic[Waiter]):
+    """Buckets of devices; a `Waiter` is a connection."""
+
+    def __init__(self, most: int, per_second: int) -> None:
+        self._buckets: Buckets[DeviceId] = Buckets(most, per_second, limits.MAX_CACHED_DEVICES)
         self._held: dict[DeviceId, list[Waiter]] = {}
-        self._sweep_at = 0.0
 
     def spend(self, device: DeviceId, units: int, now: float) -> bool:
         """Spend units; False when the device must wait."""
-        spent = self._debt(device, now) + units
-        self._spent[device] = (spent, now)
-        return spent <= self._most
-
-    def _debt(self, device: DeviceId, now: float) -> float:
-        spent, since = self._spent.get(device, (0.0, now))
-        return max(0.0, spent - (now - since) * self._per_second)
+        self._buckets.spend(device, units, now)
+        return not self._buckets.wait_seconds(device, now)
 
     def hold(self, device: DeviceId, waiter: Waiter) -> None:
         self._held.setdefault(device, []).append(waiter)
 
     def release(self, now: float) -> list[Waiter]:
         """The connections that need not wait any more."""
-        free = [device for device in self._held if self._debt(device, now) <= self._most]
-        released = [waiter for device in free for waiter in self._held.pop(device)]
-        if now >= self._sweep_at:
-            self._sweep_at = now + self._most / self._per_second
-            for device in [known for known in self._spent if self._debt(known, now) == 0.0]:
-                del self._spent[device]
-        return released
+        free = [device for device in self._held if not self._buckets.wait_seconds(device, now)]
+        return [waiter for device in free for waiter in self._held.pop(device)]
 
     def forget(self, device: DeviceId, waiter: Waiter) -> None:
         """The connection has ended; the device's debt stays."""

@@ -21,6 +21,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
+from blackthorn.server.rate_limiter import Buckets
 from blackthorn.wire import limits as wire_limits
 
 
@@ -37,6 +38,14 @@ class Claimed:
     wait_seconds: float = 0.0
 
 
+def _claim_budgets() -> Buckets[Address]:
+    return Buckets(
+        messaging_limits.CLAIMS_BURST,
+        messaging_limits.CLAIMS_PER_SECOND,
+        messaging_limits.MAX_COUNTED_CLAIMS,
+    )
+
+
 @dataclass(slots=True)
 class KeyPackages:
     enterprise: EnterpriseCache
@@ -48,7 +57,7 @@ class KeyPackages:
     """Called with devices whose stock is to be looked at."""
     today: int = 0
     """The Unix day, after which nothing is handed out that expires before it."""
-    _budgets: "ClaimBudgets" = field(default_factory=lambda: ClaimBudgets())
+    _budgets: Buckets[Address] = field(default_factory=_claim_budgets)
     _since_look: Counter[int] = field(default_factory=Counter)
     _claims: "DailyClaims" = field(default_factory=lambda: DailyClaims())
 
@@ -157,28 +166,6 @@ class KeyPackages:
             return []
         found = [device for device in user.live if not devices or device.id in devices]
         return [device for device in found if device != asking][: wire_limits.MAX_DEVICES_PER_USER]
-
-
-class ClaimBudgets:
-    """What each user has claimed and not got back: CLAIMS_PER_SECOND; the oldest are forgotten."""
-
-    def __init__(self) -> None:
-        self._spent: OrderedDict[Address, tuple[float, float]] = OrderedDict()
-
-    def wait_seconds(self, user: Address, now: float) -> float:
-        """How long the user must wait; 0: not at all. One claim may overdraw the budget."""
-        over = self._left(user, now) - messaging_limits.CLAIMS_BURST
-        return max(0.0, over / messaging_limits.CLAIMS_PER_SECOND)
-
-    def spend(self, user: Address, claims: int, now: float) -> None:
-        self._spent[user] = self._left(user, now) + claims, now
-        self._spent.move_to_end(user)
-        while len(self._spent) > messaging_limits.MAX_COUNTED_CLAIMS:
-            self._spent.popitem(last=False)
-
-    def _left(self, user: Address, now: float) -> float:
-        spent, since = self._spent.get(user, (0.0, now))
-        return max(0.0, spent - (now - since) * messaging_limits.CLAIMS_PER_SECOND)
 
 
 class DailyClaims:
