@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from blackthorn.edges import limits as edges_limits
-from blackthorn.edges.sealing import limits as sealing_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
-from blackthorn.programs.server.budget_settings import BudgetsSettings, setting
-from blackthorn.server.mail import limits as mail_limits
+from blackthorn.programs.server.settings.budgets import BudgetsSettings
+from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
+from blackthorn.programs.server.settings.setting import host_setting, port_setting, setting
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import domain_of, parse_address, parse_domain
@@ -32,16 +32,6 @@ _NEARLY = 0.9
 """Likeness of two variables from which one is taken for a mistyped other."""
 
 KIND_NAMES = {str: "a text", int: "a number", bool: "true or false"}
-
-
-def _port(default: int, what: str) -> Any:
-    doc = f"TCP port of {what}. 0 lets the system choose one; the ready line of the log says which."
-    return setting(default, doc, at_most=65535)
-
-
-def _host(what: str) -> Any:
-    doc = f"Address on which {what} listens. 0.0.0.0 or :: is every interface."
-    return setting("127.0.0.1", doc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +60,8 @@ class EnterpriseSettings:
 class LinkSettings:
     """The link, over which devices send and receive."""
 
-    host: str = _host("the link")
-    port: int = _port(3101, "the link")
+    host: str = host_setting("the link")
+    port: int = port_setting(3101, "the link")
     public: str = setting(
         "",
         "HOST:PORT at which devices reach the link, for activation URLs. "
@@ -101,40 +91,11 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SmtpSettings:
-    """SMTP, by which mail comes in from the Internet."""
-
-    host: str = _host("SMTP")
-    port: int = _port(2525, "SMTP")
-    sealing_workers: int = setting(
-        0,
-        "Processes that seal inbound mail, each with one core while mail comes in. "
-        "0: one for each core.",
-        at_most=sealing_limits.MAX_SEALING_WORKERS,
-    )
-    min_free_disk_mib: int = setting(
-        1024,
-        "With less free disk space in MiB than this, mail is deferred (452 4.3.1), and messages "
-        "go on down to ops.min_free_disk_mib; never less than that.",
-    )
-    mailbox_mib: int = setting(
-        mail_limits.MAILBOX_MIB,
-        "Sealed mail in MiB that the server keeps for one user; more is deferred (452 4.2.2).",
-        at_least=64,
-    )
-    mailbox_mib_per_hour: int = setting(
-        mail_limits.MAILBOX_MIB_PER_HOUR,
-        "Sealed mail in MiB that one user gets in an hour; more is deferred (450 4.2.1).",
-        at_least=64,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerSettings:
     """The ledger: the public log of all users' keys, its tiles over HTTPS, and its witnesses."""
 
-    host: str = _host("HTTPS with the ledger's tiles, for auditors and witnesses,")
-    port: int = _port(3102, "the ledger's tiles")
+    host: str = host_setting("HTTPS with the ledger's tiles, for auditors and witnesses,")
+    port: int = port_setting(3102, "the ledger's tiles")
     epoch_seconds: int = setting(
         10,
         "How long after a change of somebody's keys the ledger publishes it. 0: at once.",
@@ -182,8 +143,8 @@ class DirectivesSettings:
 class OpsSettings:
     """Health and metrics, over HTTP: /healthz, /readyz and /metrics. Not for the Internet."""
 
-    host: str = _host("operations HTTP")
-    port: int = _port(8101, "operations HTTP")
+    host: str = host_setting("operations HTTP")
+    port: int = port_setting(8101, "operations HTTP")
     min_free_disk_mib: int = setting(
         256,
         "With less free disk space in MiB than this the server accepts nothing, so that what it "
@@ -219,6 +180,7 @@ class Configuration:
     link: LinkSettings = field(default_factory=LinkSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    dns: DnsSettings = field(default_factory=DnsSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     directives: DirectivesSettings = field(default_factory=DirectivesSettings)
     ops: OpsSettings = field(default_factory=OpsSettings)

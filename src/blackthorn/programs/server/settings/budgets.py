@@ -1,24 +1,11 @@
-"""The section of the settings with the budgets of devices, and how a setting is declared."""
+"""The section of the settings with the budgets of devices."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from blackthorn.programs.server.settings.setting import setting
 from blackthorn.server.budgets import limits as budgets
 from blackthorn.server.budgets.budgets import HOUR, Rate, Rates
 from blackthorn.wire.units import KIB, MIB
-
-
-def setting(
-    default: Any,
-    doc: str,
-    *,
-    at_least: int = 0,
-    at_most: int = 2**31,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A field with its documentation and permitted values."""
-    metadata = {"doc": doc, "at_least": at_least, "at_most": at_most, "choices": choices}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
