@@ -7,10 +7,10 @@ signatures made again. Only for keys of `openpgp_open.generate_user_key`: Ed2551
 
 import hashlib
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from blackthorn.crypto.openpgp.packets import packet, packets, subpacket, subpackets
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 
@@ -73,7 +73,7 @@ def created(key: bytes) -> int:
 
     Raises ValueError for other bytes.
     """
-    _, body = next(_packets(key), (0, b""))
+    _, body = next(packets(key), (0, b""))
     if len(body) < 5 or body[0] != _VERSION:
         raise ValueError("not an OpenPGP key of version 6")
     return int.from_bytes(body[1:5], "big")
@@ -82,13 +82,13 @@ def created(key: bytes) -> int:
 def redate(key: bytes, at: int) -> bytes:
     """A new secret key as if it had been made at `at`, Unix seconds. Raises ValueError."""
     when = at.to_bytes(4, "big")
-    packets = list(_packets(key))
-    old = [_Key(body) for tag, body in packets if tag in (_PRIMARY, _SUBKEY)]
+    found_packets = list(packets(key))
+    old = [_Key(body) for tag, body in found_packets if tag in (_PRIMARY, _SUBKEY)]
     issuers = {each.issuer: each.dated(when).issuer for each in old}
     found = bytearray()
     primary = newest = _Key(b"")
     user = b""
-    for tag, body in packets:
+    for tag, body in found_packets:
         made = body
         if tag in (_PRIMARY, _SUBKEY):
             newest = _Key(body).dated(when)
@@ -99,22 +99,22 @@ def redate(key: bytes, at: int) -> bytes:
         elif tag == _SIGNATURE:
             data = primary.hashed + (user if newest is primary else newest.hashed)
             made = _signed_again(body, data, primary, newest, when, issuers)
-        found += _packet(tag, made)
+        found += packet(tag, made)
     return bytes(found)
 
 
 def sign(message: bytes, key: bytes) -> bytes:
     """A detached binary signature, one packet, dated as the key itself. Raises ValueError."""
-    keys = [_Key(body) for tag, body in _packets(key) if tag in (_PRIMARY, _SUBKEY)]
+    keys = [_Key(body) for tag, body in packets(key) if tag in (_PRIMARY, _SUBKEY)]
     signer = [each for each in keys if each.signs][
         -1:
     ]  # the signing subkey stands behind the primary
     if not signer:
         raise ValueError("no Ed25519 key of version 6")
-    fields = _subpacket(_CREATED, signer[0].created) + _subpacket(_ISSUER, signer[0].issuer)
+    fields = subpacket(_CREATED, signer[0].created) + subpacket(_ISSUER, signer[0].issuer)
     header = bytes([_VERSION, _BINARY, _ED25519, _SHA512]) + len(fields).to_bytes(4, "big") + fields
     end = signer[0].sign(header, message, secrets.token_bytes(_SALT_BYTES))
-    return _packet(_SIGNATURE, header + bytes(4) + end)
+    return packet(_SIGNATURE, header + bytes(4) + end)
 
 
 def _signed_again(
@@ -130,7 +130,7 @@ def _signed_again(
         raise ValueError("a signature of the key is of another kind")
     end = _HEADER_BYTES + int.from_bytes(signature[4:8], "big")
     header = bytearray(signature[:end])
-    for kind, start, stop in list(_subpackets(header, _HEADER_BYTES)):
+    for kind, start, stop in list(subpackets(header, _HEADER_BYTES)):
         value = bytes(header[start:stop])
         if kind == _CREATED:
             value = when
@@ -143,51 +143,3 @@ def _signed_again(
     unhashed = signature[end : salt - 3]
     again = signer.sign(bytes(header), data, signature[salt : salt + _SALT_BYTES])
     return bytes(header) + unhashed + again
-
-
-def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and body of each packet (RFC 9580, 4.2.1). Raises ValueError."""
-    position = 0
-    while position < len(data):
-        if data[position] & 0xC0 != 0xC0:
-            raise ValueError("a packet of an old format")
-        start, length = _length(data, position + 1)
-        if start + length > len(data):
-            raise ValueError("a packet is cut off")
-        yield data[position] & 0x3F, data[start : start + length]
-        position = start + length
-
-
-def _subpackets(data: bytearray, position: int) -> Iterator[tuple[int, int, int]]:
-    """Type, start and end of the body of each subpacket."""
-    while position < len(data):
-        start, length = _length(data, position)
-        yield data[start] & 0x7F, start + 1, start + length
-        position = start + length
-
-
-def _length(data: bytes | bytearray, position: int) -> tuple[int, int]:
-    """Where a body begins, and its length. Raises ValueError."""
-    first = data[position] if position < len(data) else 255
-    if first < 192:
-        return position + 1, first
-    if first < 224 and position + 1 < len(data):
-        return position + 2, ((first - 192) << 8) + data[position + 1] + 192
-    if first == 255 and position + 4 < len(data):
-        return position + 5, int.from_bytes(data[position + 1 : position + 5], "big")
-    raise ValueError("a length is cut off, or of a part")
-
-
-def _subpacket(kind: int, body: bytes) -> bytes:
-    return bytes([len(body) + 1, kind]) + body
-
-
-def _packet(tag: int, body: bytes) -> bytes:
-    size = len(body)
-    if size < 192:
-        length = bytes([size])
-    elif size < 8384:
-        length = (size - 192 + (192 << 8)).to_bytes(2, "big")
-    else:
-        length = b"\xff" + size.to_bytes(4, "big")
-    return bytes([0xC0 | tag]) + length + body

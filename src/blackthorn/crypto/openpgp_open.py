@@ -113,11 +113,17 @@ def _check_packets(message: bytes) -> None:
 
 
 def _skip_packet(message: bytes, position: int) -> tuple[int, int]:
-    """The tag of the packet at `position` and where it ends (RFC 9580, 4.2.1: new format)."""
+    """The tag of the packet at `position` and where it ends (RFC 9580, 4.2.1 and 4.2.2)."""
     header = message[position]
+    position += 1
+    if header & 0xC0 == 0x80 and header & 3 != 3:  # the old format, in which GnuPG frames PKESK
+        start = position + (1 << (header & 3))
+        end = start + int.from_bytes(message[position:start], "big")
+        if end > len(message):
+            raise _BrokenError
+        return header >> 2 & 0x0F, end
     if header & 0xC0 != 0xC0:
         raise _BrokenError
-    position += 1
     while True:
         first = message[position]
         partial = 224 <= first < 255

@@ -52,6 +52,16 @@ class Certificate:
     revoked: bool
     _sequoia: pysequoia.Cert
 
+    @property
+    def sequoia(self) -> pysequoia.Cert:
+        """The library's own object, for other modules of `crypto`."""
+        return self._sequoia
+
+    @property
+    def user_ids(self) -> list[str]:
+        """The user ids that the certificate has signed. The library may raise anything."""
+        return [str(user_id) for user_id in self._sequoia.user_ids]
+
     def check(self, now: int) -> None:
         """Raises RevokedCertificateError, ExpiredCertificateError."""
         if self.revoked:

@@ -16,6 +16,7 @@ from blackthorn.ports.device_history import History as History
 from blackthorn.ports.device_history import HistoryQuery as HistoryQuery
 from blackthorn.ports.device_history import HistoryRecord as HistoryRecord
 from blackthorn.ports.device_history import Place as Place
+from blackthorn.ports.outside_keys import OutsideKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +343,7 @@ class Records(Protocol):
     mail: Mail
     directory: Directory
     mail_keys: MailKeys
+    outside_keys: OutsideKeys
     leaves: Leaves
     hellos: Hellos
 

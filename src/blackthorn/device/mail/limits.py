@@ -7,3 +7,12 @@ MAX_SEALED_BYTES = 2 * MAX_MAIL_BYTES
 
 MAX_LISTED_MAILS = 500_000
 """Mails of one listing, about 140 bytes each: 70 MB of memory, or 27 years of 50 mails a day."""
+
+MAX_CERTIFICATES_PER_ANSWER = 8
+"""Certificates in one answer about an address: an old one, a new one, and room for a few."""
+
+MAX_OUTSIDE_MISSES = 1_000
+"""Addresses outside without a certificate whose last lookup is remembered."""
+
+LOOKUP_FRESH_SECONDS = 86_400
+"""How long an answer about an address outside is good before its domain is asked again."""

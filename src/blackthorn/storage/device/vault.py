@@ -18,6 +18,7 @@ from blackthorn.ports import device_store as ports
 from blackthorn.ports.device_groups import Leaves
 from blackthorn.ports.device_groups import NotedChanges as NotedChangesPort
 from blackthorn.ports.device_healing import LostTexts
+from blackthorn.ports.outside_keys import OutsideKeys as OutsideKeysPort
 from blackthorn.storage.device import (
     directory,
     groups,
@@ -26,6 +27,7 @@ from blackthorn.storage.device import (
     lost,
     noted,
     orders,
+    outside_keys,
     records,
     traffic,
 )
@@ -67,6 +69,7 @@ class VaultRecords:
         self.parcels: ports.Parcels = traffic.Parcels(connection)
         self.directory: ports.Directory = directory.Directory(connection)
         self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
+        self.outside_keys: OutsideKeysPort = outside_keys.OutsideKeys(connection)
         self.lost: LostTexts = lost.LostTexts(connection)
         self.leaves: Leaves = leaves.Leaves(connection)
         self.hellos: ports.Hellos = directory.Hellos(connection)

@@ -1,0 +1,146 @@
+"""Certificates of people outside: pinned on first use, and a change waits for the person.
+
+1. The first certificate that is good is pinned. Further data of the same fingerprint replace it.
+2. The web server of the address's domain (WKD) counts more than a mail's Autocrypt header, which
+   forging a sender forges too: it replaces what came by a header, never the reverse.
+3. Any other fingerprint is *offered*, and `blackthorn mail keys accept` decides. Of a header it is
+   so only when a header's is pinned.
+
+The identity chain of a colleague is no matter of this module: it wins (`recipient_keys`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from blackthorn.crypto.openpgp.packets import split_certificates
+from blackthorn.crypto.openpgp.recipients import RecipientCertificate, judge
+from blackthorn.crypto.openpgp_seal import CertificateError, parse_certificate
+from blackthorn.device.mail import limits
+from blackthorn.errors import UserError
+from blackthorn.ids import Address
+from blackthorn.ports.device_store import Records
+from blackthorn.ports.outside_keys import OutsideKeyRecord, Source
+
+_BY_HEADER: Final = (Source.NONE, Source.AUTOCRYPT)
+"""Sources that the domain's word replaces."""
+
+
+def is_due(records: Records, address: Address, now_ms: int) -> bool:
+    """Whether the address's domain is to be asked (again)."""
+    known = records.outside_keys.of(address)
+    age_ms = now_ms - known.asked_ms if known is not None and known.asked_ms else -1
+    return not 0 <= age_ms < limits.LOOKUP_FRESH_SECONDS * 1000
+
+
+def learn(
+    records: Records, address: Address, source: Source, answer: bytes, now_ms: int
+) -> OutsideKeyRecord:
+    """Take what a source says of the address: certificates, binary, or none.
+
+    Bytes that are no certificates, and certificates that are not good, count as none.
+    """
+    known = records.outside_keys.of(address) or OutsideKeyRecord(address)
+    if source is Source.WKD:
+        known = replace(known, asked_ms=now_ms)
+    parts = _split(answer)
+    known = _renewed(known, parts)
+    good = list(_good(parts, address, now_ms // 1000))
+    if good and known.fingerprint not in [each.fingerprint for each in good]:
+        known = _taken(known, source, _best(good), now_ms)
+    elif good and source is Source.WKD and known.source in _BY_HEADER:
+        known = replace(known, source=source)
+    records.outside_keys.put(known)
+    records.outside_keys.forget_oldest(limits.MAX_OUTSIDE_MISSES)
+    return known
+
+
+def accept(records: Records, address: Address, now_ms: int) -> OutsideKeyRecord:
+    """Pin the offered certificate. Raises UserError when none is offered."""
+    known = records.outside_keys.of(address)
+    if known is None or not known.offered:
+        raise UserError(f"no other certificate of {address} waits: see `blackthorn mail keys list`")
+    accepted = replace(
+        known,
+        source=Source.PERSON,
+        fingerprint=known.offered_fingerprint,
+        certificate=known.offered,
+        since_ms=now_ms,
+        offered_source=Source.NONE,
+        offered_fingerprint="",
+        offered=b"",
+        offered_ms=0,
+    )
+    records.outside_keys.put(accepted)
+    return accepted
+
+
+def forget(records: Records, address: Address) -> None:
+    """Forget what is known of the address. Raises UserError when nothing is."""
+    if records.outside_keys.of(address) is None:
+        raise UserError(f"nothing is known of {address}: see `blackthorn mail keys list`")
+    records.outside_keys.forget(address)
+
+
+def _split(answer: bytes) -> list[bytes]:
+    try:
+        return split_certificates(answer, limits.MAX_CERTIFICATES_PER_ANSWER)
+    except ValueError:
+        return []
+
+
+def _renewed(known: OutsideKeyRecord, parts: Iterable[bytes]) -> OutsideKeyRecord:
+    """With newer data of the pinned certificate, a revocation above all."""
+    for part in parts if known.certificate else ():
+        try:
+            if parse_certificate(part).fingerprint.lower() == known.fingerprint:
+                return known if _is_revoked(known) else replace(known, certificate=part)
+        except CertificateError:
+            continue
+    return known
+
+
+def _is_revoked(known: OutsideKeyRecord) -> bool:
+    """Whether its owner has revoked it: a source that leaves the revocation off changes nothing."""
+    try:
+        return parse_certificate(known.certificate).revoked
+    except CertificateError:
+        return False
+
+
+def _good(parts: Iterable[bytes], address: Address, now: int) -> Iterable[RecipientCertificate]:
+    for part in parts:
+        try:
+            yield judge(part, address, now)
+        except CertificateError:
+            continue
+
+
+def _best(good: Iterable[RecipientCertificate]) -> RecipientCertificate:
+    """Post-quantum first, then the newest."""
+    return max(good, key=lambda each: (each.post_quantum, each.created, each.fingerprint))
+
+
+def _taken(
+    known: OutsideKeyRecord, source: Source, found: RecipientCertificate, now_ms: int
+) -> OutsideKeyRecord:
+    """Rules 1 to 3 for another fingerprint than the pinned one."""
+    pinned_by_header = known.source in _BY_HEADER
+    if not known.certificate or (source is Source.WKD and pinned_by_header):
+        return replace(
+            known,
+            source=source,
+            fingerprint=found.fingerprint,
+            certificate=found.data,
+            since_ms=now_ms,
+        )
+    if source is Source.AUTOCRYPT and not pinned_by_header:
+        return known
+    same = known.offered_fingerprint == found.fingerprint
+    return replace(
+        known,
+        offered_source=source,
+        offered_fingerprint=found.fingerprint,
+        offered=found.data,
+        offered_ms=known.offered_ms if same else now_ms,
+    )
