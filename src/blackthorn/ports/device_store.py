@@ -16,7 +16,7 @@ from blackthorn.ports.device_history import History as History
 from blackthorn.ports.device_history import HistoryQuery as HistoryQuery
 from blackthorn.ports.device_history import HistoryRecord as HistoryRecord
 from blackthorn.ports.device_history import Place as Place
-from blackthorn.ports.outside_keys import OutsideKeys
+from blackthorn.ports.outside.keys import OutsideKeys
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from blackthorn.device.mail.recipient_keys import (
 )
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
-from blackthorn.ports.outside_keys import Source
+from blackthorn.ports.outside.keys import Source
 from blackthorn.storage.device.vault import Vault, VaultRecords
 
 BEA = Address("bea@out.example")

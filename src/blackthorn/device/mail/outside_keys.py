@@ -20,7 +20,7 @@ from blackthorn.device.mail import limits
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import Records
-from blackthorn.ports.outside_keys import OutsideKeyRecord, Source
+from blackthorn.ports.outside.keys import OutsideKeyRecord, Source
 
 _BY_HEADER: Final = (Source.NONE, Source.AUTOCRYPT)
 """Sources that the domain's word replaces."""

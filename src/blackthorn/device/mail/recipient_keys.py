@@ -12,7 +12,7 @@ from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import Records
-from blackthorn.ports.outside_keys import OutsideKeyRecord, Source
+from blackthorn.ports.outside.keys import OutsideKeyRecord, Source
 
 
 class Origin(StrEnum):

@@ -1,6 +1,6 @@
-"""Pinned certificates of people outside in SQL (`ports.outside_keys`)."""
+"""Pinned certificates of people outside in SQL (`ports.outside.keys`)."""
 
-from blackthorn.ports.outside_keys import OutsideKeyRecord
+from blackthorn.ports.outside.keys import OutsideKeyRecord
 from blackthorn.storage.device.records import Table
 from blackthorn.storage.rows import values
 
@@ -11,7 +11,7 @@ _READ = (
 
 
 class OutsideKeys(Table):
-    """`ports.outside_keys.OutsideKeys`."""
+    """`ports.outside.keys.OutsideKeys`."""
 
     def of(self, address: str) -> OutsideKeyRecord | None:
         row = self._one(_READ + " WHERE address = ?", (address,))

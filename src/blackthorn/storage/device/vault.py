@@ -18,7 +18,7 @@ from blackthorn.ports import device_store as ports
 from blackthorn.ports.device_groups import Leaves
 from blackthorn.ports.device_groups import NotedChanges as NotedChangesPort
 from blackthorn.ports.device_healing import LostTexts
-from blackthorn.ports.outside_keys import OutsideKeys as OutsideKeysPort
+from blackthorn.ports.outside.keys import OutsideKeys as OutsideKeysPort
 from blackthorn.storage.device import (
     directory,
     groups,
