@@ -29,7 +29,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.limits import MAX_RECIPIENTS
 from blackthorn.link.session import Link, Role
-from blackthorn.ports.closure import AdvanceClosure, ListClosures, Phase, StoreStatement
+from blackthorn.ports.governance.closure import AdvanceClosure, ListClosures, Phase, StoreStatement
 from blackthorn.ports.ledger import (
     AppendEpoch,
     Checkpoint,

@@ -11,8 +11,8 @@ import apsw
 import pytest
 
 from blackthorn.errors import DamageError, DefectError, StorageError
-from blackthorn.ports.closure import ListClosures, ReadStatement
 from blackthorn.ports.enrolment import PurgeCodes
+from blackthorn.ports.governance.closure import ListClosures, ReadStatement
 from blackthorn.ports.parcels import (
     MailboxTallies,
     Parcels,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blackthorn.directory.entries import Record, decode_entry
-from blackthorn.ports.cases import StoreDecision
+from blackthorn.ports.governance.cases import StoreDecision
 from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import Engine

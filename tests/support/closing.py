@@ -13,7 +13,7 @@ from blackthorn.errors import BlackthornError
 from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
 from blackthorn.link import limits
-from blackthorn.ports.closure import Closure, ListClosures
+from blackthorn.ports.governance.closure import Closure, ListClosures
 from blackthorn.ports.mail import SealedMail
 from blackthorn.programs.server.closure import publish_statement, register_seed
 from blackthorn.server.markets.closure import Closures

@@ -15,7 +15,7 @@ from typing import Any
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
-from blackthorn.ports.closure import ListClosures, Phase
+from blackthorn.ports.governance.closure import ListClosures, Phase
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.closure import Apart

@@ -28,7 +28,7 @@ from blackthorn.governance.statements import (
     seal_private,
 )
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.ports.cases import StoredDecision
+from blackthorn.ports.governance.cases import StoredDecision
 from blackthorn.report.history import History, Snapshot
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner

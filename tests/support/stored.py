@@ -5,7 +5,7 @@ from typing import Any
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import DeviceRecord, DevicesById, UserRecord, UsersByAddress
-from blackthorn.ports.exits import ExitPerson, FindExitPerson
+from blackthorn.ports.governance.exits import ExitPerson, FindExitPerson
 from blackthorn.ports.mail import ListMail, MailHead, ReadMail, SealedMail, StoreMail
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.storage.sqlite.database import Database

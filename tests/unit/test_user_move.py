@@ -12,8 +12,8 @@ from blackthorn.cli import main
 from blackthorn.errors import BlackthornError, StorageError, UserError
 from blackthorn.governance import exits
 from blackthorn.ids import Address
-from blackthorn.ports.cases import StoreDecision
-from blackthorn.ports.exits import FindExitPerson
+from blackthorn.ports.governance.cases import StoreDecision
+from blackthorn.ports.governance.exits import FindExitPerson
 from blackthorn.ports.mail import SealedMail
 from blackthorn.programs.server import user_move
 from blackthorn.programs.server.folder import initialise

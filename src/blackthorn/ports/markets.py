@@ -4,7 +4,7 @@ from typing import Protocol
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.ids import Address
-from blackthorn.ports.exits import NoteAct
+from blackthorn.ports.governance.exits import NoteAct
 from blackthorn.ports.store import Command, Query
 
 

@@ -1,10 +1,10 @@
-"""What every store of decisions keeps to (`ports.cases`)."""
+"""What every store of decisions keeps to (`ports.governance.cases`)."""
 
 import pytest
 
 from blackthorn.errors import BlackthornError, ConflictError, DiskError
 from blackthorn.ids import Address
-from blackthorn.ports.cases import (
+from blackthorn.ports.governance.cases import (
     ListDecisionEntries,
     ListDecisions,
     ListFounders,

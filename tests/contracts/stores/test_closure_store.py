@@ -1,4 +1,4 @@
-"""What every store of closures keeps to (`ports.closure`)."""
+"""What every store of closures keeps to (`ports.governance.closure`)."""
 
 import hashlib
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 
 from blackthorn.errors import ConflictError, DiskError
 from blackthorn.ids import Address
-from blackthorn.ports.cases import StoredDecision, StoreDecision
-from blackthorn.ports.closure import (
+from blackthorn.ports.governance.cases import StoredDecision, StoreDecision
+from blackthorn.ports.governance.closure import (
     AddReceipts,
     AdvanceClosure,
     BeginClosure,
@@ -35,7 +35,7 @@ from blackthorn.ports.closure import (
     StoredReceipt,
     StoreStatement,
 )
-from blackthorn.ports.exits import FindExitPerson, NoteAct, NoteNotified
+from blackthorn.ports.governance.exits import FindExitPerson, NoteAct, NoteNotified
 from blackthorn.ports.key_packages import KeyPackageStock, PublishKeyPackages
 from blackthorn.ports.mail import ListMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import Parcels, StoreParcels, WaitingParcels

@@ -1,9 +1,9 @@
-"""What every store of the persons of exits keeps to (`ports.exits`)."""
+"""What every store of the persons of exits keeps to (`ports.governance.exits`)."""
 
 import pytest
 
 from blackthorn.errors import DiskError
-from blackthorn.ports.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
+from blackthorn.ports.governance.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
 from blackthorn.ports.store import Together
 from tests.contracts.stores.conftest import Store
 

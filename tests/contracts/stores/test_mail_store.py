@@ -4,6 +4,7 @@ import pytest
 
 from blackthorn.errors import AbsentError, DiskError, StorageError
 from blackthorn.ids import Address
+from blackthorn.ports.governance.notices import FindNoticeState, NoteNotice
 from blackthorn.ports.mail import (
     ListMail,
     MailHead,
@@ -18,7 +19,6 @@ from blackthorn.ports.mail import (
     UsedByMail,
 )
 from blackthorn.ports.markets import MoveUser
-from blackthorn.ports.notices import FindNoticeState, NoteNotice
 from blackthorn.ports.store import Then
 from tests.contracts.stores.conftest import FULL_DISK, Store
 

@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.errors import AbsentError, DiskError, StorageError
 from blackthorn.ids import Address
-from blackthorn.ports.exits import FindExitPerson, NoteAct
+from blackthorn.ports.governance.exits import FindExitPerson, NoteAct
 from blackthorn.ports.mail import MailPart, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.markets import FindMarkets, MoveUser, WrapStored
 from tests.contracts.stores.conftest import Store

@@ -1,11 +1,11 @@
-"""What every store of notices keeps to (`ports.notices`)."""
+"""What every store of notices keeps to (`ports.governance.notices`)."""
 
 import pytest
 
 from blackthorn.errors import DiskError
 from blackthorn.ids import Address
-from blackthorn.ports.cases import StoredDecision, StoreDecision
-from blackthorn.ports.notices import (
+from blackthorn.ports.governance.cases import StoredDecision, StoreDecision
+from blackthorn.ports.governance.notices import (
     Addressee,
     FindAddressee,
     FindNoticeState,

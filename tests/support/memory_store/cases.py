@@ -1,9 +1,9 @@
-"""`ports.cases` in memory."""
+"""`ports.governance.cases` in memory."""
 
 from dataclasses import replace
 
 from blackthorn.ids import Address
-from blackthorn.ports.cases import (
+from blackthorn.ports.governance.cases import (
     ListDecisionEntries,
     ListDecisions,
     ListFounders,

@@ -1,4 +1,4 @@
-"""`ports.closure` in memory."""
+"""`ports.governance.closure` in memory."""
 
 import hashlib
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from blackthorn.errors import ConflictError
 from blackthorn.ids import Address
-from blackthorn.ports.closure import (
+from blackthorn.ports.governance.closure import (
     AddReceipts,
     AdvanceClosure,
     BeginClosure,
@@ -33,7 +33,7 @@ from blackthorn.ports.closure import (
     StoredReceipt,
     StoreStatement,
 )
-from blackthorn.ports.exits import FindExitPerson
+from blackthorn.ports.governance.exits import FindExitPerson
 from tests.support.memory_store.exits import person as exit_person
 from tests.support.memory_store.state import State
 

@@ -1,8 +1,8 @@
-"""`ports.exits` in memory."""
+"""`ports.governance.exits` in memory."""
 
 from dataclasses import replace
 
-from blackthorn.ports.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
+from blackthorn.ports.governance.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
 from tests.support.memory_store.state import State
 
 

@@ -1,7 +1,7 @@
-"""`ports.notices` in memory."""
+"""`ports.governance.notices` in memory."""
 
 from blackthorn.ids import Address
-from blackthorn.ports.notices import (
+from blackthorn.ports.governance.notices import (
     Addressee,
     AddresseePage,
     FindAddressee,

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.cases import PendingDecision, StoredDecision
-from blackthorn.ports.closure import Closure
-from blackthorn.ports.exits import ExitPerson
+from blackthorn.ports.governance.cases import PendingDecision, StoredDecision
+from blackthorn.ports.governance.closure import Closure
+from blackthorn.ports.governance.exits import ExitPerson
 from blackthorn.ports.ledger import Checkpoint, Label, Leaf, StoredStatement, WaitingRecord
 
 

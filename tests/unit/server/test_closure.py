@@ -19,8 +19,8 @@ from blackthorn.errors import (
 from blackthorn.governance.closure.check import check_person, check_receipt, check_statement
 from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.link import limits as link_limits
-from blackthorn.ports.closure import DropClosure, Phase
-from blackthorn.ports.exits import NoteAct, NoteNotified
+from blackthorn.ports.governance.closure import DropClosure, Phase
+from blackthorn.ports.governance.exits import NoteAct, NoteNotified
 from blackthorn.server.markets import closure as closure_module
 from blackthorn.server.markets import limits as markets_limits
 from blackthorn.storage.sqlite.database import Database

@@ -21,7 +21,7 @@ from blackthorn.link.frames import (
     Ping,
 )
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
-from blackthorn.ports.notices import NoteNotice
+from blackthorn.ports.governance.notices import NoteNotice
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits

@@ -8,7 +8,7 @@ import pytest
 from blackthorn.errors import ConflictError, DiskError, StorageError
 from blackthorn.governance.statements import Signed, decode
 from blackthorn.governance.transitions import Case
-from blackthorn.ports.cases import PendingDecision
+from blackthorn.ports.governance.cases import PendingDecision
 from blackthorn.server.governance.access import Access, DecisionPage
 from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.support.office_people import OfficePeople

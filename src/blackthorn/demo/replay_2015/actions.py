@@ -19,7 +19,7 @@ from blackthorn.errors import BlackthornError, SecurityError
 from blackthorn.identity import chain, keys
 from blackthorn.ids import Address
 from blackthorn.mail.pgp.open import open_mail
-from blackthorn.ports.exits import NoteAct
+from blackthorn.ports.governance.exits import NoteAct
 from blackthorn.ports.markets import MoveUser
 from blackthorn.programs.device.export.check import require_whole, verify_export
 from blackthorn.programs.device.export.folder import FolderSink

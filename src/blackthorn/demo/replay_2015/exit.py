@@ -13,7 +13,7 @@ from blackthorn.demo.replay_2015.officers import Officers
 from blackthorn.demo.replay_2015.world import World, at
 from blackthorn.errors import UserError
 from blackthorn.governance.transitions import Case
-from blackthorn.ports.closure import ListAddresses
+from blackthorn.ports.governance.closure import ListAddresses
 from blackthorn.server.markets.closure_facts import list_hash
 
 MARKET: Final = "PK"

@@ -12,7 +12,7 @@ from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import UsersByAddress
-from blackthorn.ports.exits import FindExitPerson
+from blackthorn.ports.governance.exits import FindExitPerson
 from blackthorn.ports.markets import FindMarkets
 from blackthorn.ports.store import Writer
 from blackthorn.ports.waiting import outcome

@@ -15,9 +15,9 @@ from typing import Final
 from blackthorn.errors import DecodeError, UserError
 from blackthorn.governance.cases import Cases
 from blackthorn.ids import Address
-from blackthorn.ports.exits import NoteAct
+from blackthorn.ports.governance.exits import NoteAct
+from blackthorn.ports.governance.notices import FindAddressee
 from blackthorn.ports.markets import FindMarkets, MoveUser
-from blackthorn.ports.notices import FindAddressee
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.market_start import open_market
 from blackthorn.server.governance.replay import replay

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from blackthorn.ids import Address
-from blackthorn.ports.cases import PendingDecision, StoredDecision
+from blackthorn.ports.governance.cases import PendingDecision, StoredDecision
 
 
 @dataclass(frozen=True, slots=True)

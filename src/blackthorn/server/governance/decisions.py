@@ -18,9 +18,9 @@ from blackthorn.governance.cases import Cases, Checked
 from blackthorn.governance.transitions import ANY_DECIDER, Case, Step
 from blackthorn.governance.values import check_fields
 from blackthorn.ids import Address
-from blackthorn.ports import cases as ports
 from blackthorn.ports import store
 from blackthorn.ports.clock import Clock
+from blackthorn.ports.governance import cases as ports
 from blackthorn.ports.ledger import AddRecord, WaitingRecords
 from blackthorn.ports.randomness import Randomness
 from blackthorn.server.clock_guard import ClockGuard

@@ -9,8 +9,13 @@ from blackthorn.governance.statements import Signed, decode
 from blackthorn.governance.transitions import Case, named
 from blackthorn.ids import Address
 from blackthorn.link import limits
-from blackthorn.ports.cases import PENDING, ListPendingDecisions, PendingDecision, ProposeDecision
 from blackthorn.ports.clock import Clock
+from blackthorn.ports.governance.cases import (
+    PENDING,
+    ListPendingDecisions,
+    PendingDecision,
+    ProposeDecision,
+)
 from blackthorn.ports.store import BlockingReader, Done, Writer, unless_failed
 from blackthorn.server.governance.approvers import Approvers
 

@@ -9,7 +9,7 @@ from blackthorn.errors import DamageError, VerificationError
 from blackthorn.governance import register
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.statements import Signed, commitment, decode, open_private
-from blackthorn.ports.cases import ListDecisionEntries, ListDecisions, StoredDecision
+from blackthorn.ports.governance.cases import ListDecisionEntries, ListDecisions, StoredDecision
 from blackthorn.ports.store import BlockingReader
 
 Replayed = tuple[StoredDecision, Signed, dict[str, Any]]

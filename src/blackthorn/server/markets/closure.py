@@ -27,8 +27,8 @@ from blackthorn.governance.closure.receipt import SALT_BYTES, Receipt
 from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
-from blackthorn.ports import closure as ports
 from blackthorn.ports.clock import Clock
+from blackthorn.ports.governance import closure as ports
 from blackthorn.ports.markets import MarketKeys
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import Command, Done, Query, Reader, Result, Writer

@@ -8,7 +8,7 @@ from typing import Any
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
-from blackthorn.ports import closure as ports
+from blackthorn.ports.governance import closure as ports
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages

@@ -10,7 +10,7 @@ from typing import Final
 from blackthorn.governance import directives, exits
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
-from blackthorn.ports.notices import Addressee
+from blackthorn.ports.governance.notices import Addressee
 from blackthorn.server.markets.notice_texts import words
 
 KINDS: Final = {

@@ -16,10 +16,10 @@ from blackthorn.errors import AbsentError, DecodeError, InputError
 from blackthorn.governance import exits
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
-from blackthorn.ports import notices as ports
 from blackthorn.ports import store
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.exits import NoteAct, NoteNotified
+from blackthorn.ports.governance import notices as ports
+from blackthorn.ports.governance.exits import NoteAct, NoteNotified
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.notice import (

@@ -8,7 +8,7 @@ from functools import partial
 from blackthorn.errors import BlackthornError, DamageError, VerificationError
 from blackthorn.governance.closure.receipt import decode_receipt, place_in
 from blackthorn.ids import Address
-from blackthorn.ports import closure as ports
+from blackthorn.ports.governance import closure as ports
 from blackthorn.ports.store import Done, Reader, call_each, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages

@@ -1,4 +1,4 @@
-"""Decisions in SQLite (`ports.cases`): stored, proposed, and the founders.
+"""Decisions in SQLite (`ports.governance.cases`): stored, proposed, and the founders.
 
 Their ledger entries are in `stores.ledger`; the decision service writes both in one transaction.
 """
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.ids import Address
-from blackthorn.ports import cases as port
+from blackthorn.ports.governance import cases as port
 from blackthorn.storage.rows import values
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import immediate

@@ -1,11 +1,11 @@
-"""Closures in SQLite (`ports.closure`): each step compares the closure's phase first."""
+"""Closures in SQLite (`ports.governance.closure`): each step compares the closure's phase first."""
 
 from typing import Any, Final
 
 from blackthorn.errors import ConflictError
 from blackthorn.governance.closure.statement import statement_hash
 from blackthorn.ids import Address
-from blackthorn.ports import closure as port
+from blackthorn.ports.governance import closure as port
 from blackthorn.storage import limits
 from blackthorn.storage.rows import values
 from blackthorn.storage.sqlite.database import Connection

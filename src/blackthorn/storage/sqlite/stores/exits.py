@@ -1,9 +1,9 @@
-"""Persons of exits in SQLite (`ports.exits`)."""
+"""Persons of exits in SQLite (`ports.governance.exits`)."""
 
 from dataclasses import replace
 from typing import Any, Final
 
-from blackthorn.ports.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
+from blackthorn.ports.governance.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _PERSON = (

@@ -1,8 +1,8 @@
-"""Notices in SQLite (`ports.notices`)."""
+"""Notices in SQLite (`ports.governance.notices`)."""
 
 from typing import Any, Final
 
-from blackthorn.ports import notices as port
+from blackthorn.ports.governance import notices as port
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _ADDRESSEE = "SELECT number, address, market, language FROM users WHERE address = ?"
