@@ -11,6 +11,7 @@ from blackthorn.cli.lazy import LazyCommand, LazyGroup
 _SERVER: Final = "blackthorn.cli.admin.server"
 _LEDGER: Final = "blackthorn.cli.ledger"
 _DEVICE: Final = "blackthorn.cli.device.device"
+_MAIL: Final = "blackthorn.cli.mail"
 _ALARMS: Final = "blackthorn.cli.device.alarms"
 _EXPORT: Final = "blackthorn.cli.device.export"
 _AUDIT: Final = "blackthorn.cli.audit.audit"
@@ -58,7 +59,7 @@ COMMANDS: Final = {
     ),
     "status": LazyCommand(_DEVICE, "Sync with the server and show the device status.", _ON_DEVICE),
     "group": LazyCommand(_DEVICE, "Conversations of several people under a name.", _ON_DEVICE),
-    "mail": LazyCommand(_DEVICE, "E-mail, sealed to this user.", _ON_DEVICE),
+    "mail": LazyCommand(_MAIL, "E-mail, sealed to this user.", _ON_DEVICE),
     "verify": LazyCommand(
         _DEVICE,
         "Show sixty digits and a QR code to compare identities with another person.",

@@ -64,3 +64,6 @@ MAX_EXCERPT_BYTES = 4 * KIB
 
 MAX_URL_BYTES = 500
 """A link's address as shown behind its text."""
+
+MAX_SESSION_KEYS = 10_000
+"""Recipients of one sealed mail, by its packets of session keys: more only costs time."""

@@ -117,6 +117,9 @@ class Counters:
         "Mails whose connection was closed for others, as they came slowest while the memory for "
         "mail was full."
     )
+    outbound_queued: int = counter("Sealed mails of users accepted into the outbound queue.")
+    outbound_waiting: int = gauge("Deliveries in the outbound queue: a mail for one domain each.")
+    submissions_refused: int = counter("Mails of users refused: not sealed, or not theirs to send.")
     sealing_workers_died: int = counter("Sealing workers that ended over a mail and were replaced.")
     storage_failures: int = counter(
         "Groups of work that the database refused; nothing in them was acknowledged."

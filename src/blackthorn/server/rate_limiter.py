@@ -17,7 +17,7 @@ Waiter = TypeVar("Waiter")
 class Buckets(Generic[Holder]):
     """Buckets of `most` units, refilled by `per_second`; the least used beyond `kept` are full."""
 
-    def __init__(self, most: int, per_second: int, kept: int) -> None:
+    def __init__(self, most: int, per_second: float, kept: int) -> None:
         self._most = most
         self._per_second = per_second
         self._kept = kept

@@ -23,6 +23,7 @@ from tests.support.memory_store import (
     mail,
     markets,
     notices,
+    outbound,
     parcels,
 )
 from tests.support.memory_store.state import State
@@ -51,6 +52,7 @@ COMMANDS: dict[type, Any] = {
     **mail.COMMANDS,
     **markets.COMMANDS,
     **notices.COMMANDS,
+    **outbound.COMMANDS,
     **parcels.COMMANDS,
 }
 QUERIES: dict[type, Any] = {
@@ -64,6 +66,7 @@ QUERIES: dict[type, Any] = {
     **mail.QUERIES,
     **markets.QUERIES,
     **notices.QUERIES,
+    **outbound.QUERIES,
     **parcels.QUERIES,
 }
 

@@ -27,7 +27,7 @@ def store(state: State, command: StoreMail) -> list[int]:
         if user is None:
             raise AbsentError("the mail's user was deleted")
         check_key(state, user.market)
-        sealed = _joined(state, mail) if isinstance(mail, PiecedMail) else bytes(mail.sealed)
+        sealed = joined(state, mail) if isinstance(mail, PiecedMail) else bytes(mail.sealed)
         uid = state.last_uid.get(mail.user, 0) + 1
         state.last_uid[mail.user] = uid
         state.mails[mail.user, uid] = Mail(command.received_ms, user.market, sealed)
@@ -54,7 +54,7 @@ def read(state: State, query: ReadMail) -> MailPart | None:
     return MailPart(len(mail.sealed), part)
 
 
-def _joined(state: State, mail: PiecedMail) -> bytes:
+def joined(state: State, mail: PiecedMail) -> bytes:
     pieces = state.pieces.pop((mail.user, mail.mail), {})
     sealed = b"".join(pieces[start] for start in sorted(pieces))
     if len(sealed) != mail.size:

@@ -4,7 +4,7 @@ from blackthorn.errors import AbsentError
 from blackthorn.ports.markets import FindMarkets, MoveUser, WrapStored
 from tests.support.memory_store import exits
 from tests.support.memory_store.mail import check_key
-from tests.support.memory_store.state import State
+from tests.support.memory_store.state import Mail, Queued, State
 
 
 def find(state: State, query: FindMarkets) -> list[str | None]:
@@ -18,7 +18,9 @@ def move(state: State, command: MoveUser) -> bool:
         raise AbsentError(f"there is no user {command.address}")
     number, user = found[0], state.users[found[0]]
     devices = [key for key, device in state.devices.items() if device.user == number]
-    rows = [mail for (owner, _), mail in state.mails.items() if owner == number]
+    rows: list[Mail | Queued] = []
+    rows += [mail for (owner, _), mail in state.mails.items() if owner == number]
+    rows += [mail for mail in state.queued.values() if mail.user == number]
     old = [row for row in rows if row.market != command.market][: command.limit]
     parcels = [row for (device, _), row in state.parcels.items() if device in devices]
     if user.market != command.market and (rows or parcels):

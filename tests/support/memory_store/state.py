@@ -42,6 +42,29 @@ class Mail:
 
 
 @dataclass
+class Queued:
+    """An outbound mail."""
+
+    user: int
+    queued_ms: int
+    market: str
+    sealed: bytes
+    dropped: bool = False
+
+
+@dataclass
+class Delivered:
+    """What is left of an outbound mail for one domain."""
+
+    mail: int
+    domain: str
+    next_ms: int
+    envelope: bytes
+    tries: int = 0
+    warned: bool = False
+
+
+@dataclass
 class Code:
     """An activation code; the password is no Secret here, which cannot be copied."""
 
@@ -72,6 +95,10 @@ class State:
     """By (user, uid)."""
     pieces: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
     """By (user, number of the mail): pieces by start."""
+    queued: dict[int, Queued] = field(default_factory=dict)
+    deliveries: dict[int, Delivered] = field(default_factory=dict)
+    submissions: dict[tuple[int, bytes], tuple[int, int]] = field(default_factory=dict)
+    """(user, token) → (day, mail)."""
     last_uid: dict[int, int] = field(default_factory=dict)
     exit_persons: dict[tuple[str, int], ExitPerson] = field(default_factory=dict)
     """By (exit, user)."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import options, terminal
-from blackthorn.cli.device import devices, groups, inbox, mail, market, recovery, verify
+from blackthorn.cli.device import devices, groups, inbox, market, recovery, verify
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.event_loop import run
@@ -19,7 +19,6 @@ def register(app: Typer) -> None:
     app.command("history")(inbox.history)
     app.command("status")(status)
     app.add_typer(groups.groups, name="group")
-    app.add_typer(mail.mail, name="mail")
     app.add_typer(devices.devices, name="device")
     app.add_typer(recovery.recovery, name="recovery")
     app.command("verify")(verify.verify)

@@ -1,5 +1,5 @@
 """Periodic deletion: of expired activation codes, of parcels of removed devices, of pieces of mails
-that the server did not finish, of the log's past.
+that the server did not finish, of old tokens of submissions, of the log's past.
 
 Each command is small, so that the writer is soon free. The write-ahead log holds what was deleted,
 acknowledged parcels above all, until it is truncated.
@@ -15,6 +15,7 @@ from blackthorn.ports.store import Writer
 from blackthorn.ports.waiting import outcome
 from blackthorn.server.accounts import limits
 from blackthorn.server.mail.pieces import PieceWriter
+from blackthorn.server.outbound.queue import purge_command
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 PURGE_SECONDS: Final = 600
@@ -34,6 +35,10 @@ async def purge(writer: Writer, pieces: PieceWriter, now_ms: int) -> None:
     while count == limits.PURGED_CODES:
         command = PurgeCodes(now_ms, limits.PURGED_CODES)
         count = await outcome(partial(writer.submit, command))
+    tokens = purge_command(now_ms)
+    count = tokens.limit
+    while count == tokens.limit:
+        count = await outcome(partial(writer.submit, tokens))
     after: int | None = 0
     while after is not None:
         step = PurgeOrphans(after, limits.PURGED_MAILBOXES, limits.PURGED_PARCELS)

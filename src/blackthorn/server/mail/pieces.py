@@ -12,7 +12,7 @@ from functools import partial
 from blackthorn.errors import BlackthornError
 from blackthorn.ports.mail import MailPiece, PiecedMail, RemovePieces, SealedMail, StorePieces
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.store import Command, Done, Writer, call_each, ignore, unless_failed
+from blackthorn.ports.store import Command, Done, Result, Writer, call_each, ignore, unless_failed
 from blackthorn.server.mail import limits
 
 Rows = tuple[SealedMail | PiecedMail, ...]
@@ -37,8 +37,8 @@ class PieceWriter:
     def store(
         self,
         mails: Sequence[SealedMail],
-        command: Callable[[Rows], Command[list[int]]],
-        done: Done[list[int]],
+        command: Callable[[Rows], Command[Result]],
+        done: Done[Result],
     ) -> None:
         """Execute the command for the mails' rows, after the pieces of those that are large."""
         rows, large = self._split(mails)
@@ -48,7 +48,7 @@ class PieceWriter:
         numbers = {mail.mail for mail in large}
         self.unfinished |= numbers
 
-        def finished(result: list[int] | BlackthornError) -> None:
+        def finished(result: Result | BlackthornError) -> None:
             self.unfinished -= numbers
             if isinstance(result, BlackthornError):
                 self.remove()

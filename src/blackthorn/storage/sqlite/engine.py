@@ -20,6 +20,7 @@ from blackthorn.storage.sqlite.stores import (
     mail,
     markets,
     notices,
+    outbound,
     parcels,
     users,
 )
@@ -48,6 +49,7 @@ COMMANDS: Final[Table] = {
     **mail.COMMANDS,
     **markets.COMMANDS,
     **notices.COMMANDS,
+    **outbound.COMMANDS,
     **parcels.COMMANDS,
     **chains.COMMANDS,
     **enrolment.COMMANDS,
@@ -63,6 +65,7 @@ QUERIES: Final[Table] = {
     **mail.QUERIES,
     **markets.QUERIES,
     **notices.QUERIES,
+    **outbound.QUERIES,
     **parcels.QUERIES,
     **chains.QUERIES,
     **enrolment.QUERIES,

@@ -54,7 +54,7 @@ def _store(transaction: Transaction, command: StoreMail) -> list[int]:
 def _store_pieces(transaction: Transaction, command: StorePieces) -> None:
     connection = transaction.connection
     for piece in command.pieces:
-        market = _market(connection, piece.user)
+        market = market_of_user(connection, piece.user)
         if piece.start == 0:
             connection.execute(_BEGIN, (piece.mail, piece.user))
         wrapped = transaction.wrapping.wrap(market, piece.sealed)
@@ -107,16 +107,16 @@ def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
             place = (market, size, query.offset, query.length)
             return MailPart(size, _read_row(transaction, "mail", number, *place))
         end = min(size, query.offset + query.length)
-        parts = _read_pieces(transaction, query.user, pieces, query.offset, end)
+        parts = read_pieces(transaction, query.user, pieces, query.offset, end)
         return MailPart(size, b"".join(parts))
     finally:
         found.close(True)
 
 
-def _read_pieces(
+def read_pieces(
     transaction: Transaction, user: int, mail: int, offset: int, end: int
 ) -> Iterator[bytes]:
-    """The bytes from `offset` to `end`, of no more pieces than they need."""
+    """The bytes from `offset` to `end` of a large mail, of no more pieces than they need."""
     rows = transaction.connection.execute(_PIECES, (user, mail, offset, end))
     for number, start, size, market in rows:
         if not start <= offset < start + size:
@@ -149,7 +149,15 @@ def _read_row(
         blob.close()
 
 
-def _market(connection: Connection, user: int) -> str:
+def adopt_pieces(connection: Connection, mail: PiecedMail) -> None:
+    """The mail's row is being stored: its pieces stay. Raises AbsentError when some are missing."""
+    if connection.execute(_STORED, (mail.user, mail.mail)).get != mail.size:
+        raise AbsentError("pieces of the mail were deleted")
+    connection.execute("DELETE FROM mail_begun WHERE id = ?", (mail.mail,))
+
+
+def market_of_user(connection: Connection, user: int) -> str:
+    """The user's market. Raises AbsentError for a deleted user."""
     market: str | None = connection.execute(_MARKET, (user,)).get
     if market is None:
         raise AbsentError("the mail's user was deleted")
@@ -159,12 +167,10 @@ def _market(connection: Connection, user: int) -> str:
 def _put(transaction: Transaction, mail: SealedMail | PiecedMail, received_ms: int) -> int:
     connection, pieces = transaction.connection, None
     sealed: bytes | bytearray = b""
-    market = _market(connection, mail.user)
+    market = market_of_user(connection, mail.user)
     if isinstance(mail, PiecedMail):
         pieces, size = mail.mail, mail.size
-        if connection.execute(_STORED, (mail.user, pieces)).get != size:
-            raise AbsentError("pieces of the mail were deleted")
-        connection.execute("DELETE FROM mail_begun WHERE id = ?", (pieces,))
+        adopt_pieces(connection, mail)
     else:
         size, sealed = len(mail.sealed), mail.sealed
     uid: int = connection.execute(_NEXT_UID, (mail.user,)).get

@@ -21,6 +21,7 @@ from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores import exits
 from blackthorn.storage.sqlite.stores.mail import delete_pieces
+from blackthorn.storage.sqlite.stores.outbound import move_queued, purge_queued
 from blackthorn.storage.sqlite.stores.parcels import shared_sealed
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
@@ -89,6 +90,8 @@ def move_user(transaction: Transaction, command: MoveUser) -> bool:
     if room > 0:
         room -= limits.ROWS_OF_A_PIECE * _move_pieces(transaction, user, market, _pieces(room))
     if room > 0:
+        room -= move_queued(transaction, user, market, room)
+    if room > 0:
         room -= _move_parcels(transaction, user, market, room)
     if room <= 0:
         return False
@@ -117,6 +120,7 @@ def purge_user(transaction: Transaction, user: int, limit: int) -> Purged:
     """Delete and overwrite at most `limit` of the user's sealed rows and key packages."""
     connection = transaction.connection
     mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
+    mails += purge_queued(connection, user, limit - mails)
     room = limit - mails
     room -= limits.ROWS_OF_A_PIECE * delete_pieces(connection, user, _pieces(room))
     parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)

@@ -93,6 +93,8 @@ COUNTED: Final[dict[tuple[str, str], str]] = {
 }
 """Columns used for counts only."""
 
+_LEAVING: Final = "of mail on its way out, which is seldom there for more than seconds"
+
 LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("key_package", "id"): "a row number",
     ("key_package", "package"): "public keys for one use each; how many wait is said",
@@ -113,6 +115,16 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("missed_commit", "count"): "of changes of conversations, which are not named",
     ("missed_commit", "digests"): "of sealed parcels that the server does not keep",
     ("mailbox", "device"): "a row number; the device's id is given instead",
+    ("outbound_mail", "id"): "a random number",
+    ("outbound_mail", "user"): "the account's folder says whose it is",
+    ("outbound_mail", "queued_ms"): _LEAVING,
+    ("outbound_mail", "size"): _LEAVING,
+    ("outbound_mail", "sealed"): _LEAVING,
+    ("outbound_delivery", "mail"): "a random number",
+    ("outbound_delivery", "domain"): _LEAVING,
+    ("outbound_delivery", "envelope"): _LEAVING,
+    ("submission", "user"): "the account's folder says whose it is",
+    ("submission", "day"): "a day on which a device sent mail, kept for a week",
     ("shared_parcel", "waiting"): "counts the devices of people whom the directive does not name",
 }
 """Producible columns that are in no package, and why."""

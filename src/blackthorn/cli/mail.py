@@ -1,0 +1,11 @@
+"""The family `mail`: commands of devices, and of administrators on the server's host."""
+
+import typer
+
+from blackthorn.cli.admin import queue
+from blackthorn.cli.device import mail as device
+
+
+def register(app: typer.Typer) -> None:
+    device.mail.add_typer(queue.queue, name="queue")
+    app.add_typer(device.mail, name="mail")

@@ -1,0 +1,36 @@
+"""Bounds of `server/outbound`."""
+
+MAX_RECIPIENTS = 1_000
+"""Recipients of one submitted mail (Postfix's smtpd_recipient_limit)."""
+
+FIRST_RETRY_SECONDS = 300
+"""Pause after the first failed attempt; greylisting ends about then. Later ones double."""
+
+LAST_RETRY_SECONDS = 4_000
+"""The longest pause between attempts (Postfix's maximal_backoff_time)."""
+
+QUEUE_HOURS = 120
+"""Hours after which an undelivered mail is given up (RFC 5321, 4.5.4.1: 4 to 5 days);
+`outbound.queue_hours` in the settings."""
+
+WARN_HOURS = 4
+"""Hours after which the sender is told that a mail waits."""
+
+SUBMISSION_DAYS = 7
+"""Days for which a device may repeat a submission whose answer was lost."""
+
+PURGED_SUBMISSIONS = 1_000
+"""Old tokens of submissions that one command deletes."""
+
+MAX_QUEUED_DELIVERIES = 1_000_000
+"""Deliveries in the queue, of all users; more are deferred."""
+
+RECIPIENTS_PER_HOUR = 2_000
+"""Recipients of all mail that one user sends in an hour, so that a stolen password sends no flood;
+`outbound.recipients_per_hour` in the settings."""
+
+MAX_DIAGNOSTIC_CHARS = 500
+"""Characters kept of what another server answered, for the sender's report."""
+
+MAX_COUNTED_SENDERS = 10_000
+"""Users whose recipients are counted in memory; others begin anew."""

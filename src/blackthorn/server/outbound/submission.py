@@ -1,0 +1,168 @@
+"""Submission: a user's own, sealed mail goes into the queue; anything else is refused.
+
+Mail between users here is never unsealed. Local recipients get the mail as it is, by the same queue
+and not over SMTP.
+"""
+
+from dataclasses import dataclass, field
+
+from blackthorn.errors import (
+    BlackthornError,
+    DecodeError,
+    ForbiddenError,
+    InputError,
+    LimitError,
+    UnavailableError,
+)
+from blackthorn.mail.mime.scan import scan
+from blackthorn.mail.mime.structure import parse
+from blackthorn.mail.pgp.sealed import check_sealed
+from blackthorn.mail.smtp.recipient import parse_author, parse_recipient
+from blackthorn.ports.enterprise import UserRecord
+from blackthorn.ports.store import Done, unless_failed
+from blackthorn.server.mail.recipient_policy import Recipient, RecipientPolicy
+from blackthorn.server.outbound import limits
+from blackthorn.server.outbound.queue import OutboundQueue, Outgoing
+from blackthorn.server.rate_limiter import Buckets
+from blackthorn.wire.address import parse_address
+
+
+class NotOwnAddressError(ForbiddenError):
+    """The sender, in the envelope or in From, is not the user."""
+
+
+class BadRecipientError(InputError):
+    """Not an address that mail can be sent to."""
+
+
+class TooManyRecipientsError(UnavailableError):
+    """The user wrote to as many people in the last hour as they may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where mail for one recipient goes: `domain` in lower case; `local`: a mailbox here."""
+
+    address: str
+    domain: str
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A mail that a user's own device or program sends, as it came, without doubled dots.
+
+    `sender` and `recipients` are the envelope's, `token` 16 random bytes that are the same when the
+    mail is sent again, or b"".
+    """
+
+    user: UserRecord
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    token: bytes = b""
+
+
+def _buckets(per_hour: int = limits.RECIPIENTS_PER_HOUR) -> Buckets[int]:
+    return Buckets(per_hour, per_hour / 3_600, limits.MAX_COUNTED_SENDERS)
+
+
+@dataclass(kw_only=True, slots=True)
+class SubmissionService:
+    """Takes mail of this server's users. `spent` bounds their recipients in an hour."""
+
+    queue: OutboundQueue
+    recipient_policy: RecipientPolicy
+    spent: Buckets[int] = field(default_factory=_buckets)
+
+    def check_sender(self, user: UserRecord, sender: str) -> None:
+        """Raises NotOwnAddressError unless the address is the user's, perhaps with a +tag."""
+        try:
+            local, _, domain = parse_address(sender).partition("@")
+        except DecodeError:
+            local, domain = "", ""
+        if f"{local.partition('+')[0]}@{domain}" != user.address and sender != user.address:
+            raise NotOwnAddressError(f"you can send mail as {user.address} only")
+
+    def check_rate(self, user: UserRecord, recipients: int) -> None:
+        """Whether the user may write to so many more. Raises TooManyRecipientsError."""
+        now = self.queue.clock.monotonic()
+        if recipients and self.spent.wait_seconds(user.number, now) > 0:
+            raise TooManyRecipientsError("too many recipients in the last hour; try again later")
+
+    def destination(self, path: str, done: Done[Destination]) -> None:
+        """Where mail to an envelope address goes.
+
+        `done` gets BadRecipientError, RecipientRefusedError for somebody who is not here, or
+        StorageError.
+        """
+        try:
+            address, domain = parse_recipient(path)
+        except (DecodeError, LimitError) as error:
+            done(BadRecipientError(str(error)))
+            return
+        if domain != self.recipient_policy.domain:
+            done(Destination(address, domain, local=False))
+            return
+
+        def found(_: Recipient) -> None:
+            done(Destination(address, domain, local=True))
+
+        self.recipient_policy.recipient(address, unless_failed(done, found))
+
+    def accept(self, submission: Submission, done: Done[int]) -> None:
+        """Check the mail and queue it; `done` gets the queue's id of it once that is durable.
+
+        All recipients or none. Errors: NotSealedError when it can be read on its way,
+        MailRefusedError for a malformed one, NotOwnAddressError, BadRecipientError,
+        RecipientRefusedError for the first one who cannot get it, TooManyRecipientsError,
+        StorageError, UnavailableError.
+        """
+        try:
+            content = self._check(submission)
+        except BlackthornError as error:
+            self.queue.counters.submissions_refused += 1
+            done(error)
+            return
+
+        def resolved(destinations: list[Destination]) -> None:
+            now = self.queue.clock.monotonic()
+            self.spent.spend(submission.user.number, len(destinations), now)
+            by_domain: dict[str, tuple[str, ...]] = {}
+            for to in destinations:
+                by_domain[to.domain] = (*by_domain.get(to.domain, ()), to.address)
+            sent = submission.user, submission.sender
+            self.queue.accept(Outgoing(*sent, by_domain, content, submission.token), done)
+
+        self._resolve(list(dict.fromkeys(submission.recipients)), unless_failed(done, resolved))
+
+    def _check(self, submission: Submission) -> bytes:
+        """The content with CRLF line ends. Raises the errors of `accept`."""
+        if not submission.recipients:
+            raise BadRecipientError("the mail has no recipient")
+        if len(submission.recipients) > limits.MAX_RECIPIENTS:
+            raise LimitError(f"a mail may have {limits.MAX_RECIPIENTS} recipients")
+        self.check_sender(submission.user, submission.sender)
+        self.check_rate(submission.user, len(submission.recipients))
+        content = scan(submission.content)
+        try:
+            author = parse_author(parse(content).fields)
+        except DecodeError as error:
+            raise NotOwnAddressError(str(error)) from None
+        self.check_sender(submission.user, author)
+        check_sealed(content)
+        return content
+
+    def _resolve(self, paths: list[str], done: Done[list[Destination]]) -> None:
+        """The destinations of all; the first error instead, once each was looked up."""
+        answers: list[Destination | BlackthornError] = []
+
+        def answered(answer: Destination | BlackthornError) -> None:
+            answers.append(answer)
+            if len(answers) == len(paths):
+                errors = [each for each in answers if isinstance(each, BlackthornError)]
+                found = [each for each in answers if isinstance(each, Destination)]
+                done(errors[0] if errors else list(dict.fromkeys(found)))
+
+        for path in paths:
+            self.destination(path, answered)
