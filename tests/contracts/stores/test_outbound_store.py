@@ -1,4 +1,4 @@
-"""What every store of outbound mail keeps to (`ports.outbound`)."""
+"""What every store of outbound mail keeps to (`ports.outbound.queue`)."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from blackthorn.errors import AbsentError, ConflictError, StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.mail import MailPiece, PiecedMail, SealedMail, StorePieces
 from blackthorn.ports.markets import MoveUser
-from blackthorn.ports.outbound import (
+from blackthorn.ports.outbound.queue import (
     CountQueue,
     DropMail,
     DueDeliveries,

@@ -1,4 +1,4 @@
-"""`ports.outbound` in memory."""
+"""`ports.outbound.queue` in memory."""
 
 from itertools import groupby
 from operator import attrgetter
@@ -6,7 +6,7 @@ from operator import attrgetter
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ids import Address
 from blackthorn.ports.mail import PiecedMail
-from blackthorn.ports.outbound import (
+from blackthorn.ports.outbound.queue import (
     CountQueue,
     Delivery,
     DropMail,

@@ -14,7 +14,7 @@ from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.pgp.seal import Envelope, seal_mail
 from blackthorn.mail.pgp.sealed import NotSealedError
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.ports.outbound import DueDeliveries, DueDomains, ReadQueued
+from blackthorn.ports.outbound.queue import DueDeliveries, DueDomains, ReadQueued
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from blackthorn.errors import UserError
-from blackthorn.ports.outbound import DropMail, ListQueue, RetryMail
+from blackthorn.ports.outbound.queue import DropMail, ListQueue, RetryMail
 from blackthorn.programs.server import configuration
 from blackthorn.server.outbound.queue import queue_id
 from blackthorn.storage.files.server import ServerFolder

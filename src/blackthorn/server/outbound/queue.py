@@ -14,7 +14,7 @@ from blackthorn.errors import (
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import SealedMail
-from blackthorn.ports.outbound import (
+from blackthorn.ports.outbound.queue import (
     CountQueue,
     FindSubmission,
     PurgeSubmissions,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from blackthorn.errors import ConflictError
 from blackthorn.ports.mail import PiecedMail
-from blackthorn.ports.outbound import (
+from blackthorn.ports.outbound.queue import (
     CountQueue,
     Delivery,
     DropMail,
