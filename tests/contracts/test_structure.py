@@ -33,6 +33,7 @@ LOOPS = {
 TASKS = {
     "programs/periodic.py": "the supervisor of all background work",
     "programs/device/pairing.py": "a question to the person while the link goes on, then awaited",
+    "edges/dns/resolver.py": "one question that several callers await, bounded in time",
     "edges/http/server.py": "one HTTP server, whose end is reported",
     "edges/listening.py": "the TLS handshake of one accepted socket, bounded in time",
     "edges/sealing/pool.py": "the dialogue with one worker, whose end the pool handles",

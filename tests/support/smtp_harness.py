@@ -20,6 +20,7 @@ from blackthorn.edges.gate import Bounds, Gate
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame
@@ -142,7 +143,7 @@ async def site(
     running.enterprise.add_with_key(ALICE)
     running.enterprise.add_with_key(BOB)
     gate = Gate(running.counters, bounds)
-    running.smtp = serve_smtp(running.gateway, "127.0.0.1", 0, tls, gate)
+    running.smtp = serve_smtp(InboundPolicy(running.gateway), "127.0.0.1", 0, tls, gate)
     try:
         yield running
     finally:

@@ -38,7 +38,7 @@ def test_answers_are_typed_and_asked_for_once() -> None:
         server.zone["acme.example", "TXT"] = 60, ['"v=spf1 " "-all"']
         server.zone["_25._tcp.mx1.acme.example", "TLSA"] = 60, ["3 1 1 " + "ab" * 32]
         found = await resolver.look_up("ACME.example.", Mx)
-        assert found.records == (Mx(10, "mx1.acme.example"), Mx(20, "mx2.acme.example"))
+        assert set(found.records) == {Mx(10, "mx1.acme.example"), Mx(20, "mx2.acme.example")}
         assert (await resolver.look_up("acme.example", Txt)).records == (Txt(b"v=spf1 -all"),)
         tlsa = await resolver.look_up("_25._tcp.mx1.acme.example", Tlsa)
         assert tlsa.records == (Tlsa(3, 1, 1, b"\xab" * 32),)

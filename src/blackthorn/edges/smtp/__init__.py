@@ -1,5 +1,5 @@
-"""SMTP from the Internet: `server` speaks the protocol, `gateway` has a mail sealed and stored.
+"""SMTP servers: `connection` speaks the protocol, a `policy` decides, `server` listens.
 
-Plain mail is in memory only, and never logged. Never here: parsing of mail, or the choice of
-recipients.
+`inbound` is the policy of mail from the Internet, which `gateway` has sealed and stored. Plain mail
+is in memory only, and never logged. Never here: parsing of mail, or the choice of recipients.
 """

@@ -9,6 +9,7 @@ from blackthorn.edges.http.server import HttpServer
 from blackthorn.edges.link.server import LinkServer
 from blackthorn.edges.listening import Listener
 from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.server import limits as server_limits
@@ -49,7 +50,7 @@ def listen_smtp(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(folder.certificate, folder.key)
-    return serve_smtp(gateway, settings.smtp.host, settings.smtp.port, context, gate)
+    return serve_smtp(InboundPolicy(gateway), settings.smtp.host, settings.smtp.port, context, gate)
 
 
 def ports(
