@@ -53,6 +53,9 @@ MAX_RENDERED_HEADER_CHARS = 1_000
 MAX_RENDERED_NAME_CHARS = 120
 """Characters shown of an attachment's name."""
 
+MAX_NAME_BYTES = 200
+"""UTF-8 bytes of an attachment's name: file systems take 255, and a number may be added."""
+
 MAX_TRACE_BLOCK_BYTES = 8 * KIB
 """Trace fields that a sealing server writes before a mail's own bytes."""
 
@@ -65,5 +68,9 @@ MAX_EXCERPT_BYTES = 4 * KIB
 MAX_URL_BYTES = 500
 """A link's address as shown behind its text."""
 
-MAX_SESSION_KEYS = 10_000
-"""Recipients of one sealed mail, by its packets of session keys: more only costs time."""
+
+MAX_BASE64_LINES = 1_000_000
+"""Lines of one damaged base64 body that are judged one by one; a mail of 25 MiB has 345,000."""
+
+MAX_BASE64_BLOCKS = 10_000
+"""Padded blocks in one base64 body; above it padding is ignored."""

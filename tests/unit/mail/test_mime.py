@@ -83,7 +83,17 @@ def test_the_walk_needs_no_stack() -> None:
         (b'a/b; c="unclosed; f=g', b"a/b", {b"c": b"unclosed; f=g"}),
         (b"a/b; c=1; c=2", b"a/b", {b"c": b"1"}),
         (b"", b"", {}),
-        (b";;=;", b"", {b"": b""}),
+        (b";;=;", b"", {}),
+        (b"text/plain charset=x", b"text/plain", {b"charset": b"x"}),
+        (b"a/b; c=d (e=f) g=h; i=j", b"a/b", {b"c": b"d", b"i": b"j"}),
+        (b'a/b; c="d" e=f', b"a/b", {b"c": b"d", b"e": b"f"}),
+        (
+            b"a/b; filename=My x=1.pdf; c= d e ;f=g",
+            b"a/b",
+            {b"filename": b"My x=1.pdf", b"c": b"d e", b"f": b"g"},
+        ),
+        (b'"a/b" ; c=d', b"a/b", {b"c": b"d"}),
+        (b"a / b; c=d", b"a/b", {b"c": b"d"}),
     ],
 )
 def test_parameters(value: bytes, main: bytes, parameters: dict[bytes, bytes]) -> None:
@@ -130,3 +140,23 @@ def test_fields_are_unfolded_and_named_in_lower_case() -> None:
 )
 def test_paths(argument: str, path: tuple[str, str] | None) -> None:
     assert parse_path(argument) == path
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        b"boundary*=us-ascii''x%20y",
+        b'boundary*0="x "; boundary*1=y',
+        b"boundary*0*=''x%20; boundary*1=y",
+    ],
+)
+def test_a_boundary_in_the_forms_of_rfc_2231(parameter: bytes) -> None:
+    mail = (
+        b"Content-Type: multipart/mixed; " + parameter + b"\r\n\r\n--x y\r\n\r\none\r\n--x y--\r\n"
+    )
+    assert outline(mail) == [(1, "text/plain", b"one")]
+
+
+@pytest.mark.parametrize("value", [b"Base64", b'"base64"', b" base64;", b"base64 (as usual)"])
+def test_the_name_of_an_encoding_is_read_as_it_is_meant(value: bytes) -> None:
+    assert parse(b"Content-Transfer-Encoding: " + value + b"\r\n\r\n").encoding == b"base64"

@@ -5,13 +5,13 @@ import base64
 import pytest
 
 from blackthorn.mail import limits
+from blackthorn.mail.mime.transfer import decode_transfer
 from blackthorn.mail.render.html import html_to_text
 from blackthorn.mail.render.render import Attachment, attached, render
 from blackthorn.mail.render.text import (
     decode_charset,
     decode_header,
     decode_parameter,
-    decode_transfer,
     safe_line,
     safe_text,
 )
@@ -116,6 +116,10 @@ def test_broken_html_is_no_trouble(page: str) -> None:
         ("é".encode(), b"us-ascii", "é"),
         (b"\xe9", b"us-ascii", "é"),
         (b"\xff\xfe", b"utf-8", "ÿþ"),
+        (b"\xe9\xc3\xa9", b"utf-8", "\ufffdé"),
+        (b"\xe9 \x80", b"", "é €"),
+        (b"\x80", b"iso-8859-1", "€"),
+        ("€".encode("utf-16"), b"", "€"),
         (b"abc-", b"punycode", "abc-"),
         (b"\\u0041", b"unicode_escape", "\\u0041"),
         (b"abc", b"\x00", "abc"),
@@ -136,7 +140,7 @@ def test_charsets(data: bytes, charset: bytes, text: str) -> None:
         (b"=?utf-8?b?4oI=?= =?utf-8?b?rA==?=", "€"),
         (b"=?utf-8*en?q?a_b?=", "a b"),
         (b"=?x?y?z?= =?", "=?x?y?z?= =?"),
-        (b"=?utf-8?b?!!?=", ""),
+        (b"=?utf-8?b?!!?=", "!!"),
         ("roh: é".encode(), "roh: é"),
     ],
 )
@@ -146,10 +150,42 @@ def test_encoded_words(value: bytes, text: str) -> None:
 
 def test_transfer_encodings_are_read_as_far_as_they_go() -> None:
     assert decode_transfer(b"aGVsbG8", b"base64") == b"hello"
-    assert decode_transfer(b"aGVs\r\n bG8=trailing", b"base64") == b"hello"
+    assert decode_transfer(b"aGVs\r\n bG8=\r\ntrailing words", b"base64") == b"hello"
     assert decode_transfer(b"a", b"base64") == b""
     assert decode_transfer(b"a=3Db=\r\nc=ZZ", b"quoted-printable") == b"a=bc=ZZ"
     assert decode_transfer(b"x", b"x-uuencode") == b"x"
+
+
+def test_a_foreign_byte_in_base64_costs_no_more_than_its_block() -> None:
+    text = b"the quick brown fox jumps over the lazy dog\r\n" * 20
+    coded = base64.encodebytes(text)
+    added, replaced = bytearray(coded), bytearray(coded)
+    added.insert(30, 0x21)
+    replaced[30] = 0x21
+    assert decode_transfer(bytes(added), b"base64") == text
+    got = decode_transfer(bytes(replaced), b"base64")
+    assert len(got) == len(text) and sum(a != b for a, b in zip(got, text, strict=True)) <= 3
+
+
+def test_base64_in_blocks_with_padding_of_their_own_and_with_a_footer() -> None:
+    assert decode_transfer(b"aGk=aGVsbG8=", b"base64") == b"hihello"
+    assert decode_transfer(b"aGk=\r\naGVsbG8=\r\n", b"base64") == b"hihello"
+    footer = b"\r\n" + b"_" * 40 + b"\r\nA mailing list\r\nfooter\r\n"
+    assert (
+        decode_transfer(base64.encodebytes(b"text\r\n" * 30) + footer, b"base64")
+        == b"text\r\n" * 30
+    )
+    assert decode_transfer(b"not encoded at all\r\n", b"base64") == b"not encoded at all\r\n"
+    assert len(decode_transfer(b"ab=" * 100_000, b"base64")) >= 10_000
+
+
+def test_quoted_printable_with_blanks_of_transport() -> None:
+    assert decode_transfer(b"a= \t\r\nb =20 \r\nc", b"quoted-printable") == b"ab  \r\nc"
+
+
+def test_undeclared_8_bit_text_is_windows_1252() -> None:
+    assert render(b"\r\n\x93caf\xe9\x94 5 \x80").text == "“café” 5 €"
+    assert render(b"Subject: caf\xe9\r\n\r\n").subject == "café"
 
 
 def test_parameters_in_every_form() -> None:
@@ -157,6 +193,8 @@ def test_parameters_in_every_form() -> None:
     assert decode_parameter({b"n*": b"iso-8859-1'fr'%E9"}, b"n") == "é"
     assert decode_parameter({b"n*0": b"a", b"n*1*": b"%62", b"n*3": b"d"}, b"n") == "ab"
     assert decode_parameter({}, b"n") == ""
+    assert decode_parameter({b"n": b"?", b"n*": b"utf-8''%E2%82%AC"}, b"n") == "€"
+    assert decode_parameter({b"n*0": b"=?utf-8?q?=E2=82", b"n*1": b"=AC?="}, b"n") == "€"
 
 
 def test_what_cannot_be_parsed_is_shown_as_an_excerpt() -> None:

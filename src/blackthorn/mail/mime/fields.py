@@ -1,12 +1,20 @@
 """Splits header fields and reads parameters (RFC 2045, RFC 2231), as bytes, in linear time."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from blackthorn.mail import limits
 from blackthorn.mail.errors import too_complex, too_large
 
 Field = tuple[bytes, bytes]
 """Lower-case name and unfolded raw value."""
+
+_MAIN: Final = re.compile(rb"[ \t]*([^\s;]*(?:[ \t]*/[ \t]*[^\s;]+)?)")
+_NAME: Final = re.compile(rb"[ \t\r\n;]*([!#-'*+\-.0-9A-Z^-~]{1,64})[ \t]*=")
+_WITH_BLANKS: Final = (b"name", b"filename")
+"""Parameters that are often written without the quotes that their blanks need."""
 
 
 @dataclass(slots=True)
@@ -73,38 +81,71 @@ def check_parameters(value: bytes) -> None:
 
 
 def parse_parameters(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """The lower-case value and the parameters, first of each name. MailRefusedError."""
+    """The lower-case value and the parameters, first of each name. MailRefusedError.
+
+    A missing semicolon is forgiven where a blank and "name=" follow; comments are left out.
+    """
     check_parameters(value)
-    semicolon = value.find(b";")
-    main = value if semicolon < 0 else value[:semicolon]
+    main = _MAIN.match(value)
+    position = main.end() if main else 0
     parameters: dict[bytes, bytes] = {}
-    position = len(value) if semicolon < 0 else semicolon + 1
-    while position < len(value):
-        equals = value.find(b"=", position)
-        stop = value.find(b";", position)
-        if equals < 0:
-            break
-        if 0 <= stop < equals:
-            position = stop + 1
+    for _ in range(2 * limits.MAX_MIME_PARAMETERS):
+        found = _NAME.match(value, position)
+        if found is None:
+            semicolon = value.find(b";", position)
+            if semicolon < 0:
+                break
+            position = semicolon + 1
             continue
-        name = value[position:equals].strip().lower()
-        text, position = _parameter_value(value, equals + 1)
+        name = found[1].lower()
+        text, position = _parameter_value(value, found.end(), name)
         parameters.setdefault(name, text)
-    return main.strip().lower(), parameters
+    kind = main[1].translate(None, b' \t"').lower() if main else b""
+    return kind, parameters
 
 
-def _parameter_value(value: bytes, position: int) -> tuple[bytes, int]:
-    """The value at `position` (token or quoted-string), and where its semicolon ends."""
+def parameter(parameters: dict[bytes, bytes], name: bytes) -> tuple[bytes, bytes, bool]:
+    """A parameter in any form: its charset or b"", its bytes, and whether RFC 2231 encoded it.
+
+    The extended form wins over the plain one, which is for programs that do not know it.
+    """
+    if (extended := parameters.get(name + b"*")) is not None:
+        charset, quote, rest = extended.partition(b"'")
+        text = rest.partition(b"'")[2] if quote else extended
+        return charset if quote else b"", unquote_to_bytes(text), True
+    pieces: list[bytes] = []
+    charset, encoded = b"", False
+    for index in range(limits.MAX_MIME_PARAMETERS):
+        key = name + b"*%d" % index
+        piece = parameters.get(key)
+        if piece is None:
+            if (piece := parameters.get(key + b"*")) is None:
+                break
+            encoded = True
+            if index == 0 and piece.count(b"'") >= 2:
+                charset, _, piece = piece.split(b"'", 2)
+            piece = unquote_to_bytes(piece)
+        pieces.append(piece)
+    if pieces:
+        return charset, b"".join(pieces), encoded
+    return b"", parameters.get(name, b""), False
+
+
+def _parameter_value(value: bytes, position: int, name: bytes) -> tuple[bytes, int]:
+    """The value at `position` (token or quoted-string), and where the next parameter may begin."""
     size = len(value)
     while position < size and value[position] in b" \t":
         position += 1
     if position < size and value[position] == 0x22:
-        text, position = _quoted(value, position + 1)
-        end = value.find(b";", position)
-    else:
-        end = value.find(b";", position)
-        text = value[position : size if end < 0 else end].strip()
-    return text, size if end < 0 else end + 1
+        return _quoted(value, position + 1)
+    end = value.find(b";", position)
+    end = size if end < 0 else end
+    words = value[position:end].split(None, 1)
+    if len(words) > 1 and name.partition(b"*")[0] not in _WITH_BLANKS:
+        after = value.find(words[0], position) + len(words[0])
+        if words[1].startswith(b"(") or _NAME.match(value, after):  # a comment, or no semicolon
+            return words[0], after
+    return value[position:end].strip(), end
 
 
 def _quoted(value: bytes, position: int) -> tuple[bytes, int]:

@@ -11,11 +11,10 @@ from blackthorn.mail import limits
 from blackthorn.mail.errors import too_complex
 from blackthorn.mail.mime import fields as header
 from blackthorn.mail.mime.fields import first
+from blackthorn.mail.mime.transfer import IDENTITY, encoding_name
 
 _DASH_LINE = re.compile(rb"^--([^\r\n]*)", re.MULTILINE)
 """Possible delimiter lines; matches in linear time."""
-
-_IDENTITY = (b"", b"7bit", b"8bit", b"binary")
 
 
 @dataclass(slots=True)
@@ -30,6 +29,11 @@ class Part:
     end: int
     depth: int
     children: list["Part"] = field(default_factory=list)
+
+    @property
+    def boundary(self) -> bytes:
+        """The delimiter of a multipart (RFC 2046, 5.1.1), in any form of RFC 2231, or empty."""
+        return header.parameter(self.parameters, b"boundary")[1].rstrip(b" \t")
 
     @property
     def is_multipart(self) -> bool:
@@ -102,7 +106,7 @@ class _Walker:
         while True:
             fields, body = header.split_fields(self.content, start, self.budget)
             part = self._open_part(fields, body, default)
-            if part.type != b"message/rfc822" or part.encoding not in _IDENTITY:
+            if part.type != b"message/rfc822" or part.encoding not in IDENTITY:
                 return body
             start, default = body, b"text/plain"
 
@@ -113,14 +117,14 @@ class _Walker:
         if len(self.open) > limits.MAX_MIME_DEPTH:
             raise too_complex("the mail's parts are nested too deeply")
         main, parameters = header.parse_parameters(first(fields, b"content-type"))
-        encoding = first(fields, b"content-transfer-encoding").lower()
+        encoding = encoding_name(first(fields, b"content-transfer-encoding"))
         kind = main if main.count(b"/") == 1 else default
         part = Part(fields, kind, parameters, encoding, body, body, len(self.open))
         header.check_parameters(first(fields, b"content-disposition"))
         if self.open:
             self.open[-1].children.append(part)
         self.open.append(part)
-        boundary = parameters.get(b"boundary", b"").rstrip(b" \t")
+        boundary = part.boundary
         if part.is_multipart and 0 < len(boundary) <= limits.MAX_MIME_BOUNDARY_BYTES:
             self.boundaries.setdefault(boundary, []).append(len(self.open) - 1)
         return part
@@ -130,7 +134,7 @@ class _Walker:
         while len(self.open) > index + 1:
             part = self.open.pop()
             part.end = max(part.start, end)
-            boundary = part.parameters.get(b"boundary", b"").rstrip(b" \t")
+            boundary = part.boundary
             holders = self.boundaries.get(boundary)
             if holders and holders[-1] == len(self.open):
                 holders.pop()

@@ -11,8 +11,10 @@ from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.fields import first, parse_parameters
 from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.mime.structure import Part, parse, walk
+from blackthorn.mail.mime.transfer import decode_transfer
 from blackthorn.mail.render import text as texts
 from blackthorn.mail.render.html import html_to_text
+from blackthorn.mail.render.names import file_name
 from blackthorn.mail.render.text import safe_line, safe_text
 
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
@@ -135,8 +137,8 @@ def _is_shown(part: Part, body: Part | None) -> bool:
 
 
 def _text_of(content: bytes, part: Part) -> str:
-    data = texts.decode_transfer(content[part.start : part.end], part.encoding)
-    text = texts.decode_charset(data, part.parameters.get(b"charset", b"utf-8"))
+    data = decode_transfer(content[part.start : part.end], part.encoding)
+    text = texts.decode_charset(data, part.parameters.get(b"charset", b""))
     if part.type == b"text/html":
         text = html_to_text(text)
     return safe_text(text, limits.MAX_RENDERED_CHARS).strip("\n")
@@ -145,8 +147,7 @@ def _text_of(content: bytes, part: Part) -> str:
 def _name(part: Part) -> str:
     name = texts.decode_parameter(_disposition(part)[1], b"filename")
     name = name or texts.decode_parameter(part.parameters, b"name")
-    base = name.replace("\\", "/").rpartition("/")[2]
-    return safe_line(base, limits.MAX_RENDERED_NAME_CHARS).lstrip(". -")
+    return file_name(name)
 
 
 def _attachment(content: bytes, part: Part) -> Attachment:
@@ -158,5 +159,5 @@ def _attachment(content: bytes, part: Part) -> Attachment:
 def _data(content: bytes, part: Part) -> bytes:
     body = content[part.start : part.end]
     if part.encoding in (b"base64", b"quoted-printable"):
-        return texts.decode_transfer(body, part.encoding)
+        return decode_transfer(body, part.encoding)
     return body

@@ -4,13 +4,12 @@ No control characters, escape sequences or hidden characters; direction marks be
 Charsets are listed, since Python would also decode punycode (quadratic) and the like.
 """
 
-import base64
-import binascii
 import codecs
 import quopri
-from urllib.parse import unquote_to_bytes
 
 from blackthorn.mail import limits
+from blackthorn.mail.mime.fields import parameter
+from blackthorn.mail.mime.transfer import decode_base64
 from blackthorn.wire.printable import TABLE
 
 # fmt: off
@@ -27,6 +26,18 @@ _CHARSETS = frozenset((
 # fmt: on
 """Canonical Python names of the charsets that mail is decoded from."""
 
+_LARGER = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+}
+"""Charset → the one with more letters that senders mean by it."""
+
 
 def safe_text(text: str, limit: int = limits.MAX_RENDERED_CHARS) -> str:
     """Lines for a terminal, from at most `limit` characters."""
@@ -41,36 +52,34 @@ def safe_line(text: str, limit: int = limits.MAX_RENDERED_HEADER_CHARS) -> str:
 
 
 def decode_charset(data: bytes, charset: bytes) -> str:
-    """`data` as text; an unknown charset is read as UTF-8, else as cp1252."""
-    try:
-        name = codecs.lookup(charset.decode("ascii").strip().strip("'\"")).name
-        if name in _CHARSETS and name != "ascii":
-            return data.decode(name, "replace")
-    except (LookupError, ValueError):
-        pass
+    """`data` as text. An unknown or undeclared charset is read as UTF-8, else as windows-1252.
+
+    Bytes that break the declared charset are replaced; a text without one valid sequence of a
+    declared UTF-8 is windows-1252.
+    """
+    name = charset_name(charset)
+    if not name and data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        name = "utf-16"
+    if name not in ("", "utf-8"):
+        return data.decode(name, "replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
+        if name and not data.decode("utf-8", "ignore").isascii():
+            return data.decode("utf-8", "replace")
         return data.decode("cp1252", "replace")
 
 
-def decode_transfer(body: bytes, encoding: bytes) -> bytes:
-    """The body with its Content-Transfer-Encoding removed (RFC 2045, 6), if possible."""
-    if encoding == b"base64":
-        return _base64(body)
-    if encoding == b"quoted-printable":
-        return quopri.decodestring(body)
-    return body
+def charset_name(charset: bytes) -> str:
+    """Python's name of a charset that mail is decoded from; "" for US-ASCII and others.
 
-
-def _base64(data: bytes) -> bytes:
-    """Ignores other characters and cuts a broken end."""
-    clean = data.translate(None, b" \t\r\n").partition(b"=")[0]
+    Latin-1 and its like are read as the larger sets that senders mean by them (WHATWG, 4.2).
+    """
     try:
-        clean = clean[: len(clean) // 4 * 4 + (len(clean) % 4 if len(clean) % 4 != 1 else 0)]
-        return base64.b64decode(clean + b"=" * (-len(clean) % 4))
-    except binascii.Error:
-        return b""
+        name = codecs.lookup(charset.decode("ascii").strip().strip("'\"")).name
+    except (LookupError, ValueError):
+        return ""
+    return _LARGER.get(name, name) if name in _CHARSETS and name != "ascii" else ""
 
 
 def decode_header(value: bytes) -> str:
@@ -89,7 +98,7 @@ def decode_header(value: bytes) -> str:
             if pending and following and not plain.strip(b" \t"):
                 position = start
                 continue
-            pieces += decode_charset(pending, pending_charset), decode_charset(plain, b"utf-8")
+            pieces += decode_charset(pending, pending_charset), decode_charset(plain, b"")
             pending, position = b"", start
             continue
         charset, data, position = word
@@ -114,7 +123,7 @@ def _encoded_word(value: bytes, start: int) -> tuple[bytes, bytes, int] | None:
         return None
     text = value[begin:end]
     if head[1].lower() == b"b":
-        data = _base64(text)
+        data = decode_base64(text)
     else:
         data = quopri.decodestring(text.replace(b"_", b" "))
     return head[0].partition(b"*")[0].lower(), data, end + 2
@@ -122,21 +131,5 @@ def _encoded_word(value: bytes, start: int) -> tuple[bytes, bytes, int] | None:
 
 def decode_parameter(parameters: dict[bytes, bytes], name: bytes) -> str:
     """A parameter in any form: plain, encoded word, RFC 2231; "" if absent."""
-    if (plain := parameters.get(name)) is not None:
-        return decode_header(plain)
-    if (extended := parameters.get(name + b"*")) is not None:
-        charset, _, rest = extended.partition(b"'")
-        return decode_charset(unquote_to_bytes(rest.partition(b"'")[2]), charset)
-    pieces: list[bytes] = []
-    charset = b"utf-8"
-    for index in range(limits.MAX_MIME_PARAMETERS):
-        key = name + b"*%d" % index
-        if (piece := parameters.get(key)) is None:
-            encoded = parameters.get(key + b"*")
-            if encoded is None:
-                break
-            if index == 0 and encoded.count(b"'") >= 2:
-                charset, _, encoded = encoded.split(b"'", 2)
-            piece = unquote_to_bytes(encoded)
-        pieces.append(piece)
-    return decode_charset(b"".join(pieces), charset)
+    charset, value, encoded = parameter(parameters, name)
+    return decode_charset(value, charset) if encoded else decode_header(value)

@@ -12,13 +12,11 @@ from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
+from blackthorn.mail.render.names import file_name
 from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
-
-MAX_FILE_NAME_BYTES: Final = 200
-"""Longest attachment name, for any file system."""
 
 MAX_SAME_NAMES: Final = 1_000
 """Attempts to find an unused file name."""
@@ -172,7 +170,7 @@ def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator
 
 def _new_file(folder: Path, name: str) -> tuple[Path, int]:
     """Create and open a file of this name; a number is added if the name is taken."""
-    plain = PurePath(name.encode()[:MAX_FILE_NAME_BYTES].decode("utf-8", "ignore")).name
+    plain = PurePath(file_name(name)).name
     stem, suffix = PurePath(plain).stem or "unnamed", PurePath(plain).suffix
     for number in range(1, MAX_SAME_NAMES):
         path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
