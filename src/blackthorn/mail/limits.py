@@ -38,6 +38,12 @@ MAX_MIME_DASH_LINES = 50_000
 MAX_MIME_BOUNDARY_BYTES = 256
 """One multipart boundary; RFC 2046 allows 70, Postfix 2,048 at most."""
 
+MAX_BASE64_LINES = 1_000_000
+"""Lines of one damaged base64 body that are judged one by one; a mail of 25 MiB has 345,000."""
+
+MAX_BASE64_BLOCKS = 10_000
+"""Padded blocks in one base64 body; above it padding is ignored."""
+
 MAX_RENDERED_CHARS = 1_000_000
 """Characters of text that one mail shows on a terminal; the rest is cut and said so."""
 
@@ -68,9 +74,5 @@ MAX_EXCERPT_BYTES = 4 * KIB
 MAX_URL_BYTES = 500
 """A link's address as shown behind its text."""
 
-
-MAX_BASE64_LINES = 1_000_000
-"""Lines of one damaged base64 body that are judged one by one; a mail of 25 MiB has 345,000."""
-
-MAX_BASE64_BLOCKS = 10_000
-"""Padded blocks in one base64 body; above it padding is ignored."""
+MAX_SESSION_KEYS = 10_000
+"""Recipients of one sealed mail, by its packets of session keys: more only costs time."""
