@@ -40,7 +40,8 @@ content.
 
 Besides the database the server's folder holds:
 
-- `blackthorn.toml`: its settings; `server.key`, `server.crt`: its TLS key and certificate.
+- `blackthorn.toml`: its settings; `server.key`, `server.crt`: the link's TLS key and certificate.
+- `tls/`: certificate and key of HTTPS and SMTP, and the key of the account at an ACME authority.
 - `ledger.keys`: the ledger's secrets. With the log's key checkpoints are signed, with the enrolment
   key first devices and resets; the other two keep the map from telling who is in it. None of them
   opens anything.

@@ -11,6 +11,7 @@ from tests.docs.pages import ROOT
 ORDER: Final = {
     "user": "add code move throttle list",
     "config": "postmaster check",
+    "certificate": "show check renew",
     "ledger": "status policy trust check init heal sign witness",
     "ledger witness": "add",
     "group": "create send add remove confirm move list",

@@ -9,6 +9,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.lazy import LazyCommand, LazyGroup
 
 _SERVER: Final = "blackthorn.cli.admin.server"
+_CERTIFICATES: Final = "blackthorn.cli.admin.certificates"
 _LEDGER: Final = "blackthorn.cli.ledger"
 _DEVICE: Final = "blackthorn.cli.device.device"
 _MAIL: Final = "blackthorn.cli.mail"
@@ -42,6 +43,9 @@ COMMANDS: Final = {
     ),
     "user": LazyCommand(_SERVER, "Users and their activation codes.", _ON_SERVER),
     "config": LazyCommand(_SERVER, "The server's settings.", _ON_SERVER),
+    "certificate": LazyCommand(
+        _CERTIFICATES, "The certificate of HTTPS and SMTP: names, end, renewal.", _ON_SERVER
+    ),
     "ledger": LazyCommand(
         _LEDGER, "The server's ledger: the public log of its users' keys.", _ON_SERVER
     ),

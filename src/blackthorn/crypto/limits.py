@@ -10,3 +10,6 @@ MAX_SESSION_KEY_PACKETS = 64
 
 MAX_OPENPGP_PROOF_BYTES = 8 * KIB
 """A detached OpenPGP signature; with ML-DSA-87 and Ed448 it has 4.8 kB."""
+
+MAX_CHAIN_CERTIFICATES = 16
+"""Certificates of one TLS chain; public authorities use two or three."""

@@ -81,6 +81,12 @@ class Counters:
         "TLS handshakes that waited because their client started too many in a second."
     )
     handshakes_failed: int = counter("TLS handshakes that failed or took too long.")
+    certificates_refused: int = counter(
+        "Certificates of HTTPS and SMTP that were not taken: unreadable, ended, of other names."
+    )
+    certificate_renewals_failed: int = counter(
+        "Certificates that the ACME authority did not issue or renew."
+    )
     opening_frames_refused: int = counter(
         "Links ended because a stranger's frame was too large, or unfinished ones took too much "
         "memory."

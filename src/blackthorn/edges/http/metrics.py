@@ -20,6 +20,7 @@ GAUGES: dict[str, str] = {
     "ledger_entries": "Published entries of the ledger now.",
     "ledger_age_seconds": "Age of the newest published epoch of the ledger now; -1 without one.",
     "ledger_witnesses_failing": "Witnesses that did not answer as they should when last asked.",
+    "certificate_seconds_left": "Seconds until the certificate of HTTPS and SMTP ends.",
 }
 """Measured when asked; the program says how."""
 

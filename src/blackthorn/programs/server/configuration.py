@@ -17,9 +17,11 @@ from typing import Any
 from blackthorn.edges import limits as edges_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
+from blackthorn.programs.server.settings import tls as tls_section
 from blackthorn.programs.server.settings.budgets import BudgetsSettings
 from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
 from blackthorn.programs.server.settings.setting import host_setting, port_setting, setting
+from blackthorn.programs.server.settings.tls import TlsSettings
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import domain_of, parse_address, parse_domain
@@ -179,6 +181,7 @@ class Configuration:
     enterprise: EnterpriseSettings = field(default_factory=EnterpriseSettings)
     link: LinkSettings = field(default_factory=LinkSettings)
     gate: GateSettings = field(default_factory=GateSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
@@ -326,6 +329,7 @@ def _check_together(configuration: Configuration) -> None:
         raise ConfigError(f"enterprise.market: {error}") from None
     if configuration.link.public:
         public_address(configuration)
+    tls_section.check(configuration.tls)
     _check_ports(configuration)
 
 
@@ -335,6 +339,8 @@ def _check_ports(configuration: Configuration) -> None:
         for name in ("link", "smtp", "ledger", "ops")
         for section in (getattr(configuration, name),)
     }
+    if configuration.tls.acme:
+        services["tls.acme_port"] = configuration.tls.acme_host, configuration.tls.acme_port
     if configuration.ledger.witness == "embedded":
         services["ledger.witness_port"] = "127.0.0.1", configuration.ledger.witness_port
     for (one, (host, port)), (other, (another, same)) in combinations(services.items(), 2):

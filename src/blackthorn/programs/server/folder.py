@@ -17,9 +17,11 @@ from blackthorn.ids import Address
 from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.ports.users import FindUser
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.certificates import sources
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.market_start import check_key
 from blackthorn.storage.files import atomic, ledger
+from blackthorn.storage.files.certificates import CertificateFiles
 from blackthorn.storage.files.folder import new_folder
 from blackthorn.storage.files.server import SETTINGS, ServerFolder
 from blackthorn.storage.sqlite.database import Database
@@ -50,6 +52,7 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
             certificate = tls_keys.make_certificate(key, domain, secrets.token_bytes, now)
             atomic.write_new(fresh.key, key.expose())
             atomic.write_new(fresh.certificate, certificate)
+            sources.make_own(stage, settings.tls.names(domain), now)
             Database.open(fresh.database).close()
             ledger.initialise(stage, domain, embedded=settings.ledger.witness == "embedded")
             atomic.write_new(fresh.settings, text.encode())
@@ -82,7 +85,9 @@ def _check_modes(folder: ServerFolder, settings: Configuration) -> None:
     path = folder.path
     keys = folder.market_keys(settings.enterprise.market_keys).path
     files = [folder.settings, folder.key, folder.ledger.keys, *path.glob("blackthorn.db*")]
-    for file in (*files, *keys.glob("*.key"), *folder.ledger.witness.path.glob("*")):
+    tls = CertificateFiles(path).path
+    others = (*keys.glob("*.key"), *folder.ledger.witness.path.glob("*"), *tls.glob("*"))
+    for file in (*files, *others):
         if file.exists() and file.stat().st_uid != path.stat().st_uid:
             raise UserError(f"{file} has another owner than {path}: chown it to the server's user")
         if file.exists() and file.stat().st_mode & 0o077:

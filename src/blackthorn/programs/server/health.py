@@ -15,6 +15,7 @@ from blackthorn.errors import BlackthornError, DiskError, StorageError, system_e
 from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.ports.store import Reader
 from blackthorn.ports.waiting import outcome
+from blackthorn.programs.server.certificates.serving import PublicCertificate
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail.recipient_policy import ROLES, RecipientPolicy, RecipientRefusedError
@@ -49,6 +50,7 @@ class Health:
     floor_mib: int
     mail_floor_mib: int
     parts: Sequence[Callable[[], list[str]]]
+    certificate: PublicCertificate
     draining: bool = False
 
     def operations(self) -> ops.Operations:
@@ -57,6 +59,7 @@ class Health:
             "log_age_seconds": lambda: self.writer.log_age,
             "database_bytes": lambda: float(_size_of(self.folder.database)),
             "free_disk_bytes": lambda: float(self.free_bytes()),
+            "certificate_seconds_left": self.certificate.seconds_left,
             **self.ledger.gauges(),
         }
         return ops.Operations(
@@ -104,7 +107,7 @@ class Health:
         return [f"less than {self.floor_mib} MiB of disk are free"] * short
 
     async def _warnings(self) -> list[str]:
-        warnings: list[str] = []
+        warnings = self.certificate.warnings()
         with suppress(TimeoutError):  # which `_problems` names, as the errors below
             async with asyncio.timeout(PROBE_SECONDS):
                 warnings += await postmaster_warnings(self.recipient_policy)

@@ -6,6 +6,7 @@ tick ──► Ledger ──waiting──► WitnessClient ──HTTP──► w
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,7 +18,6 @@ from blackthorn.edges.gate import Gate
 from blackthorn.edges.http.ledger import PublishedEpoch, ledger_app
 from blackthorn.edges.http.server import HttpServer, serve_http
 from blackthorn.edges.http.witness_client import Peer, WitnessClient
-from blackthorn.edges.tls import ServerTls
 from blackthorn.errors import DamageError, UserError
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
@@ -168,14 +168,14 @@ class ServerLedger:
             )
         return self._place.cosigner().vkey
 
-    async def start(self, stack: AsyncExitStack, tls: ServerTls, gate: Gate) -> HttpServer:
+    async def start(self, stack: AsyncExitStack, tls: ssl.SSLContext, gate: Gate) -> HttpServer:
         """Start witness, client and HTTPS, which the stack ends. Raises UnavailableError."""
         self.ledger.start(self._store, self._clock.wall_ms())
         self.ledger.hold(True)
         app = ledger_app(LedgerTiles(self.ledger, self.keys, self._reader), self._closure)
         host, port = self._settings.host, self._settings.port
         seconds = self._http_seconds
-        edge = await serve_http(app, "the ledger", host, port, tls.context, seconds, gate)
+        edge = await serve_http(app, "the ledger", host, port, tls, seconds, gate)
         stack.push_async_callback(edge.close)
         if self._own is not None:
             own = EmbeddedWitness(

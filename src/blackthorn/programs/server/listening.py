@@ -13,7 +13,6 @@ from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.server import limits as server_limits
-from blackthorn.storage.files.server import ServerFolder
 
 
 def gate_bounds(settings: Configuration, descriptors: int) -> Bounds:
@@ -44,13 +43,10 @@ def tell_bounds(settings: Configuration) -> str:
 
 
 def listen_smtp(
-    gateway: MailGateway, settings: Configuration, folder: ServerFolder, gate: Gate
+    gateway: MailGateway, settings: Configuration, tls: ssl.SSLContext, gate: Gate
 ) -> SmtpServer:
-    """SMTP with STARTTLS by the server's own key. Raises UnavailableError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder.certificate, folder.key)
-    return serve_smtp(InboundPolicy(gateway), settings.smtp.host, settings.smtp.port, context, gate)
+    """SMTP with STARTTLS. Raises UnavailableError."""
+    return serve_smtp(InboundPolicy(gateway), settings.smtp.host, settings.smtp.port, tls, gate)
 
 
 def ports(

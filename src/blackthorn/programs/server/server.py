@@ -28,6 +28,7 @@ from blackthorn.edges.tls import ServerTls, server_tls
 from blackthorn.errors import BlackthornError
 from blackthorn.programs import log
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.certificates.running import keep_certificate
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.listening import gate_bounds, listen_smtp, most_descriptors, ports
 from blackthorn.programs.server.market_start import start_markets
@@ -115,7 +116,9 @@ async def _run(
         )
         stack.callback(operations.close)
         gate = Gate(counters, gate_bounds(settings, most_descriptors()))
-        ledger = await server.ledger.start(stack, tls, gate)
+        public = server.certificate.tls.context
+        ledger = await server.ledger.start(stack, public, gate)
+        await keep_certificate(stack, server.certificate, server.tasks, gate)
         server.start_decision_service()
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
@@ -125,7 +128,7 @@ async def _run(
         host, port = settings.link.host, settings.link.port
         link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
-        smtp = listen_smtp(server.gateway(pool), settings, folder, gate)
+        smtp = listen_smtp(server.gateway(pool), settings, public, gate)
         stack.push_async_callback(smtp.close)
         pieces = server.mail_service.pieces
         purging = partial(purge_and_rest, writer, pieces, SystemClock())

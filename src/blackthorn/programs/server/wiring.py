@@ -13,6 +13,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame, LeafChanged
 from blackthorn.programs.log import LineLimit
 from blackthorn.programs.periodic import Supervisor
+from blackthorn.programs.server.certificates.serving import PublicCertificate
 from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step, make_closures
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.decisions import make_decision_service
@@ -105,6 +106,9 @@ class Server:
             arrived=announcing(self._notify),
             quota=MailQuota(reader, self._clock, smtp.mailbox_mib, smtp.mailbox_mib_per_hour),
         )
+        self.certificate = PublicCertificate(
+            settings.tls, settings.enterprise.domain, folder.path, counters
+        )
         self.ledger = self._make_ledger(folder)
         ledger = self.ledger.ledger
         self.exits = make_rules(database, lambda: self.decisions)
@@ -153,6 +157,7 @@ class Server:
             floor,
             max(floor, self._settings.smtp.min_free_disk_mib),
             (self.decisions.problems, self.closures.problems),
+            self.certificate,
         )
 
     def _make_ledger(self, folder: ServerFolder) -> ServerLedger:

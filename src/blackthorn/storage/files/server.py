@@ -3,6 +3,7 @@
 blackthorn.toml   settings, written last: a folder without it is incomplete
 server.key        TLS key of the server; devices know its fingerprint
 server.crt        the certificate around it
+tls               folder of the certificate of HTTPS and SMTP: `storage.files.certificates`
 blackthorn.db     the database, with its write-ahead log beside it while the server runs
 market-keys       folder of the markets' keys, unless the settings name another
 closures          folder of the published statements of closed markets
