@@ -51,7 +51,6 @@ SETTINGS = {
     "ledger.witness",
     "ledger.witness_port",
     "ledger.witness_timeout_seconds",
-    "dns.servers",
     "directives.max_accounts",
     "budgets.commits",
     "budgets.commits_per_hour",
