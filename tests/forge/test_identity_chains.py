@@ -25,6 +25,7 @@ from tests.support.identity_world import (
     OTHER_SHEET,
     Story,
     certificate_stated,
+    compatible_stated,
     device,
     keys_of,
     refuses,
@@ -128,12 +129,13 @@ def test_I15_a_statement_of_the_other_branch() -> None:
 
 
 def test_I16_rules_of_a_newer_program() -> None:
+    """Told apart from a malformed one, also when its kind is not known here."""
     told = story()
-    refused(told, signed(replace(told.draft(certificate_stated()), min_rules=2), 1), "I16")
+    with refuses("I16"):
+        signed(replace(told.draft(certificate_stated()), min_rules=3), 1)
 
 
-def test_I16_rules_older_than_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blackthorn.identity.step.RULES_VERSION", 3)
+def test_I16_rules_older_than_before() -> None:
     told = story()
     told.hear(signed(replace(told.draft(certificate_stated()), min_rules=2), 1))
     assert told.draft(certificate_stated()).min_rules == 2
@@ -289,6 +291,12 @@ def test_I31_a_rotation_that_keeps_the_id_and_changes_a_key() -> None:
     told = story()
     mixed = VerifyKeys(keys_of(2).public.ed25519, keys_of(66).public.ml_dsa)
     refused(told, told.write(Rotate(DeviceInfo.of("x", mixed, bytes(32)), device(2).id), 2), "I31")
+
+
+def test_I46_a_kind_that_is_newer_than_the_rules_asked_for() -> None:
+    told = story()
+    refused(told, signed(replace(told.draft(compatible_stated()), min_rules=1), 1), "I46")
+    told.tell(compatible_stated(), 1)
 
 
 def test_a_thief_of_the_sheet_can_do_no_more_than_add() -> None:

@@ -29,6 +29,7 @@ from tests.support.identity_world import (
     SHEET,
     bent,
     certificate_stated,
+    compatible_stated,
     device,
     raw,
     refuses,
@@ -51,6 +52,7 @@ def sound(body: Body) -> bytes:
 GENESIS = sound(Genesis(device(1), SHEET.public))
 OPENPGP = sound(certificate_stated())
 REVOKE = sound(revoke(2))
+COMPATIBLE = sound(compatible_stated())
 
 
 def changed(data: bytes, *path: int, to: Any) -> bytes:
@@ -135,7 +137,7 @@ def test_I3_another_version(version: Any) -> None:
         decode(changed(GENESIS, 0, to=version))
 
 
-@pytest.mark.parametrize("kind", [0, 9, -1, True, "genesis", None, [], 2**64 - 1])
+@pytest.mark.parametrize("kind", [0, 10, -1, True, "genesis", None, [], 2**64 - 1])
 def test_I3_an_unknown_kind(kind: Any) -> None:
     with refuses("I3"):
         decode(changed(GENESIS, KIND, to=kind))
@@ -334,6 +336,24 @@ def test_I9_a_number_out_of_its_bounds(data: bytes, path: tuple[int, ...], value
 def test_I10_no_fingerprint(fingerprint: str) -> None:
     with refuses("I10"):
         decode(changed(OPENPGP, BODY, 0, to=fingerprint))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [None, True],
+        [["ab" * 32, bytes(32), b"proof"], False],
+    ],
+)
+def test_I47_no_compatible_certificate(body: Any) -> None:
+    with refuses("I47"):
+        decode(changed(COMPATIBLE, BODY, to=body))
+
+
+@pytest.mark.parametrize("body", [[None], [None, 0], [[], False], [b"", False], None])
+def test_I3_no_fields_of_a_compatible_certificate(body: Any) -> None:
+    with refuses("I3"):
+        decode(changed(COMPATIBLE, BODY, to=body))
 
 
 def test_I10_a_proof_that_is_too_long() -> None:

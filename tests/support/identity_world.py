@@ -32,6 +32,7 @@ from blackthorn.identity.statements import (
     Reset,
     RevokeDevice,
     Rotate,
+    SetCompatible,
     SetOpenPGP,
     SetRecovery,
     Statement,
@@ -184,7 +185,15 @@ def certificate_stated(proof: bytes = b"proof") -> SetOpenPGP:
     return SetOpenPGP("ab" * 32, bytes(range(32)), proof)
 
 
+def compatible_stated(*, copies: bool = False) -> SetCompatible:
+    """A body that states some certificate of version 4."""
+    return SetCompatible(SetOpenPGP("cd" * 20, bytes(range(32)), b"proof"), copies)
+
+
 BODIES: tuple[Body, ...] = (
+    compatible_stated(),
+    compatible_stated(copies=True),
+    SetCompatible(None),
     Genesis(device(1), SHEET.public),
     Genesis(device(1)),
     AddDevice(device(2)),

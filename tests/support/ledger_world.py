@@ -4,10 +4,12 @@ Nothing is written until the test commits. The world plays the auditor too: it k
 that anybody could have seen, and replays the log after each step.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
+from blackthorn.crypto.openpgp import compatible as openpgp_compatible
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
@@ -22,6 +24,7 @@ from blackthorn.identity.statements import (
     DeviceInfo,
     Genesis,
     Reset,
+    SetCompatible,
     SetOpenPGP,
     Statement,
     make,
@@ -75,9 +78,11 @@ class Model:
         second = make(draft, [(self.id, self.keys)])
         return self.brings(first.encode(), second.encode(), certificate=certificate)
 
-    def asks(self, address: str, body: Body, seq: int, head: bytes, now_ms: int) -> DeviceKeys:
+    def asks(
+        self, address: str, body: Body, seq: int, head: bytes, now_ms: int, rules: int = 1
+    ) -> DeviceKeys:
         """What it brings for a user whose chain stands at `seq` with `head`."""
-        draft = Statement(address, seq + 1, head, body, now_ms)
+        draft = Statement(address, seq + 1, head, body, now_ms, rules)
         return self.brings(make(draft, [(self.id, self.keys)]).encode())
 
     def brings(self, *statements: bytes, certificate: bytes = b"") -> DeviceKeys:
@@ -96,6 +101,14 @@ def certified(address: str, number: int = 0) -> tuple[bytes, SetOpenPGP]:
     """A certificate of the user, and the body by which his chain states it."""
     secret, certificate = generate_user_key(address)
     return certificate, claim(address, certificate, lambda data: sign_detached(data, secret))
+
+
+@cache
+def compatible(address: str, *, copies: bool = False) -> tuple[bytes, SetCompatible]:
+    """A certificate of the user for other programs, and the body that states it."""
+    secret, certificate = openpgp_compatible.generate(address, 1_700_000_000, os.urandom)
+    stated = claim(address, certificate, lambda data: openpgp_compatible.sign(data, secret))
+    return certificate, SetCompatible(stated, copies)
 
 
 class Rows:
@@ -207,7 +220,8 @@ class LedgerWorld(ledger.LedgerWorld):
     def reset(self, address: Address, device: Model) -> list[Enrolled | str]:
         """A device asks for a reset."""
         chain = self.stored(address)
-        keys = device.asks(address, Reset(device.info), chain.seq, chain.head, self.now_ms)
+        end = (chain.seq, chain.head, self.now_ms, chain.min_rules)
+        keys = device.asks(address, Reset(device.info), *end)
         return self.enrol(address, keys)
 
     def user(self, name: str) -> tuple[Address, Model]:

@@ -12,7 +12,7 @@ from blackthorn.identity.statements import Cancel, SetRecovery
 from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from tests.support import runs
-from tests.support.ledger_world import LedgerWorld
+from tests.support.ledger_world import LedgerWorld, compatible
 
 COLUMNS = {
     "ledger_entry": ("place", "entry"),
@@ -21,6 +21,7 @@ COLUMNS = {
     "ledger_leaf": ("version", "head", "seq", "flags", "place"),
     "chain_statement": ("seq", "head", "kind", "flags", "statement", "place"),
     "user_certificate": ("seq", "certificate"),
+    "compatible_certificate": ("seq", "certificate", "copies"),
 }
 """What must be found. A row's `user` is moved in a test of its own."""
 
@@ -37,6 +38,10 @@ def make_world(seed: int) -> LedgerWorld:
     bob, _ = world.user("bob")
     carol = world.add_user("carol")
     world.enrol(carol, world.model().genesis(carol, world.now_ms, openpgp=True))
+    world.settle()
+    dora, hers = world.user("dora")
+    certificate, body = compatible(dora)
+    world.submit(dora, world.draft(dora, body), hers, certificate=certificate)
     world.settle()
     world.reset(alice, world.model())
     world.settle()
@@ -79,7 +84,7 @@ def test_an_honest_ledger_passes(world: LedgerWorld) -> None:
     published = world.ledger.published
     assert published is not None
     assert result.verified.checkpoint.size == published.size == result.replay.size
-    assert (result.replay.users, result.resets, result.pending) == (3, 3, None)
+    assert (result.replay.users, result.resets, result.pending) == (4, 3, None)
 
 
 def test_every_flipped_bit_is_found_and_its_row_named(world: LedgerWorld) -> None:
@@ -105,7 +110,8 @@ def flip(world: LedgerWorld, table: str, column: str, number: int, chance: rando
     connection = world.database.writing
     key = {"ledger_entry": "place", "ledger_epoch": "size"}.get(table)
     order = key or ("user, version" if table == "ledger_leaf" else "user")
-    order = "user, seq" if table in ("chain_statement", "user_certificate") else order
+    seqs = ("chain_statement", "user_certificate", "compatible_certificate")
+    order = "user, seq" if table in seqs else order
     picked = f"SELECT * FROM {table} ORDER BY {order} LIMIT 1 OFFSET {number}"
     names = [each[0] for each in connection.execute(picked).description]
     row = dict(zip(names, connection.execute(picked).fetchone(), strict=True))

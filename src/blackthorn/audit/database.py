@@ -17,7 +17,7 @@ from blackthorn.governance.ledger_time import new_replay
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP, verify_certificate
-from blackthorn.identity.statements import SetOpenPGP, decode
+from blackthorn.identity.statements import Body, RevokeDevice, SetCompatible, SetOpenPGP, decode
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import LOGGED_KINDS, Label, Leaf
 from blackthorn.server.ledger.changes import kind_of
@@ -302,6 +302,24 @@ class _Users:
                 stated = OpenPGP(rows.address, body.fingerprint, body.digest, body.proof, seq)
                 with _in_row(name):
                     verify_certificate(stated, certificate)
+        for seq, certificate, copies in rows.compatible:
+            _check_compatible(rows, seq, bodies.get(seq), certificate, copies)
+
+
+def _check_compatible(
+    rows: UserRows, seq: int, body: Body | None, certificate: bytes, copies: int
+) -> None:
+    """The certificate for other programs is the stated one, or none."""
+    name = f"compatible_certificate {seq} of user {rows.user}"
+    named = body.certificate if isinstance(body, SetCompatible) else None
+    if not isinstance(body, SetCompatible | RevokeDevice) or bool(named) != bool(certificate):
+        raise RowDamageError(f"{name}: the statement says otherwise")
+    if copies != (isinstance(body, SetCompatible) and body.copies):
+        raise RowDamageError(f"{name}: the statement says otherwise of copies")
+    if named is not None:
+        stated = OpenPGP(rows.address, named.fingerprint, named.digest, named.proof, seq)
+        with _in_row(name):
+            verify_certificate(stated, certificate)
 
 
 def _check_places(rows: UserRows) -> None:

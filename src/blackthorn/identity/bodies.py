@@ -1,4 +1,4 @@
-"""Bodies of statements: eight kinds, unchecked; `identity.fields` parses and checks them.
+"""Bodies of statements: nine kinds, unchecked; `identity.fields` parses and checks them.
 
 A chain's state follows from bodies alone, never from who signed: the head does not cover
 signatures, so all chains of one head must mean the same.
@@ -90,6 +90,17 @@ class SetOpenPGP:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCompatible:
+    """The certificate for programs without RFC 9580, *not post-quantum*; None revokes it.
+
+    `copies`: a program reads what is sealed to it, so that mail is sealed to it as well.
+    """
+
+    certificate: SetOpenPGP | None
+    copies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rotate:
     """`device`, with new keys and so a new id, replaces `replaces`. Signed by both.
 
@@ -121,7 +132,17 @@ class Reset:
     device: DeviceInfo
 
 
-Body = Genesis | AddDevice | RevokeDevice | SetOpenPGP | Rotate | SetRecovery | Cancel | Reset
+Body = (
+    Genesis
+    | AddDevice
+    | RevokeDevice
+    | SetOpenPGP
+    | Rotate
+    | SetRecovery
+    | Cancel
+    | Reset
+    | SetCompatible
+)
 
 KINDS: Final[dict[type[Body], int]] = {
     Genesis: 1,
@@ -132,5 +153,15 @@ KINDS: Final[dict[type[Body], int]] = {
     SetRecovery: 6,
     Cancel: 7,
     Reset: 8,
+    SetCompatible: 9,
 }
 """Wire numbers."""
+
+FIRST_RULES: Final = 1
+NEWER_RULES: Final[dict[type[Body], int]] = {SetCompatible: 2}
+"""The rules that a statement of the kind asks for, where they are newer than the first."""
+
+
+def rules_of(body: Body) -> int:
+    """The oldest rules that judge such a statement."""
+    return NEWER_RULES.get(type(body), FIRST_RULES)

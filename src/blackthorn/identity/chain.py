@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.identity.bodies import Body, DeviceInfo
+from blackthorn.identity.bodies import Body, DeviceInfo, rules_of
 from blackthorn.identity.keys import VerifyKeys
-from blackthorn.identity.openpgp import OpenPGP
+from blackthorn.identity.openpgp import Compatible, OpenPGP
 from blackthorn.identity.resets import as_of
 from blackthorn.identity.state import FormerDevice, State
 from blackthorn.identity.state import PendingReset as PendingReset
@@ -40,10 +40,10 @@ class VerifiedChain:
     """A chain that keeps all rules, as of `now_ms`, the ledger's time (`Terms.now_ms`).
 
     `seq`, `head` and `flags` are those of the ledger's leaf; `flags` is PENDING_RESET while a reset
-    is the last statement, even an effective one. `devices`, `openpgp`, `recovery` are the current
-    ones, `pending` a pending reset, `recovered` live devices that the recovery key added, `resets`
-    all resets. `genesis` and `last_reset` are hashes of the first statement and of the newest
-    effective reset (empty without one).
+    is the last statement, even an effective one. `devices`, `openpgp`, `compatible`, `recovery` are
+    the current ones, `pending` a pending reset, `recovered` live devices that the recovery key
+    added, `resets` all resets. `genesis` and `last_reset` are hashes of the first statement and of
+    the newest effective reset (empty without one).
     """
 
     label: str
@@ -53,6 +53,7 @@ class VerifiedChain:
     devices: tuple[DeviceInfo, ...]
     former: tuple[FormerDevice, ...]
     openpgp: OpenPGP | None
+    compatible: Compatible | None
     recovery: VerifyKeys | None
     pending: PendingReset | None
     resets: tuple[ResetRecord, ...]
@@ -62,6 +63,11 @@ class VerifiedChain:
     genesis: bytes
     last_reset: bytes
     _state: State = field(repr=False)
+
+    @property
+    def min_rules(self) -> int:
+        """The rules that the chain asks for, and so each further statement."""
+        return self._state.min_rules
 
     def device(self, device_id: bytes) -> DeviceInfo | None:
         """A live device by id."""
@@ -108,6 +114,7 @@ def _verified(state: State, statements: tuple[bytes, ...], now_ms: int) -> Verif
         devices=tuple(shown.devices.values()),
         former=shown.former,
         openpgp=shown.openpgp,
+        compatible=shown.compatible,
         recovery=shown.recovery,
         pending=shown.waiting,
         resets=shown.resets,
@@ -147,4 +154,5 @@ def first_statement(label: str, body: Body, time_ms: int) -> Statement:
 
 def next_statement(chain: VerifiedChain, body: Body, time_ms: int) -> Statement:
     """The draft of the next statement."""
-    return Statement(chain.label, chain.seq + 1, chain.head, body, time_ms, chain._state.min_rules)
+    rules = max(chain.min_rules, rules_of(body))
+    return Statement(chain.label, chain.seq + 1, chain.head, body, time_ms, rules)

@@ -21,6 +21,7 @@ from blackthorn.identity.bodies import (
     RevokeDevice,
     Role,
     Rotate,
+    SetCompatible,
     SetOpenPGP,
     SetRecovery,
 )
@@ -32,6 +33,7 @@ from blackthorn.wire.address import parse_address
 HASH_BYTES: Final = 32
 ID_BYTES: Final = 16
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_V4_DIGITS: Final = 40
 _UNSHOWABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
@@ -148,6 +150,20 @@ def _openpgp(fields: list[Any]) -> SetOpenPGP:
     return SetOpenPGP(fingerprint, octets(digest, HASH_BYTES, "the digest"), proof)
 
 
+def _compatible(fields: list[Any]) -> SetCompatible:
+    certificate, copies = fields
+    if type(copies) is not bool:
+        raise _malformed("a compatible certificate")
+    if certificate is None:
+        if copies:
+            raise VerificationError("I47", "nothing is sealed to a revoked certificate")
+        return SetCompatible(None)
+    stated = _openpgp(array(certificate, 3, "a compatible certificate"))
+    if len(stated.fingerprint) != _V4_DIGITS:
+        raise VerificationError("I47", "a compatible certificate is of version 4")
+    return SetCompatible(stated, copies)
+
+
 def _revoke(fields: list[Any]) -> RevokeDevice:
     id_, reason, last_seq = fields
     most = identity_limits.MAX_REVOKE_REASON_CHARACTERS
@@ -171,6 +187,7 @@ _READERS: Final[dict[int, tuple[int, Callable[[list[Any]], Body]]]] = {
     KINDS[SetRecovery]: (1, lambda fields: SetRecovery(_keys_or_none(fields[0]))),
     KINDS[Cancel]: (1, lambda fields: Cancel(_seq(fields[0], "the number of a reset"))),
     KINDS[Reset]: (1, lambda fields: Reset(device(fields[0]))),
+    KINDS[SetCompatible]: (2, _compatible),
 }
 """Kind → number of fields, and their parser."""
 
@@ -203,6 +220,8 @@ def body_value(value: Body) -> list[Any]:
             return [id_, reason, last_seq]
         case SetOpenPGP(fingerprint, digest, proof):
             return [fingerprint, digest, proof]
+        case SetCompatible(certificate, copies):
+            return [None if certificate is None else body_value(certificate), copies]
         case Rotate(info, replaces):
             return [_device_value(info), replaces]
         case SetRecovery(pair):

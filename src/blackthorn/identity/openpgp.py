@@ -33,6 +33,14 @@ class OpenPGP:
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Compatible:
+    """The certificate for programs without RFC 9580, and whether mail is sealed to it as well."""
+
+    stated: OpenPGP
+    copies: bool
+
+
 def certificate_message(label: str, fingerprint: str, digest: bytes) -> bytes:
     """What the certificate signs: domain, 32-byte digest, hex fingerprint, zero, label."""
     return DOMAIN + digest + fingerprint.encode() + b"\0" + label.encode()
@@ -56,7 +64,7 @@ def is_ahead(certificate: bytes, now: int) -> bool:
     try:
         return openpgp_dates.created(certificate) > now
     except ValueError:
-        return False
+        return False  # of version 4: its device dates it by the earlier of two clocks
 
 
 def verify_certificate(stated: OpenPGP, certificate: bytes) -> Certificate:

@@ -57,6 +57,7 @@ def _effective(state: State, reset: PendingReset) -> State:
         former=state.former + gone,
         recovered=frozenset(),
         openpgp=None,
+        compatible=None,
         recovery=None,
         waiting=None,
         resets=(*state.resets[:-1], replace(state.resets[-1], effective=True)),

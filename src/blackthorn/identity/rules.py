@@ -48,5 +48,7 @@ RULES: Final[dict[str, str]] = {
     "I43": "The key of a leaf is the MLS key of its device in the chain.",
     "I44": "A QR code for comparing has two addresses and their hashes.",
     "I45": "Both sides compare the same values.",
+    "I46": "A statement asks for the rules with which its kind came, or for newer ones.",
+    "I47": "A compatible certificate is of version 4; nothing is sealed to a revoked one.",
 }
 """Rule → what must hold."""

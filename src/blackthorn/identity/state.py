@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from blackthorn.identity.bodies import DeviceInfo
 from blackthorn.identity.keys import VerifyKeys
-from blackthorn.identity.openpgp import OpenPGP
+from blackthorn.identity.openpgp import Compatible, OpenPGP
 from blackthorn.identity.statements import NO_STATEMENT
 from blackthorn.ids import DeviceId
 
@@ -75,6 +75,7 @@ class State:
     recovered: frozenset[DeviceId] = frozenset()
     seen: frozenset[bytes] = frozenset()
     openpgp: OpenPGP | None = None
+    compatible: Compatible | None = None
     recovery: VerifyKeys | None = None
     waiting: PendingReset | None = None
     resets: tuple[ResetRecord, ...] = ()

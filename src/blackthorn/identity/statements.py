@@ -20,6 +20,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.identity import fields
 from blackthorn.identity import keys as signature_keys
 from blackthorn.identity import limits as identity_limits
+from blackthorn.identity.bodies import FIRST_RULES as FIRST_RULES
 from blackthorn.identity.bodies import KINDS
 from blackthorn.identity.bodies import AddDevice as AddDevice
 from blackthorn.identity.bodies import Body as Body
@@ -29,6 +30,7 @@ from blackthorn.identity.bodies import Genesis as Genesis
 from blackthorn.identity.bodies import Reset as Reset
 from blackthorn.identity.bodies import RevokeDevice as RevokeDevice
 from blackthorn.identity.bodies import Rotate as Rotate
+from blackthorn.identity.bodies import SetCompatible as SetCompatible
 from blackthorn.identity.bodies import SetOpenPGP as SetOpenPGP
 from blackthorn.identity.bodies import SetRecovery as SetRecovery
 from blackthorn.identity.keys import Signature, SigningKeys
@@ -37,7 +39,7 @@ from blackthorn.wire import limits as wire_limits
 
 DOMAIN: Final = b"blackthorn-identity-v1\0"
 VERSION: Final = 1
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """The newest rules that this program knows; `min_rules` of a statement may not be higher."""
 
 ENROLMENT: Final = b"blackthorn/enrol"
@@ -62,7 +64,7 @@ class Statement:
     prev: bytes
     body: Body
     time_ms: int
-    min_rules: int = RULES_VERSION
+    min_rules: int = FIRST_RULES
 
     @cached_property
     def message(self) -> bytes:
@@ -139,13 +141,16 @@ def _statement(value: Any) -> Statement:
     version, label, seq, prev, kind, body, time_ms, min_rules = items
     if type(version) is not int or version != VERSION:
         raise VerificationError("I3", "a statement is of an unknown version")
+    min_rules = fields.number(min_rules, 1, 0xFFFF, "the number of the rules")
+    if min_rules > RULES_VERSION:  # its kind may be one that only newer programs know
+        raise VerificationError("I16", "the chain asks for rules of a newer program: update yours")
     return Statement(
         fields.label(label),
         fields.number(seq, 1, wire_limits.MAX_CHAIN_STATEMENTS, "the number of a statement"),
         fields.octets(prev, fields.HASH_BYTES, "the hash of the statement before"),
         fields.body(kind, body),
         fields.number(time_ms, 0, identity_limits.MAX_STATEMENT_TIME_MS, "the time of a statement"),
-        fields.number(min_rules, 1, 0xFFFF, "the number of the rules"),
+        min_rules,
     )
 
 

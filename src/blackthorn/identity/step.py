@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from blackthorn.errors import VerificationError
 from blackthorn.identity import bodies, devices, resets
-from blackthorn.identity.openpgp import OpenPGP
+from blackthorn.identity.openpgp import Compatible, OpenPGP
 from blackthorn.identity.signers import Signers, check_signers
 from blackthorn.identity.state import State, Terms
-from blackthorn.identity.statements import RULES_VERSION, SignedStatement, Statement
+from blackthorn.identity.statements import SignedStatement, Statement
 
 
 def step(state: State, signed: SignedStatement, terms: Terms) -> State:
@@ -36,8 +36,8 @@ def _check_place(state: State, statement: Statement) -> None:
         raise VerificationError("I15", f"statement {statement.seq} does not follow the one before")
     if statement.min_rules < state.min_rules:
         raise VerificationError("I16", f"statement {statement.seq} asks for older rules")
-    if statement.min_rules > RULES_VERSION:
-        raise VerificationError("I16", "the chain asks for rules of a newer program: update yours")
+    if statement.min_rules < bodies.rules_of(statement.body):
+        raise VerificationError("I46", f"statement {statement.seq} asks for rules without its kind")
     if isinstance(statement.body, bodies.Genesis) != (state.seq == 0):
         raise VerificationError("I17", "a chain begins with a genesis, and holds no other")
 
@@ -49,11 +49,15 @@ def _apply(state: State, signed: SignedStatement, terms: Terms) -> State:
         case bodies.AddDevice() as body:
             return devices.add_device(state, signed, body)
         case bodies.RevokeDevice() as body:
-            return devices.revoke_device(state, signed, body, terms)
+            # the device knows its secret, and programs get a new one by hand only
+            return replace(devices.revoke_device(state, signed, body, terms), compatible=None)
         case bodies.SetOpenPGP(fingerprint, digest, proof):
             check_signers(signed, Signers(fewest=1, most=1), state.devices)
             seq = signed.statement.seq
             return replace(state, openpgp=OpenPGP(state.label, fingerprint, digest, proof, seq))
+        case bodies.SetCompatible() as body:
+            check_signers(signed, Signers(fewest=1, most=1), state.devices)
+            return replace(state, compatible=_compatible(state, signed.statement.seq, body))
         case bodies.Rotate() as body:
             return devices.rotate(state, signed, body)
         case bodies.SetRecovery(keys):
@@ -63,3 +67,11 @@ def _apply(state: State, signed: SignedStatement, terms: Terms) -> State:
             return resets.cancel(state, signed, body, terms)
         case bodies.Reset() as body:
             return resets.reset(state, signed, body, terms)
+
+
+def _compatible(state: State, seq: int, body: bodies.SetCompatible) -> Compatible | None:
+    if body.certificate is None:
+        return None
+    stated = body.certificate
+    named = OpenPGP(state.label, stated.fingerprint, stated.digest, stated.proof, seq)
+    return Compatible(named, body.copies)

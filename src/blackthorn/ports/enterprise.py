@@ -32,13 +32,19 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """A user: `certificate` of the newest set_openpgp; `devices` include pending ones."""
+    """A user: `certificate` of the newest set_openpgp; `devices` include pending ones.
+
+    `compatible` is the certificate for other programs, empty without; with `copies` mail is sealed
+    to it as well.
+    """
 
     number: int
     address: Address
     pin: str
     certificate: bytes | None
     devices: tuple[DeviceRecord, ...]
+    compatible: bytes = b""
+    copies: bool = False
 
     @property
     def live(self) -> tuple[DeviceRecord, ...]:

@@ -65,12 +65,22 @@ class NewDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class NewCompatible:
+    """The certificate for other programs as of statement `seq`; empty: there is none any more."""
+
+    seq: int
+    certificate: bytes
+    copies: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The effect of one submission, stored whole or not at all.
 
     The chain must stand at `after` statements, the last of hash `head`. `label` comes with the
-    first ones; `certificate` belongs to the set_openpgp at `certificate_seq`. `removed` devices
-    lose their parcels; `renamed` replace another's row.
+    first ones; `certificate` belongs to the set_openpgp at `certificate_seq`. `compatible` is
+    what the statements have made of the certificate for other programs. `removed` devices lose
+    their parcels; `renamed` replace another's row.
     """
 
     address: Address
@@ -80,6 +90,7 @@ class Change:
     label: Label | None = None
     certificate: bytes | None = None
     certificate_seq: int = 0
+    compatible: NewCompatible | None = None
     devices: tuple[NewDevice, ...] = ()
     removed: tuple[DeviceId, ...] = ()
     renamed: tuple[tuple[DeviceId, NewDevice], ...] = ()
@@ -162,7 +173,8 @@ class StoredChain:
 class PublishedChain:
     """The published part of a chain; `more` when statements did not fit.
 
-    `logged` are all published resets and cancels, `certificate` that of the newest set_openpgp.
+    `logged` are all published resets and cancels, `certificate` that of the newest set_openpgp,
+    `compatible` the one for other programs, empty without.
     """
 
     label: Label
@@ -170,6 +182,7 @@ class PublishedChain:
     more: bool
     logged: tuple[LoggedStatement, ...]
     certificate: bytes | None
+    compatible: bytes = b""
 
 
 class ReadEntries(Query[list[bytes]]):

@@ -29,6 +29,7 @@ from blackthorn.ports.ledger import (
     Label,
     Leaf,
     LeavesBetween,
+    NewCompatible,
     NewDevice,
     NewestConfig,
     NewestLeaves,
@@ -313,6 +314,25 @@ def test_certificates_are_kept_until_a_newer_one_is_published(case: Case) -> Non
     before = case.published(2)
     assert before is not None and before.certificate is None
     assert case.user(ALICE).certificate == b"two"
+
+
+def test_a_compatible_certificate_is_kept_until_its_end_is_published(case: Case) -> None:
+    case.do(StoreChange(first(compatible=NewCompatible(1, b"one", True))))
+    assert (case.user(ALICE).compatible, case.user(ALICE).copies) == (b"one", True)
+    case.do(StoreChange(then(2, compatible=NewCompatible(2, b"", False))))
+    assert (case.user(ALICE).compatible, case.user(ALICE).copies) == (b"", False)
+    case.do(AppendEpoch(epoch(0, Leaf(1, 1, bytes([1]) * 32, 1, 0, 0))))
+    case.do(PublishEpoch(2, b""))
+    case.do(ForgetCertificates(((1, 1),)))
+    known = case.published(2)
+    assert known is not None and known.compatible == b"one"
+    case.do(AppendEpoch(epoch(2, Leaf(1, 2, bytes([2]) * 32, 2, 0, 2))))
+    case.do(ForgetCertificates(((1, 9),)))
+    known = case.published(2)
+    assert known is not None and known.compatible == b""
+    case.do(StoreChange(then(3, compatible=NewCompatible(3, b"late", False))))
+    case.do(DropStatements(ALICE, 3))
+    assert case.user(ALICE).compatible == b""
 
 
 def test_what_came_too_late_is_dropped_and_nothing_else(case: Case) -> None:

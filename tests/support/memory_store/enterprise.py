@@ -33,7 +33,10 @@ def users(state: State, query: UsersByAddress) -> dict[Address, UserRecord]:
             certificate = known[-1][1] if known else None
             address = Address(user.address)
             records = tuple(record(state, key) for key in own)
-            found[address] = UserRecord(number, address, user.pin, certificate, records)
+            _, compatible, copies = state.compatible.get(number, [(0, b"", False)])[-1]
+            found[address] = UserRecord(
+                number, address, user.pin, certificate, records, compatible, copies
+            )
     return found
 
 

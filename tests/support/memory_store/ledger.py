@@ -1,6 +1,9 @@
 """`ports.ledger` in memory."""
 
+import operator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from blackthorn.errors import AbsentError, ConflictError, DamageError, ForbiddenError
 from blackthorn.ids import Address, DeviceId
@@ -156,6 +159,7 @@ def drop(state: State, command: port.DropStatements) -> None:
         for seq, data in state.certificates.get(user, [])
         if seq < command.seq or seq <= last
     ]
+    _keep_compatible(state, user, lambda seq: seq < command.seq or seq <= last)
 
 
 def forget_certificates(state: State, command: port.ForgetCertificates) -> None:
@@ -163,6 +167,14 @@ def forget_certificates(state: State, command: port.ForgetCertificates) -> None:
         known = state.certificates.get(user, [])
         newest = max((seq for seq, _ in known if seq <= below), default=0)
         state.certificates[user] = [(seq, data) for seq, data in known if seq >= newest]
+        seqs = [seq for seq, _, _ in state.compatible.get(user, []) if seq <= below]
+        _keep_compatible(state, user, partial(operator.le, max(seqs, default=0)))
+
+
+def _keep_compatible(state: State, user: int, keep: Callable[[int], bool]) -> None:
+    kept = [row for row in state.compatible.pop(user, []) if keep(row[0])]
+    if kept:
+        state.compatible[user] = kept
 
 
 # --- Chains ------------------------------------------------------------------------------------
@@ -228,7 +240,13 @@ def read_published_chain(state: State, query: port.ReadPublishedChain) -> Publis
         len(fitting) < len(wanted),
         tuple(logged),
         known[-1] if known else None,
+        _compatible(state, label.user, leaf.seq),
     )
+
+
+def _compatible(state: State, user: int, seq: int) -> bytes:
+    known = [row[1] for row in state.compatible.get(user, []) if row[0] <= seq]
+    return known[-1] if known else b""
 
 
 def _logged(state: State, user: int, row: StoredStatement) -> LoggedStatement:
@@ -312,6 +330,10 @@ def store_change(state: State, command: port.StoreChange) -> bool:
     if change.certificate is not None:
         known = state.certificates.setdefault(user, [])
         known.append((change.certificate_seq, change.certificate))
+    if change.compatible is not None:
+        new = change.compatible
+        rows = state.compatible.setdefault(user, [])
+        rows.append((new.seq, new.certificate, new.copies))
     return True
 
 
@@ -330,6 +352,7 @@ def settle(state: State, command: port.SettleReset) -> list[DeviceId]:
     remove_devices(state, user, gone)
     known = state.certificates.get(user, [])
     state.certificates[user] = [(seq, data) for seq, data in known if seq >= command.seq]
+    _keep_compatible(state, user, lambda seq: seq >= command.seq)
     for device in state.devices.values():
         if device.id == command.device:
             device.standing = Standing.LIVE.value

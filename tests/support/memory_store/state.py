@@ -84,6 +84,8 @@ class State:
     devices: dict[int, Device] = field(default_factory=dict)
     certificates: dict[int, list[tuple[int, bytes | None]]] = field(default_factory=dict)
     """By user: (seq, certificate), oldest first."""
+    compatible: dict[int, list[tuple[int, bytes, bool]]] = field(default_factory=dict)
+    """By user: (seq, certificate or nothing, copies), oldest first."""
     parcels: dict[tuple[int, int], Parcel] = field(default_factory=dict)
     missed: dict[int, list[bytes]] = field(default_factory=dict)
     """By (device, seq)."""

@@ -2,20 +2,26 @@
 
 from dataclasses import replace
 
+import pytest
+
 from blackthorn.identity.chain import UnverifiedChain, extend, replay
 from blackthorn.identity.statements import (
     AddDevice,
     DeviceInfo,
+    Reset,
     Rotate,
+    SetCompatible,
     SetRecovery,
 )
 from tests.support.identity_world import (
     ALICE,
+    DELAY,
     NOON,
     OTHER_SHEET,
     SHEET,
     Story,
     certificate_stated,
+    compatible_stated,
     device,
     keys_of,
     refuses,
@@ -160,3 +166,29 @@ def test_extending_verifies_only_what_is_new() -> None:
     with Work() as work:
         extend(told.verified, [], told.terms)
     assert work.calls < 100
+
+
+def test_a_compatible_certificate_stands_until_it_is_revoked() -> None:
+    told = Story().begin(1).add(2)
+    told.tell(certificate_stated(), 1)
+    told.tell(compatible_stated(copies=True), 2)
+    found = told.verified.compatible
+    assert found is not None and found.copies
+    assert (found.stated.seq, found.stated.label) == (told.verified.seq, ALICE)
+    told.tell(SetCompatible(None), 1)
+    assert told.verified.compatible is None
+    assert told.verified.openpgp is not None
+    assert told.draft(SetRecovery(None)).min_rules == 2  # for good, since the chain holds one
+
+
+@pytest.mark.parametrize("ends", ["a revocation", "a reset"])
+def test_a_compatible_certificate_ends_with_a_device_that_knew_its_key(ends: str) -> None:
+    told = Story().begin(1).add(2)
+    told.tell(compatible_stated(), 1)
+    if ends == "a revocation":
+        told.tell(revoke(2, told.verified.seq), 1)
+    else:
+        told.tell(Reset(device(9)), 9, "enterprise")
+        assert told.verified.compatible is not None
+        told.now += DELAY
+    assert told.verified.compatible is None

@@ -17,6 +17,7 @@ from blackthorn.identity.statements import (
     Reset,
     RevokeDevice,
     Rotate,
+    SetCompatible,
     SetOpenPGP,
     SetRecovery,
     make,
@@ -28,7 +29,7 @@ from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.simulation.ledger import DELAY_MS
 from blackthorn.wire import limits as wire_limits
 from tests.support.certificates import unsealable
-from tests.support.ledger_world import LedgerWorld, Model, certified
+from tests.support.ledger_world import LedgerWorld, Model, certified, compatible
 
 HOUR_MS = 3_600_000
 
@@ -143,8 +144,8 @@ def test_a_certificate_is_stored_with_its_statement_and_is_the_users(world: Ledg
 def test_a_certificate_must_come_fit_and_have_signed(world: LedgerWorld) -> None:
     alice, phone = world.user("alice")
     certificate, body = certified(alice)
-    assert "with a set_openpgp" in told(world, alice, body, phone)
-    assert "with a set_openpgp" in told(
+    assert "the statement that names it" in told(world, alice, body, phone)
+    assert "the statement that names it" in told(
         world, alice, SetRecovery(None), phone, certificate=certificate
     )
     assert "[I39]" in told(world, alice, body, phone, certificate=certificate + b"\x00")
@@ -166,6 +167,40 @@ def test_a_certificate_that_cannot_be_sealed_to_is_refused(world: LedgerWorld) -
     assert told(world, alice, body, phone, certificate=certificate) == ""
 
 
+def test_a_compatible_certificate_stands_beside_the_other_until_it_is_revoked(
+    world: LedgerWorld,
+) -> None:
+    alice, phone = world.user("alice")
+    first, body = certified(alice)
+    assert told(world, alice, body, phone, certificate=first) == ""
+    certificate, body = compatible(alice, copies=True)
+    assert "the statement that names it" in told(world, alice, body, phone)
+    assert "[I39]" in told(world, alice, body, phone, certificate=first)
+    assert told(world, alice, body, phone, certificate=certificate) == ""
+    user = world.enterprise.user(alice)
+    assert (user.certificate, user.compatible, user.copies) == (first, certificate, True)
+    world.settle()
+    revoked = SetCompatible(None)
+    assert "the statement that names it" in told(world, alice, revoked, phone, certificate=first)
+    assert told(world, alice, revoked, phone) == ""
+    user = world.enterprise.user(alice)
+    assert (user.certificate, user.compatible, user.copies) == (first, b"", False)
+
+
+def test_a_revoked_device_ends_the_compatible_certificate(world: LedgerWorld) -> None:
+    alice, phone = world.user("alice")
+    laptop = world.model()
+    draft = world.draft(alice, AddDevice(laptop.info))
+    world.submit(alice, draft, phone, laptop)
+    world.settle()
+    certificate, body = compatible(alice)
+    assert told(world, alice, body, phone, certificate=certificate) == ""
+    assert world.enterprise.user(alice).compatible == certificate
+    world.settle()
+    assert told(world, alice, RevokeDevice(laptop.id, "", 0), phone) == ""
+    assert world.enterprise.user(alice).compatible == b""
+
+
 # --- Rule 3 and 4: resets and cancels --------------------------------------------------------
 
 
@@ -178,6 +213,8 @@ def test_a_reset_is_not_submitted_without_a_code(world: LedgerWorld) -> None:
 def test_a_reset_waits_for_its_delay_and_then_only_its_device_is_left(world: LedgerWorld) -> None:
     alice, phone = world.user("alice")
     certificate, body = certified(alice)
+    told(world, alice, body, phone, certificate=certificate)
+    certificate, body = compatible(alice)
     told(world, alice, body, phone, certificate=certificate)
     new = world.model()
     world.reset(alice, new)
@@ -192,6 +229,7 @@ def test_a_reset_waits_for_its_delay_and_then_only_its_device_is_left(world: Led
     assert [each.id for each in world.published_chain(alice).devices] == [new.id]
     assert world.changes[-1].removed == (phone.id,)
     assert world.enterprise.user(alice).certificate is None
+    assert world.enterprise.user(alice).compatible == b""
     assert "[I20]" in told(world, alice, SetRecovery(None), phone)
     assert told(world, alice, SetRecovery(None), new) == ""
 

@@ -74,7 +74,8 @@ class RecoveryAttempt:
     ) -> bytes:
         """The encoded statement that adds this device after the head that the server reported."""
         body = AddDevice(info, recovered=True)
-        draft = Statement(self.address, recognised.seq + 1, recognised.head, body, now_ms)
+        after = (recognised.seq + 1, recognised.head)
+        draft = Statement(self.address, *after, body, now_ms, recognised.rules)
         return make(draft, [(info.id, signing), (RECOVERY, self.keys)]).encode()
 
 

@@ -62,13 +62,14 @@ class Owner(Struct, frozen=True):
 
     `seq` is the number of its statements, `head` the hash of the last, zeros without any.
     `time_ms` is the ledger's time, Unix milliseconds, 0 for none: the device dates its keys so.
-    `padding` hides the size of the rest.
+    `rules` are those that the chain asks for. `padding` hides the size of the rest.
     """
 
     address: types.AddressText
     seq: types.Uint64
     head: types.Bytes32
     time_ms: types.Uint64 = 0
+    rules: Annotated[int, Meta(ge=1, le=0xFFFF)] = 1
     padding: Annotated[bytes, Meta(max_length=link_limits.PADDED_OWNER_BYTES)] = b""
 
 

@@ -58,8 +58,9 @@ class Recover(Frame, tag=86, frozen=True):
 class Recognised(Frame, tag=87, frozen=True):
     """Server to device: the end of the user's chain, and a device's pins.
 
-    `time_ms` is the ledger's time, Unix milliseconds, 0 for none: the statement is dated so. A
-    SubmitStatement that adds the device may follow; then it connects again.
+    `time_ms` is the ledger's time, Unix milliseconds, 0 for none: the statement is dated so.
+    `rules` are those that the chain asks for. A SubmitStatement that adds the device may follow;
+    then it connects again.
     """
 
     seq: Uint64
@@ -69,6 +70,7 @@ class Recognised(Frame, tag=87, frozen=True):
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
     time_ms: Uint64 = 0
+    rules: Annotated[int, Meta(ge=1, le=0xFFFF)] = 1
 
 
 AccountsFrame = ActivateBegin | ActivateChallenge | ActivateProve | Activated | Recover | Recognised

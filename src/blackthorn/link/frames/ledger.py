@@ -80,6 +80,7 @@ class ChainPart(Exchange, tag=63, frozen=True):
     """Server to device. `receipts` are of all resets and cancels of the whole chain.
 
     Their proofs are for the tree of `size`. `certificate` may be empty. `more`: ask again.
+    `compatible` is the certificate for other programs, empty without.
     """
 
     address: AddressText
@@ -88,10 +89,11 @@ class ChainPart(Exchange, tag=63, frozen=True):
     receipts: Annotated[list[Receipt], Meta(max_length=wire_limits.MAX_CHAIN_RECEIPTS)]
     certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
     more: bool
+    compatible: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)] = b""
 
 
 class SubmitStatement(Exchange, tag=64, frozen=True):
-    """Device to server: append this to the user's chain; a set_openpgp has a `certificate`."""
+    """Device to server: append this to the user's chain; one that names a certificate has it."""
 
     statement: StatementBytes
     certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)] = b""

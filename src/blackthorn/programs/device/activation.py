@@ -227,7 +227,8 @@ def _make(unit: unit_of_work.UnitOfWork, owner: Owner, name: str) -> list[bytes]
     info, now_ms = keys.info(name), ledger_state.clock_ms(unit)
     signers = [(info.id, keys.signing)]
     if owner.seq:
-        draft = Statement(keys.address, owner.seq + 1, owner.head, Reset(info), now_ms)
+        after = (owner.seq + 1, owner.head)
+        draft = Statement(keys.address, *after, Reset(info), now_ms, owner.rules)
         return [make(draft, signers).encode()]
     genesis = first_statement(keys.address, Genesis(info), now_ms)
     made = [make(genesis, signers).encode()]

@@ -56,7 +56,8 @@ class Admissions:
             if code.used_seq is not None:
                 seq = min(seq, code.used_seq - 1)
             head = chain.hash_of(seq) if chain is not None and seq else statements.NO_STATEMENT
-            done(Owner(code.address, seq, head, self.ledger.cosigned_ms))
+            rules = chain.min_rules if chain is not None else statements.FIRST_RULES
+            done(Owner(code.address, seq, head, self.ledger.cosigned_ms, rules))
 
         self.ledger.chains.read(code.address, now_ms, unless_failed(done, read))
 

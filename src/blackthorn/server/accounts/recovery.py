@@ -32,7 +32,7 @@ REFUSED: Final = "the recovery key is not that of the user"
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """The chain's end, the pins and the ledger's time, by which the holder adds a device."""
+    """The chain's end and rules, the pins and the ledger's time, to add a device by."""
 
     address: Address
     seq: int
@@ -42,6 +42,7 @@ class Recognition:
     config: bytes
     policy: str
     time_ms: int
+    rules: int
 
 
 @dataclass(slots=True)
@@ -99,6 +100,7 @@ class RecoveryService:
             self.ledger.config_record,
             self.ledger.policy_text,
             self.ledger.cosigned_ms,
+            chain.min_rules,
         )
 
     def submit(self, address: Address, statement: bytes, certificate: bytes, done: Done) -> None:

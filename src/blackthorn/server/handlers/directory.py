@@ -190,6 +190,7 @@ def _chain_part(frame: f.FetchChain, part: ChainPart) -> tuple[f.AnyFrame, int]:
         [f.Receipt(*astuple(receipt)) for receipt in part.receipts],
         part.certificate,
         part.more,
+        part.compatible,
     )
     return answer, part.work
 

@@ -65,6 +65,7 @@ def _recognised(session: Session, known: Recognition | BlackthornError) -> None:
                     known.config,
                     known.policy,
                     known.time_ms,
+                    known.rules,
                 )
             )
         case AbsentError():

@@ -4,7 +4,8 @@ The rules are those of `identity.chain`, which every device applies. The server 
 
 1. A statement is stored only behind the verified chain (compare and set); a repeated one counts as
    stored.
-2. A set_openpgp comes with a good certificate that has signed that it is the user's.
+2. A set_openpgp or set_compatible comes with a good certificate that has signed that it is the
+   user's.
 3. A reset needs an activation code.
 4. After a cancel nothing is stored until the ledger has logged it, since it may be too late; after
    a reset only its cancel, until `server.ledger.resets` has settled it.

@@ -47,6 +47,7 @@ class ChainPart:
     statements: Sequence[bytes] = ()
     receipts: Sequence[lookup.Receipt] = ()
     certificate: bytes = b""
+    compatible: bytes = b""
     more: bool = False
     work: int = 1
 
@@ -140,7 +141,8 @@ class Lookups:
         receipts = [self._receipt(found.label, logged, size) for logged in found.logged]
         work = 1 + len(found.statements) + 2 * len(receipts)
         certificate = found.certificate or b""
-        return ChainPart(size, found.statements, receipts, certificate, found.more, work)
+        certificates = (certificate, found.compatible)
+        return ChainPart(size, found.statements, receipts, *certificates, found.more, work)
 
     def _receipt(self, label: Label, logged: ports.LoggedStatement, size: int) -> lookup.Receipt:
         log, leaf, head = self._ledger.log, logged.leaf, logged.end - 1

@@ -12,7 +12,7 @@ from blackthorn.ports import ledger as port
 from blackthorn.ports.enterprise import Standing
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.devices import insert_device, remove_devices, rename_device
-from blackthorn.storage.sqlite.stores.ledger import entry_at, epoch_end
+from blackthorn.storage.sqlite.stores.ledger import CERTIFICATES, entry_at, epoch_end
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 OVERTAKEN = "another statement was first in this chain: look it up, then try again"
@@ -120,7 +120,8 @@ def _published_chain(
         else:
             fitting.append(statement.statement)
     certificate = _certificate(connection, label.user, leaf.seq)
-    return port.PublishedChain(label, tuple(fitting), more, tuple(logged), certificate)
+    compatible = _compatible(connection, label.user, leaf.seq)
+    return port.PublishedChain(label, tuple(fitting), more, tuple(logged), certificate, compatible)
 
 
 def _logged(connection: Connection, user: int, seq: int) -> port.LoggedStatement:
@@ -139,6 +140,15 @@ def _certificate(connection: Connection, user: int, seq: int) -> bytes | None:
         (user, seq),
     ).get
     return found
+
+
+def _compatible(connection: Connection, user: int, seq: int) -> bytes:
+    found: bytes | None = connection.execute(
+        "SELECT certificate FROM compatible_certificate WHERE user = ? AND seq <= ?"
+        " ORDER BY seq DESC LIMIT 1",
+        (user, seq),
+    ).get
+    return found or b""
 
 
 def _waiting(
@@ -218,6 +228,13 @@ def store_change(transaction: Transaction, command: port.StoreChange) -> bool:
             "INSERT INTO user_certificate (user, seq, certificate) VALUES (?, ?, ?)",
             (user, change.certificate_seq, change.certificate),
         )
+    if change.compatible is not None:
+        new = change.compatible
+        connection.execute(
+            "INSERT INTO compatible_certificate (user, seq, certificate, copies)"
+            " VALUES (?, ?, ?, ?)",
+            (user, new.seq, new.certificate, new.copies),
+        )
     return True
 
 
@@ -228,11 +245,12 @@ def _drop(transaction: Transaction, command: port.DropStatements) -> None:
         "DELETE FROM chain_statement WHERE user = ? AND seq >= ? AND place IS NULL",
         (user, command.seq),
     )
-    connection.execute(
-        "DELETE FROM user_certificate WHERE user = ?1 AND seq >= ?2 AND seq > coalesce("
-        "(SELECT max(seq) FROM chain_statement WHERE user = ?1), 0)",
-        (user, command.seq),
-    )
+    for table in CERTIFICATES:
+        connection.execute(
+            f"DELETE FROM {table} WHERE user = ?1 AND seq >= ?2 AND seq > coalesce("  # noqa: S608
+            "(SELECT max(seq) FROM chain_statement WHERE user = ?1), 0)",
+            (user, command.seq),
+        )
 
 
 def _remove(transaction: Transaction, command: port.RemoveDevice) -> None:
@@ -251,9 +269,11 @@ def _settle(transaction: Transaction, command: port.SettleReset) -> list[DeviceI
     )
     gone = [DeviceId(identifier) for (identifier,) in rows]
     remove_devices(connection, user, gone)
-    connection.execute(
-        "DELETE FROM user_certificate WHERE user = ? AND seq < ?", (user, command.seq)
-    )
+    for table in CERTIFICATES:
+        connection.execute(
+            f"DELETE FROM {table} WHERE user = ? AND seq < ?",  # noqa: S608
+            (user, command.seq),
+        )
     connection.execute(
         "UPDATE devices SET standing = ? WHERE id = ?", (Standing.LIVE.value, command.device)
     )

@@ -40,7 +40,13 @@ def _read_user(connection: Connection, address: Address) -> UserRecord | None:
         (number,),
     ).fetchone()
     certificate = newest[0] if newest else None
-    return UserRecord(number, address, pin, certificate, tuple(map(_device_record, devices)))
+    compatible, copies = connection.execute(
+        "SELECT certificate, copies FROM compatible_certificate WHERE user = ?"
+        " ORDER BY seq DESC LIMIT 1",
+        (number,),
+    ).fetchone() or (b"", False)
+    records = tuple(map(_device_record, devices))
+    return UserRecord(number, address, pin, certificate, records, compatible, bool(copies))
 
 
 def _devices_by_id(transaction: Transaction, query: DevicesById) -> dict[DeviceId, DeviceRecord]:

@@ -36,6 +36,10 @@ _NEWEST_CONFIG = (
 _CHECKPOINTS = "SELECT size, root, note, published FROM ledger_epoch ORDER BY size DESC LIMIT 2"
 
 
+CERTIFICATES: Final = ("user_certificate", "compatible_certificate")
+"""Tables with a row for each statement that names a certificate of a user."""
+
+
 def _entries(transaction: Transaction, query: port.ReadEntries) -> list[bytes]:
     found: list[bytes] = []
     size = 0
@@ -178,11 +182,12 @@ def _add_record(transaction: Transaction, command: port.AddRecord) -> None:
 
 
 def _forget_certificates(transaction: Transaction, command: port.ForgetCertificates) -> None:
-    transaction.connection.executemany(
-        "DELETE FROM user_certificate WHERE user = ?1 AND seq <"
-        " (SELECT max(seq) FROM user_certificate WHERE user = ?1 AND seq <= ?2)",
-        command.published,
-    )
+    for table in CERTIFICATES:
+        transaction.connection.executemany(
+            f"DELETE FROM {table} WHERE user = ?1 AND seq <"  # noqa: S608
+            f" (SELECT max(seq) FROM {table} WHERE user = ?1 AND seq <= ?2)",
+            command.published,
+        )
 
 
 COMMANDS: Final[Table] = {

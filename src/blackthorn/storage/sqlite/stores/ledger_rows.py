@@ -38,6 +38,8 @@ class UserRows:
     statements: list[StatementRow]
     certificates: list[tuple[int, bytes]]
     """Seq, certificate."""
+    compatible: list[tuple[int, bytes, int]]
+    """Seq, certificate, copies."""
 
 
 class LedgerRows:
@@ -72,7 +74,8 @@ class LedgerRows:
             for user, address in self._all(
                 "SELECT named.user, address FROM (SELECT user FROM ledger_label UNION"
                 " SELECT user FROM ledger_leaf UNION SELECT user FROM chain_statement UNION"
-                " SELECT user FROM user_certificate) AS named"
+                " SELECT user FROM user_certificate UNION"
+                " SELECT user FROM compatible_certificate) AS named"
                 " LEFT JOIN users ON users.number = named.user ORDER BY named.user"
             )
         ]
@@ -96,6 +99,11 @@ class LedgerRows:
             ),
             self._all(
                 "SELECT seq, certificate FROM user_certificate WHERE user = ? ORDER BY seq", user
+            ),
+            self._all(
+                "SELECT seq, certificate, copies FROM compatible_certificate WHERE user = ?"
+                " ORDER BY seq",
+                user,
             ),
         )
 

@@ -49,6 +49,7 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
             order="activated_ms, id",
         ),
         Read("user_certificate", ("seq", "certificate"), order="seq"),
+        Read("compatible_certificate", ("seq", "certificate", "copies"), order="seq"),
         Read(
             "activations",
             ("expires_ms", "used_by", "used_seq"),
@@ -111,6 +112,8 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("chain_statement", "user"): "the account's folder says whose it is",
     ("chain_statement", "number"): "the order among all users; the statement's seq is given",
     ("user_certificate", "user"): "the account's folder says whose it is",
+    ("compatible_certificate", "user"): "the account's folder says whose it is",
+    ("mail", "compatible"): "says only to which of the account's certificates a copy is sealed",
     ("missed_commit", "device"): "a row number",
     ("missed_commit", "count"): "of changes of conversations, which are not named",
     ("missed_commit", "digests"): "of sealed parcels that the server does not keep",
