@@ -7,10 +7,14 @@ from blackthorn.ports.store import Command, Query
 
 @dataclass(frozen=True, slots=True)
 class SealedMail:
-    """One sealed mail for the user of row `user`."""
+    """One sealed mail for the user of row `user`.
+
+    `compatible`: the copy that is sealed to the certificate for other programs.
+    """
 
     user: int
     sealed: bytes | bytearray
+    compatible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class PiecedMail:
     user: int
     mail: int
     size: int
+    compatible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,15 @@ class RemovePieces(Command[int]):
 
 
 class ListMail(Query[list[MailHead]]):
-    """At most `limit` mails of the user with a uid above `after`, oldest first."""
+    """At most `limit` mails of the user with a uid above `after`, oldest first.
+
+    Either those that devices open, or the copies for other programs.
+    """
 
     user: int
     after: int
     limit: int
+    compatible: bool = False
 
 
 class ReadMail(Query[MailPart | None]):

@@ -46,6 +46,17 @@ def test_uids_rise_within_a_user(store: Store) -> None:
     assert store.ask(ListMail(3, 0, 10)) == []
 
 
+def test_copies_for_other_programs_are_listed_by_themselves_and_counted(store: Store) -> None:
+    large = b"x" * 70_000
+    store.submit(StorePieces((MailPiece(1, 77, 0, large),)))
+    mails = (SealedMail(1, b"a"), SealedMail(1, b"bb", True), PiecedMail(1, 77, len(large), True))
+    assert store.submit(StoreMail(mails, 1)) == [1, 2, 3]
+    assert store.ask(ListMail(1, 0, 10)) == [MailHead(1, 1, 1)]
+    copies = store.ask(ListMail(1, 0, 10, compatible=True))
+    assert copies == [MailHead(2, 2, 1), MailHead(3, len(large), 1)]
+    assert store.ask(UsedByMail(1)) == 3 + len(large)
+
+
 def test_the_mail_of_a_user_is_counted(store: Store) -> None:
     assert store.ask(UsedByMail(1)) == 0
     store.submit(mail(1, b"a", b"bb"))

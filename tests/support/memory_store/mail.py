@@ -30,7 +30,8 @@ def store(state: State, command: StoreMail) -> list[int]:
         sealed = joined(state, mail) if isinstance(mail, PiecedMail) else bytes(mail.sealed)
         uid = state.last_uid.get(mail.user, 0) + 1
         state.last_uid[mail.user] = uid
-        state.mails[mail.user, uid] = Mail(command.received_ms, user.market, sealed)
+        row = Mail(command.received_ms, user.market, sealed, mail.compatible)
+        state.mails[mail.user, uid] = row
         uids.append(uid)
     return uids
 
@@ -39,7 +40,7 @@ def list_mail(state: State, query: ListMail) -> list[MailHead]:
     found = [
         MailHead(uid, len(mail.sealed), mail.received_ms)
         for (user, uid), mail in sorted(state.mails.items())
-        if user == query.user and uid > query.after
+        if user == query.user and uid > query.after and mail.compatible == query.compatible
     ]
     return found[: query.limit]
 

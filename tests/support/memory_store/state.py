@@ -39,6 +39,7 @@ class Mail:
     received_ms: int
     market: str
     sealed: bytes
+    compatible: bool = False
 
 
 @dataclass

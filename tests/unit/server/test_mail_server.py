@@ -1,11 +1,17 @@
 """Mailroom and reception: durable before told, one's own mail only, and who may receive."""
 
+import asyncio
+import os
 import random
+from dataclasses import replace
 
 import pysequoia
 import pytest
 
+from blackthorn.crypto.openpgp import compatible
 from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.edges.sealing.worker import SealRequest, answer
+from blackthorn.edges.smtp.gateway import MailGateway, Transaction
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import DiskError, StorageError
 from blackthorn.ids import Address, DeviceId
@@ -20,8 +26,11 @@ from blackthorn.link.frames import (
     MailListing,
     Ping,
 )
+from blackthorn.mail.errors import SealBrokenError
+from blackthorn.mail.pgp.open import open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.ports.governance.notices import NoteNotice
+from blackthorn.ports.mail import ReadMail
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
@@ -108,6 +117,12 @@ class Room:
         answers: list[object] = []
         self.quota.check(user, size, answers.append)
         return answers
+
+    def read(self, uid: int) -> bytes:
+        """A stored mail of Alice's."""
+        found: list[object] = []
+        self.reader.ask(ReadMail(1, uid, 0, 2**30), found.append)
+        return found[0].data
 
     def ask(self, address: Address | None, frame) -> list[object]:
         session = RecordingSession(address)
@@ -241,6 +256,20 @@ def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
     assert room.ask(ALICE, Ping(1)) == []
 
 
+def test_a_device_is_neither_told_nor_shown_the_copy_for_other_programs(room: Room) -> None:
+    copy = MailFor(room.alice, b"the same, sealed again", compatible=True)
+    room.deliver(MailFor(room.alice, b"for alice"), copy)
+    room.commit()
+    assert room.told == [(ALICE, MailArrived(1))]
+    assert room.ask(ALICE, ListMail(5, 0)) == [MailListing(5, [MailEntry(1, 9, NOW_MS)], False)]
+    used: list[object] = []
+    room.quota.used(1, used.append)
+    assert used == [9 + 22]  # both count
+    room.deliver(MailFor(room.alice, b"next"))
+    room.commit()
+    assert room.ask(ALICE, ListMail(6, 1)) == [MailListing(6, [MailEntry(3, 4, NOW_MS)], False)]
+
+
 def test_a_large_mail_comes_in_chunks(room: Room) -> None:
     sealed = bytes(range(250)) * 40_000
     room.deliver(MailFor(room.alice, sealed))
@@ -325,6 +354,63 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
         with pytest.raises(RecipientRefusedError) as refused:
             answered(recipient_policy.recipient, path)
         assert refusal(refused.value).reply.startswith(reply), path
+
+
+def test_a_copy_is_sealed_to_a_compatible_certificate_only_when_a_program_reads_it() -> None:
+    """And a bad one never keeps the devices' copy away."""
+    good = compatible.generate("x@acme.example", 1_700_000_000, os.urandom)
+    revoked = compatible.revoke(good[0], 1_700_000_001)
+    cases = {
+        "none": (b"", False),
+        "unread": (good[1], False),
+        "read": (good[1], True),
+        "revoked": (revoked, True),
+        "broken": (b"junk", True),
+    }
+    records = [
+        UserRecord(number, Address(f"{name}@acme.example"), "0", CERTIFICATE, (), *how)
+        for number, (name, how) in enumerate(cases.items())
+    ]
+    policy = RecipientPolicy("acme.example", Table(*records), FixedClock())
+    for name in cases:
+        expected = (CERTIFICATE, good[1]) if name == "read" else (CERTIFICATE,)
+        assert answered(policy.recipient, f"{name}@acme.example").certificates == expected
+
+
+class SealingNow:
+    """The pool, without its processes."""
+
+    async def seal(self, request: SealRequest, content: bytearray) -> list[bytearray]:
+        head, sealed = answer(request, bytes(content))
+        assert head.refusal is None and head.sizes == [len(each) for each in sealed]
+        return [bytearray(each) for each in sealed]
+
+
+def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room) -> None:
+    key_a, certificate_a = generate_user_key(ALICE)
+    key_b, certificate_b = compatible.generate(ALICE, 1_700_000_000, os.urandom)
+    alice = replace(room.alice, certificate=certificate_a, compatible=certificate_b, copies=True)
+    policy = RecipientPolicy("acme.example", Table(alice, room.bob), room.clock)
+    gateway = MailGateway(policy, room.mail_service, SealingNow(), room.clock, room.counters)
+    mail = b"From: eve@out.example\r\nSubject: hello\r\n\r\n" + b"A line of a mail.\r\n" * 10_000
+    to = (policy.sealable(alice), policy.sealable(room.bob))
+    transaction = Transaction("eve@out.example", "out.example", "192.0.2.1", True, to)
+
+    async def deliver() -> None:
+        accepting = asyncio.create_task(gateway.accept(transaction, bytearray(mail)))
+        while not accepting.done():
+            await asyncio.sleep(0)
+            room.commit()
+        await accepting
+
+    asyncio.run(deliver())
+    stored = [room.read(uid) for uid in (1, 2)]
+    for sealed, key, other in ((stored[0], key_a, key_b), (stored[1], key_b, key_a)):
+        assert open_mail(sealed, key).content == mail
+        assert len(sealed) <= 1.4 * len(mail)
+        with pytest.raises(SealBrokenError):
+            open_mail(sealed, other)
+    assert room.counters.mail_accepted == 2  # alice's and bob's
 
 
 def test_postmaster_and_abuse_are_the_user_who_is_named() -> None:

@@ -62,6 +62,7 @@ class MailGateway:
         Raises RecipientRefusedError, MailboxFullError, MailboxBusyError, StorageError.
         """
         recipient: Recipient = await outcome(partial(self.recipient_policy.recipient, path))
+        size *= len(recipient.certificates)
         await outcome(partial(self._mail_service.quota.check, recipient.user.number, size))
         return recipient
 
@@ -96,7 +97,8 @@ class MailGateway:
             _overwrite(content)
 
     async def _accept(self, transaction: Transaction, content: bytearray) -> None:
-        unit = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
+        copies = max(len(to.certificates) for to in transaction.recipients)
+        unit = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content) * copies))
         for start in range(0, len(transaction.recipients), unit):
             recipients = transaction.recipients[start : start + unit]
             request = self._request(transaction, recipients)
@@ -108,7 +110,11 @@ class MailGateway:
 
     def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
         return SealRequest(
-            recipients=[SealTo(to.user.address, to.certificate) for to in recipients],
+            recipients=[
+                SealTo(to.user.address, certificate)
+                for to in recipients
+                for certificate in to.certificates
+            ],
             domain=self.recipient_policy.domain,
             sender=transaction.sender,
             helo=transaction.helo,
@@ -123,7 +129,15 @@ class MailGateway:
         sealed: list[bytearray],
         also: Command[None] | None = None,
     ) -> None:
-        mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
+        copies = [
+            (to.user, certificate is to.compatible)
+            for to in recipients
+            for certificate in to.certificates
+        ]
+        mails = [
+            MailFor(user, data, compatible)
+            for (user, compatible), data in zip(copies, sealed, strict=True)
+        ]
         await outcome(partial(self._mail_service.store, mails, also=also))
 
 

@@ -83,7 +83,7 @@ class PieceWriter:
                 rows.append(mail)
             else:
                 number = int.from_bytes(self.random(8)) >> 1
-                rows.append(PiecedMail(mail.user, number, len(mail.sealed)))
+                rows.append(PiecedMail(mail.user, number, len(mail.sealed), mail.compatible))
                 large.append(MailPiece(mail.user, number, 0, mail.sealed))
         return tuple(rows), large
 

@@ -43,10 +43,19 @@ class RecipientRefusedError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A user and their checked certificate."""
+    """A user and their checked certificate.
+
+    `compatible` is the one for other programs, empty unless a copy is to be sealed to it too.
+    """
 
     user: UserRecord
     certificate: bytes
+    compatible: bytes = b""
+
+    @property
+    def certificates(self) -> tuple[bytes, ...]:
+        """One sealed copy for each, the first for devices: never one message to both."""
+        return (self.certificate, self.compatible) if self.compatible else (self.certificate,)
 
 
 @dataclass(eq=False)
@@ -142,7 +151,17 @@ class RecipientPolicy:
         except openpgp_seal.CertificateError:
             text = "the user's certificate cannot be sealed to"
             raise RecipientRefusedError(Refusal.UNSEALABLE, text) from None
-        return Recipient(user, user.certificate)
+        return Recipient(user, user.certificate, self._compatible(user))
+
+    def _compatible(self, user: UserRecord) -> bytes:
+        """The certificate for other programs if it is good; the devices' copy comes without it."""
+        if not (user.copies and user.compatible):
+            return b""
+        try:
+            self._parse(user.compatible).check(self.clock.wall_ms() // 1000)
+        except openpgp_seal.CertificateError:
+            return b""
+        return user.compatible
 
     def _is_ours(self, domain: str) -> bool:
         try:

@@ -23,8 +23,11 @@ _DISK_BYTES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class MailFor:
+    """A sealed mail; `compatible`: the copy for other programs, which devices are not told of."""
+
     user: UserRecord
     sealed: bytes | bytearray
+    compatible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,10 @@ class MailService:
             if isinstance(result, BlackthornError):
                 self.counters.storage_failures += isinstance(result, StorageError)
             else:
-                self.counters.mail_accepted += len(mails)
                 for mail, uid in zip(mails, result, strict=True):
-                    told.append(partial(self.arrived, mail.user.address, uid))
+                    if not mail.compatible:
+                        self.counters.mail_accepted += 1
+                        told.append(partial(self.arrived, mail.user.address, uid))
             call_each(told)
 
         def put(rows: Rows) -> Command[list[int]]:
@@ -95,7 +99,7 @@ class MailService:
             return command if also is None else Then(also, command)
 
         received_ms = self.clock.wall_ms()
-        sealed = [SealedMail(mail.user.number, mail.sealed) for mail in mails]
+        sealed = [SealedMail(mail.user.number, mail.sealed, mail.compatible) for mail in mails]
         self.pieces.store(sealed, put, stored)
 
     def page(self, user: UserRecord, after: int, limit: int, done: Done[MailPage]) -> None:

@@ -29,11 +29,14 @@ _NEXT_UID = (
     " ON CONFLICT (user) DO UPDATE SET last = last + 1 RETURNING last"
 )
 _PUT = (
-    "INSERT INTO mail (user, uid, received_ms, size, market, pieces, sealed)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO mail (user, uid, received_ms, size, market, pieces, compatible, sealed)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _MARKET = "SELECT market FROM users WHERE number = ?"
-_LIST = "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ? ORDER BY uid LIMIT ?"
+_LIST = (
+    "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ? AND compatible = ?"
+    " ORDER BY uid LIMIT ?"
+)
 _FIND = "SELECT rowid, size, market, pieces FROM mail WHERE user = ? AND uid = ?"
 _USED = "SELECT coalesce(sum(size), 0) FROM mail WHERE user = ?"
 _BEGIN = "INSERT INTO mail_begun (id, user) VALUES (?, ?)"
@@ -85,7 +88,8 @@ def delete_pieces(connection: Connection, user: int, limit: int, mail: int | Non
 
 
 def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
-    rows = transaction.connection.execute(_LIST, (query.user, query.after, query.limit))
+    values = (query.user, query.after, query.compatible, query.limit)
+    rows = transaction.connection.execute(_LIST, values)
     return [MailHead(*row) for row in rows]
 
 
@@ -175,7 +179,8 @@ def _put(transaction: Transaction, mail: SealedMail | PiecedMail, received_ms: i
         size, sealed = len(mail.sealed), mail.sealed
     uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
     wrapped = transaction.wrapping.wrap(market, sealed)
-    connection.execute(_PUT, (mail.user, uid, received_ms, size, market, pieces, wrapped))
+    row = (mail.user, uid, received_ms, size, market, pieces, mail.compatible, wrapped)
+    connection.execute(_PUT, row)
     return uid
 
 
