@@ -15,7 +15,7 @@ SMOKE := tests/faults/test_server_cli.py
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo story simulate check test test-long lint abuse bench vectors peers interop clean lock docs fuzz fuzz-link
+.PHONY: demo story simulate check test test-long lint abuse bench vectors peers faketime web-peers interop clean lock docs fuzz fuzz-link
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
@@ -32,10 +32,10 @@ simulate: $(READY)
 check: $(READY) lint
 	@$(PYTEST) -m "not thorough" $(CHECKED) $(SMOKE)
 
-test: $(READY) vectors peers faketime lint
+test: $(READY) vectors peers faketime web-peers lint
 	@$(PYTEST)
 
-test-long: $(READY) vectors peers faketime lint
+test-long: $(READY) vectors peers faketime web-peers lint
 	@$(PYTEST) --long
 
 lint: $(READY)
@@ -59,7 +59,11 @@ peers: $(PEERS_READY)
 faketime:
 	@tools/install-faketime.sh
 
-interop: $(READY) peers
+# Debian's Pebble and Chromium.
+web-peers:
+	@tools/install-web-peers.sh
+
+interop: $(READY) peers web-peers
 	@$(BIN)/python -m pytest tests/interop
 
 docs: $(READY)

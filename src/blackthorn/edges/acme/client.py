@@ -44,7 +44,7 @@ def obtain(
     try:
         return _obtain(authority, account_key, key, names, answers)
     except messages.Error as error:
-        raise UnavailableError(_told(error)) from None
+        raise UnavailableError(f"the authority refused: {_told(error)}") from None
     except errors.ValidationError as error:
         raise UnavailableError(_failed_challenge(error)) from None
     except errors.TimeoutError:
@@ -117,7 +117,7 @@ def _http_challenge(authorization: messages.AuthorizationResource) -> messages.C
 
 def _told(error: messages.Error) -> str:
     detail = " ".join(str(error.detail or "").split())[: limits.MAX_ACME_PROBLEM_CHARACTERS]
-    return f"the authority refused: {error.code or error.typ}: {detail}"
+    return f"{error.code or error.typ}: {detail}"
 
 
 def _failed_challenge(error: errors.ValidationError) -> str:

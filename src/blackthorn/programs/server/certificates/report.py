@@ -9,6 +9,7 @@ from typing import Final
 
 from blackthorn.crypto.certificates import Certificate, CertificateError, Fault, Problem
 from blackthorn.errors import UnavailableError, UserError
+from blackthorn.programs import log
 from blackthorn.programs.server.certificates import limits, sources
 from blackthorn.programs.server.certificates.renewal import Attempt, last_attempt
 from blackthorn.programs.server.certificates.running import renew_once
@@ -73,6 +74,7 @@ def renew(settings: TlsSettings, domain: str, server: Path, now: datetime.dateti
         sources.make_own(server, settings.names(domain), now, anew=True)
         return source.kind
     if not _runs(server):
+        log.configure("error")  # the command itself tells the outcome
         asyncio.run(renew_once(settings, domain, server))
         return source.kind
     files = CertificateFiles(server)

@@ -78,8 +78,10 @@ def load(source: Source, names: Sequence[str]) -> Loaded:
         context = public_tls.load_context(source.certificate, source.key)
     except DecodeError as error:
         raise CertificateError(Problem(Fault.UNREADABLE, str(error))) from None
-    known = certificate.ends_in_root or public_tls.leads_to_known_authority(
-        context, public_tls.system_authorities()
+    known = (
+        certificate.ends_in_root
+        or source.kind is Kind.ACME  # whose authority gave the whole chain
+        or public_tls.leads_to_known_authority(context, public_tls.system_authorities())
     )
     return Loaded(source, certificate, known, names, context)
 
