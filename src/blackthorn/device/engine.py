@@ -93,6 +93,11 @@ class Device:
             return self._sender.awaits_answer(unit)
 
     @property
+    def upload(self) -> tuple[int, int]:
+        """Bytes of the mail on its way over this connection: what the server has, and all."""
+        return self._sender.uploads.taken, self._sender.uploads.total
+
+    @property
     def drained(self) -> bool:
         """Whether all waiting parcels were delivered and their senders looked up."""
         return self._receiver.drained
@@ -202,6 +207,10 @@ class Device:
             case f.Orders():
                 with self.unit(now_ms) as unit:
                     return self._healer.orders(unit, frame)
+            case f.SubmissionState():
+                return self._sender.mail_state(frame, now_ms)
+            case f.MailSubmitted():
+                self._sender.mail_submitted(frame, now_ms)
             case f.KeyPackageStock(stock):
                 self._stock = stock
             case f.KeyPackages():

@@ -56,6 +56,15 @@ MAX_MAIL_CHUNK_BYTES = 4 * MIB
 MAX_MAIL_LISTING = 1_000
 """Entries in one MailListing frame."""
 
+MAX_SUBMITTED_BYTES = 25 * MIB
+"""One sealed mail that a device sends, as large as one that comes in."""
+
+MAX_SUBMITTED_PIECE_BYTES = 256 * KIB
+"""Sealed bytes in one SubmitMailPiece, so that messages go between the pieces of a large mail."""
+
+MAX_MAIL_RECIPIENTS = 100
+"""Recipients of one mail that a device sends: RFC 5321 asks servers to take 100."""
+
 MAX_ENTRIES_PER_FRAME = 8_192
 """Entries in one answer to a device that replays the log: 0.7 MB of mutations and heads."""
 

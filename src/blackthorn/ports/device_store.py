@@ -16,6 +16,7 @@ from blackthorn.ports.device_history import History as History
 from blackthorn.ports.device_history import HistoryQuery as HistoryQuery
 from blackthorn.ports.device_history import HistoryRecord as HistoryRecord
 from blackthorn.ports.device_history import Place as Place
+from blackthorn.ports.device_letters import Letters
 from blackthorn.ports.outside.keys import OutsideKeys
 
 
@@ -346,6 +347,7 @@ class Records(Protocol):
     outside_keys: OutsideKeys
     leaves: Leaves
     hellos: Hellos
+    letters: Letters
 
     def attempt(self) -> AbstractContextManager[None]:
         """A nested part of the transaction, rolled back alone when its block raises."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.operations.sender import send_frames
+from blackthorn.device.operations.frames import send_frames
 from blackthorn.link import frames as f
 from blackthorn.link import limits
 

@@ -94,7 +94,7 @@ def test_only_what_must_stands_outside() -> None:
 
 
 def test_to_colleagues_not_even_the_sender_stands_outside() -> None:
-    outer = outside_of_colleagues(letter(), "acme.example", "<1@acme.example>")
+    outer = outside_of_colleagues(letter(), "<1@acme.example>")
     whole = message(outer, ARMORED, chance)
     assert b"alice" not in whole and b"bob" not in whole and b"c@d.example" not in whole
 
@@ -186,7 +186,7 @@ def test_lines_flow_as_rfc_3676_says() -> None:
 
 
 def test_bounds_are_told_in_words() -> None:
-    with pytest.raises(UserError, match="more than the 25"):
+    with pytest.raises(UserError, match="more than the 18"):
         compose("x", [File("a", bytes(20 * 2**20))], random=chance)
     with pytest.raises(UserError, match="at most 100 attachments"):
         compose("x", [File("a", b"")] * 101, random=chance)

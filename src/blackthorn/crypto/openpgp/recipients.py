@@ -7,6 +7,7 @@ as Thunderbird's own do, and then Thunderbird shows an empty mail.
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -56,6 +57,11 @@ class RecipientCertificate:
     reads_v2: bool
     _parsed: Certificate = field(repr=False)
 
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """Certificates of one kind may share a message: no strength and no reader is lost."""
+        return self.post_quantum, self.reads_v2
+
 
 def judge(data: bytes, address: str, now: int) -> RecipientCertificate:
     """The certificate (binary, exactly one) of `address` as of `now`, Unix seconds.
@@ -95,14 +101,33 @@ def seal_to(
 
     `signer` is a binary secret key that signs inside. Raises CertificateError and its kinds.
     """
-    certificate._parsed.check(now)
-    recipients = [certificate._parsed.sequoia]
-    if not certificate.reads_v2:
+    return seal_to_all(content, [certificate], now=now, signer=signer)
+
+
+def seal_to_all(
+    content: bytes,
+    certificates: Sequence[RecipientCertificate],
+    *,
+    now: int,
+    signer: Secret | None = None,
+) -> bytes:
+    """An armored message to certificates of one `kind`, each of which opens it.
+
+    Raises as `seal_to`; CertificateError too for certificates of different kinds, among which the
+    weakest would count for all.
+    """
+    if len({certificate.kind for certificate in certificates}) != 1:
+        raise CertificateError("certificates of different kinds get a copy each")
+    for certificate in certificates:
+        certificate._parsed.check(now)
+    recipients = [certificate._parsed.sequoia for certificate in certificates]
+    old = not certificates[0].reads_v2
+    if old:
         recipients.append(_reads_v1_only()[0])
     with sequoia_errors(CertificateError(_NO_KEY)):
         key = None if signer is None else pysequoia.Tsk.from_bytes(signer.expose()).signer()
         sealed = pysequoia.encrypt(content, recipients=recipients, signer=key, armor=False)
-        if not certificate.reads_v2:
+        if old:
             sealed = _without_session_key(sealed, _reads_v1_only()[1])
         return pysequoia.armor(sealed, pysequoia.ArmorKind.Message).encode()
 

@@ -51,3 +51,6 @@ MAX_CLAIM_TRIES = 3
 
 UNPUBLISHED_SECONDS = 60
 """Wait for the ledger to show a device of which the server has a key package."""
+
+PIECES_AHEAD = 4
+"""Pieces of a mail sent before the server has answered: 10 MB/s at 100 ms there and back."""

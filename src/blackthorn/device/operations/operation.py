@@ -19,7 +19,7 @@ from blackthorn.device.operations import limits
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
-from blackthorn.link.frames import StatementStored, SubmitStatement
+from blackthorn.link.frames import StatementStored, SubmitMail, SubmitStatement
 from blackthorn.ports.device_store import OutboxRecord, OutcomeRecord, Records
 from blackthorn.wire.address import domain_of
 
@@ -40,7 +40,15 @@ class Waiting:
     look_up: Mapping[str, int] = field(default_factory=dict)
 
 
-Step = PreparedPosting | SubmitStatement | ClaimRequest | LookUpFirst | NothingToDo | Waiting
+Step = (
+    PreparedPosting
+    | SubmitStatement
+    | SubmitMail
+    | ClaimRequest
+    | LookUpFirst
+    | NothingToDo
+    | Waiting
+)
 
 
 @dataclass(frozen=True, slots=True)

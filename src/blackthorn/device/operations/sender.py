@@ -15,7 +15,9 @@ from blackthorn.device.core.prepared import PreparedPosting, decode_prepared, ou
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
+from blackthorn.device.operations.frames import send_frames
 from blackthorn.device.operations.healing import settle_members
+from blackthorn.device.operations.mail_uploads import MailUploads
 from blackthorn.device.operations.operation import (
     AlarmScope,
     NothingToDo,
@@ -64,11 +66,6 @@ SILENT: Final = (
     "this device's clock and connection, and tell the administrator; the text waits"
 )
 
-_OVERHEAD: Final = postings.POSTING_OVERHEAD_BYTES
-
-SEND_FRAME_BYTES: Final = link_limits.MAX_FRAME_BYTES // 2
-"""Sealed bytes after which a Send frame is full; one posting may be larger."""
-
 
 class Sender:
     """Sends the outbox; `directory` looks up the recipients first."""
@@ -80,6 +77,7 @@ class Sender:
     ) -> None:
         self.blocked: set[int] = set()
         """Rows that wait until the user accepts an alarm."""
+        self.uploads = MailUploads()
         self._unit = unit
         self._directory = directory
         self._receives = False
@@ -96,6 +94,7 @@ class Sender:
 
     def disconnected(self) -> None:
         """The link has ended; unanswered postings will be sent again."""
+        self.uploads.disconnected()
         self._slow_until_ms = 0
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
@@ -206,7 +205,7 @@ class Sender:
                 self._directory.want(addresses)
                 waiting = unit.records.outbox.get(row.number)
                 self._wait(unit, waiting or row, text, AGAIN_MS)
-            case f.SubmitStatement() if row.number not in self._claiming:
+            case f.SubmitStatement() | f.SubmitMail() if row.number not in self._claiming:
                 self._claiming.add(row.number)
                 requests.append(step)
         return None
@@ -346,6 +345,19 @@ class Sender:
                 if row is not None and row.problem != text:
                     unit.records.outbox.update(replace(row, problem=text))
 
+    def mail_state(self, frame: f.SubmissionState, now_ms: int) -> Frames:
+        with self._unit(now_ms) as unit:
+            pieces = self.uploads.offered(unit, frame)
+        if pieces is None:
+            self._claiming.discard(frame.request)
+        return pieces or []
+
+    def mail_submitted(self, frame: f.MailSubmitted, now_ms: int) -> None:
+        with self._unit(now_ms) as unit:
+            wait_ms = self.uploads.submitted(unit, frame)
+        self._not_before[frame.request] = now_ms + min(wait_ms, MAX_SLOW_MS)
+        self._claiming.discard(frame.request)
+
     def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
         with self._unit(now_ms) as unit:
             row = unit.records.outbox.get(frame.request)
@@ -370,21 +382,3 @@ def _with_new(unit: UnitOfWork) -> Iterator[OutboxRecord]:
     while rows := [row for row in unit.records.outbox.all() if row.number > last]:
         yield from rows
         last = rows[-1].number
-
-
-def send_frames(postings: Iterable[f.Posting]) -> Frames:
-    """The postings in order, in as few Send frames as size and number allow."""
-    frames: Frames = []
-    group: list[f.Posting] = []
-    size = 0
-    for posting in postings:
-        length = sum(len(parcel.sealed) for parcel in posting.parcels) + _OVERHEAD
-        full = len(group) == link_limits.MAX_POSTINGS_PER_FRAME or size + length > SEND_FRAME_BYTES
-        if group and full:
-            frames.append(f.Send(group))
-            group, size = [], 0
-        group.append(posting)
-        size += length
-    if group:
-        frames.append(f.Send(group))
-    return frames

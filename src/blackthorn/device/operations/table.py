@@ -17,6 +17,7 @@ from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.move_suite import MoveSuite
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.redeliver import Redeliver
+from blackthorn.device.operations.send_mail import SendMail
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.ports.device_store import OutboxRecord
@@ -37,6 +38,7 @@ KINDS: Final[tuple[type[Operation], ...]] = (
     Renew,
     MoveSuite,
     Redeliver,
+    SendMail,
 )
 
 _stored_form: Any = Union[KINDS]  # noqa: UP007  (the members are known at run time only)

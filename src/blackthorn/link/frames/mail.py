@@ -5,7 +5,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from blackthorn.link import limits as link_limits
-from blackthorn.link.frames.types import Exchange, Frame, Uint64
+from blackthorn.link.frames.types import AddressText, Exchange, Frame, Id16, Uint64
+
+AddressedText = Annotated[str, Meta(min_length=1, max_length=512)]
+Refusal = Annotated[str, Meta(max_length=512)]
 
 
 class ListMail(Exchange, tag=40, frozen=True):
@@ -26,12 +29,14 @@ class MailListing(Exchange, tag=41, frozen=True):
     """Server to device. `more`: ask again.
 
     `used` bytes of `quota` are taken by the user's mail; both are 0 while there is enough room.
+    `count` is the number of all their mails, by which a device sees that some were deleted.
     """
 
     entries: Annotated[list[MailEntry], Meta(max_length=link_limits.MAX_MAIL_LISTING)]
     more: bool
     used: Uint64 = 0
     quota: Uint64 = 0
+    count: Uint64 = 0
 
 
 class FetchMail(Exchange, tag=42, frozen=True):
@@ -56,4 +61,78 @@ class MailArrived(Frame, tag=44, frozen=True):
     uid: Uint64
 
 
-MailFrame = ListMail | MailListing | FetchMail | MailChunk | MailArrived
+class SubmitMail(Exchange, tag=45, frozen=True):
+    """Device to server: a sealed mail of `size` bytes is to be sent to these recipients.
+
+    `token` is random and the same whenever this mail is offered again. Answered by
+    `SubmissionState`, or by `MailSubmitted` if the server has the mail already.
+    """
+
+    token: Id16
+    sender: AddressText
+    recipients: Annotated[
+        list[AddressedText], Meta(min_length=1, max_length=link_limits.MAX_MAIL_RECIPIENTS)
+    ]
+    size: Annotated[int, Meta(ge=1, le=link_limits.MAX_SUBMITTED_BYTES)]
+
+
+class RefusedRecipient(Struct, array_like=True, frozen=True, gc=False):
+    """A recipient who cannot get the mail, and why in words."""
+
+    address: AddressedText
+    reason: Refusal
+
+
+class SubmitMailPiece(Exchange, tag=46, frozen=True):
+    """Device to server: the bytes of the mail of the request's `SubmitMail` from `offset` on."""
+
+    offset: Uint64
+    data: Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_SUBMITTED_PIECE_BYTES)]
+
+
+class SubmissionState(Exchange, tag=47, frozen=True):
+    """Server to device: it has the bytes before `offset`, perhaps of an earlier link.
+
+    `refused` only in the answer to `SubmitMail`: the mail goes to the others.
+    """
+
+    offset: Uint64
+    refused: Annotated[list[RefusedRecipient], Meta(max_length=link_limits.MAX_MAIL_RECIPIENTS)]
+
+
+class MailSubmitted(Exchange, tag=48, frozen=True):
+    """Server to device: the mail is stored under the number `mail`, or it was not taken.
+
+    With a `refusal` nothing was stored; `retry_ms` is when it may be tried again, 0 for never.
+    """
+
+    mail: Uint64
+    refusal: Refusal = ""
+    retry_ms: Uint64 = 0
+
+
+class DeleteMail(Exchange, tag=49, frozen=True):
+    """Device to server: delete one of its user's mails."""
+
+    uid: Uint64
+
+
+class MailDeleted(Exchange, tag=54, frozen=True):
+    """Server to device: the mail is deleted; `found` is False when there was none."""
+
+    found: bool
+
+
+MailFrame = (
+    ListMail
+    | MailListing
+    | FetchMail
+    | MailChunk
+    | MailArrived
+    | SubmitMail
+    | SubmitMailPiece
+    | SubmissionState
+    | MailSubmitted
+    | DeleteMail
+    | MailDeleted
+)

@@ -12,7 +12,6 @@ from typing import Final
 from urllib.parse import quote as percent
 
 from blackthorn.errors import UserError
-from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.compose import limits
 from blackthorn.mail.compose.fields import Field, encode
 from blackthorn.mail.compose.flowed import flow
@@ -60,13 +59,7 @@ def compose(
     if len(text.encode("utf-8", "replace")) > limits.MAX_TEXT_BYTES:
         most = limits.MAX_TEXT_BYTES // MIB
         raise UserError(f"the text has more than {most} MiB: attach it as a file")
-    size = sum(len(file.data) for file in files) * 4 // 3 + len(original or b"")
-    if size > limits.MAX_COMPOSED_BYTES:
-        most = limits.MAX_COMPOSED_BYTES // MIB
-        raise UserError(
-            f"with its attachments the mail has {-(-size // MIB)} MiB, more than the {most} that a "
-            "mail may have: send less, or a link to it"
-        )
+    check_size(sum(len(file.data) for file in files), len(original or b""))
     parts = [_text(text, flowed)] if text or not (files or original) else []
     parts += [_attached(file) for file in files]
     if original is not None:
@@ -166,6 +159,12 @@ def parameter(name: str, value: str) -> str:
     return ";\r\n" + ";\r\n".join(lines)
 
 
-def file_sizes_fit(sizes: Sequence[int]) -> bool:
-    """Whether attachments of so many bytes can be one mail, before they are read."""
-    return sum(sizes) * 4 // 3 <= min(limits.MAX_COMPOSED_BYTES, mail_limits.MAX_MAIL_BYTES)
+def check_size(files: int, original: int = 0) -> None:
+    """Raises UserError for more bytes of files, or of a forwarded mail, than a mail may have."""
+    size = files * 78 // 57 + original  # 57 bytes are a line of base64
+    if size > limits.MAX_COMPOSED_BYTES:
+        most = limits.MAX_COMPOSED_BYTES // MIB
+        raise UserError(
+            f"with its attachments the mail has {-(-size // MIB)} MiB, more than the {most} that a "
+            "mail may have: send less, or a link to it"
+        )

@@ -7,10 +7,14 @@ thread is nobody's affair.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from blackthorn.mail.compose.entity import Entity
 from blackthorn.mail.compose.fields import HIDDEN_SUBJECT, Field, date, encode, header, mailboxes
 from blackthorn.mail.compose.letter import Letter
+
+HIDDEN_SENDER: Final = "Blackthorn <blackthorn@{domain}>"
+"""The author outside, as of a mail that the server has sealed."""
 
 
 def outside(letter: Letter) -> list[Field]:
@@ -26,13 +30,13 @@ def outside(letter: Letter) -> list[Field]:
     return [(name, value) for name, value in fields if value]
 
 
-def outside_of_colleagues(letter: Letter, domain: str, message_id: str) -> list[Field]:
-    """The header fields in the clear for people of the own domain.
+def outside_of_colleagues(letter: Letter, message_id: str) -> list[Field]:
+    """The header fields in the clear for people of the own domain: none tells who is meant.
 
-    They are those of a mail that the server has sealed itself.
+    `message_id` is another one, since that of the letter stands in others' mail.
     """
     return [
-        ("From", f"Blackthorn <blackthorn@{domain}>"),
+        ("From", HIDDEN_SENDER.format(domain=letter.sender.address.rpartition("@")[2])),
         ("To", "undisclosed-recipients:;"),
         ("Subject", HIDDEN_SUBJECT),
         ("Date", date(letter.date)),

@@ -18,12 +18,14 @@ from blackthorn.ports import device_store as ports
 from blackthorn.ports.device_groups import Leaves
 from blackthorn.ports.device_groups import NotedChanges as NotedChangesPort
 from blackthorn.ports.device_healing import LostTexts
+from blackthorn.ports.device_letters import Letters
 from blackthorn.ports.outside.keys import OutsideKeys as OutsideKeysPort
 from blackthorn.storage.device import (
     directory,
     groups,
     healing,
     leaves,
+    letters,
     lost,
     noted,
     orders,
@@ -73,6 +75,7 @@ class VaultRecords:
         self.lost: LostTexts = lost.LostTexts(connection)
         self.leaves: Leaves = leaves.Leaves(connection)
         self.hellos: ports.Hellos = directory.Hellos(connection)
+        self.letters: Letters = letters.Letters(connection)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

@@ -1,0 +1,18 @@
+"""Bounds of `device/letters`: each with its name, its unit and its reason."""
+
+from blackthorn.link.limits import MAX_SUBMITTED_PIECE_BYTES
+
+MAX_KEPT_LETTERS = 200
+"""Drafts and mails on their way that a device keeps, of up to 18 MiB each."""
+
+MAX_SENT_LETTERS = 1_000
+"""Mails sent by this device of which it remembers who got them; their text is on the server."""
+
+PIECE_BYTES = MAX_SUBMITTED_PIECE_BYTES
+"""A mail's bytes in one row, and in one frame to the server."""
+
+MAX_SEALED_TO = 60
+"""Certificates that one sealed copy is for: a device tries its key on at most 64."""
+
+CLOCK_APART_SECONDS = 1_800
+"""How far the clock may be from the ledger's time for mail: others refuse signatures of later."""

@@ -1,0 +1,207 @@
+"""Send a mail: seal it once for all, then hand each sealed copy to the server.
+
+Sealed copies are stored before the first is offered, and sent unchanged: each has a random token,
+by which the server knows a copy that it has taken already. A recipient whom the server refuses does
+not keep the mail from the others. What cannot be sent at all is a draft again.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from blackthorn.device.core import anchors, failures
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.letters import letters, limits, sealing
+from blackthorn.device.letters.letters import Copy, Head
+from blackthorn.device.operations import operation as base
+from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
+from blackthorn.device.transparency.ledger_state import clock_ms
+from blackthorn.errors import DamageError
+from blackthorn.ids import Address
+from blackthorn.link.frames import MailSubmitted, RefusedRecipient, SubmitMail
+from blackthorn.ports.device_letters import CONTENT, WAITING, LetterRecord
+from blackthorn.ports.device_store import OutboxRecord
+
+TOKEN_BYTES: Final = 16
+
+NOBODY: Final = "nobody can get it"
+
+
+class SendMail(base.Operation, frozen=True, tag="mail"):
+    """The sending of the letter of that number; `names` and `subject` tell of a failure."""
+
+    letter: int
+    names: str
+    subject: str
+
+    @property
+    def target(self) -> bytes:
+        """Mails do not wait for each other."""
+        return base.name_of("mail", str(self.letter))
+
+    @property
+    def is_sealed(self) -> bool:
+        return False
+
+    @property
+    def is_text(self) -> bool:
+        return True
+
+    def alarm_scope(self, unit: UnitOfWork) -> base.AlarmScope:
+        return base.AlarmScope.of(unit, self._colleagues(unit), in_group=False)
+
+    def lookups(self, unit: UnitOfWork) -> list[Address]:
+        return self._colleagues(unit)
+
+    def _colleagues(self, unit: UnitOfWork) -> list[Address]:
+        record = self._record(unit)
+        if record is None:
+            return []
+        head = letters.head_of(record)
+        return [] if head.copies else sealing.colleagues(unit, head.recipients)
+
+    def _record(self, unit: UnitOfWork) -> LetterRecord | None:
+        record = unit.records.letters.get(self.letter)
+        return record if record is not None and record.standing == WAITING else None
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> base.Step:
+        """Seal the mail, or offer the next copy."""
+        record = self._record(unit)
+        if record is None:
+            return base.NothingToDo()
+        head = letters.head_of(record)
+        if not head.copies:
+            if problem := clock_problem(unit):
+                return base.Waiting(problem)
+            head = self._seal(unit, record, head)
+        place, copy = current(head)
+        size = unit.records.letters.size(self.letter, place)
+        if not size:
+            raise DamageError("a sealed mail is missing in this device's database")
+        me = unit.me.address
+        return SubmitMail(row.number, copy.token, me, self._waiting(head, copy), size)
+
+    def _seal(self, unit: UnitOfWork, record: LetterRecord, head: Head) -> Head:
+        entity = letters.entity_of(unit, self.letter, head)
+        copies: list[Copy] = []
+        for place, copy in enumerate(sealing.seal(unit, head, entity), CONTENT + 1):
+            unit.records.letters.put(self.letter, place, copy.sealed, limits.PIECE_BYTES)
+            copies.append(Copy(unit.random(TOKEN_BYTES), copy.recipients))
+        head = msgspec.structs.replace(head, copies=copies)
+        letters.put(unit, record, head)
+        return head
+
+    def _waiting(self, head: Head, copy: Copy) -> list[str]:
+        """Recipients of a copy whom the server has not refused."""
+        return [address for address in copy.recipients if address not in head.refused]
+
+    def refused(self, unit: UnitOfWork, row: OutboxRecord, refused: list[RefusedRecipient]) -> bool:
+        """Record whom the server refuses; whether somebody is left for this copy."""
+        record = self._record(unit)
+        if record is None:
+            return False
+        head = letters.head_of(record)
+        _, copy = current(head)
+        told = {one.address: one.reason for one in refused if one.address in copy.recipients}
+        if not told:
+            return True
+        head = msgspec.structs.replace(head, refused=head.refused | told)
+        letters.put(unit, record, head)
+        if self._waiting(head, copy):
+            return True
+        self._copy_done(unit, row, record, head, 0)
+        return False
+
+    def submitted(self, unit: UnitOfWork, row: OutboxRecord, answer: MailSubmitted) -> int:
+        """Process the server's answer to a copy; when to try again, in ms, 0 for no pause."""
+        record = self._record(unit)
+        if record is None:
+            base.finish(unit, row.number)
+            return 0
+        head = letters.head_of(record)
+        _, copy = current(head)
+        if answer.refusal and answer.retry_ms:
+            unit.records.outbox.update(replace(row, problem=answer.refusal))
+            return answer.retry_ms
+        if answer.refusal:
+            told = dict.fromkeys(self._waiting(head, copy), answer.refusal)
+            head = msgspec.structs.replace(head, refused=head.refused | told)
+        self._copy_done(unit, row, record, head, 0 if answer.refusal else answer.mail)
+        return 0
+
+    def _copy_done(
+        self, unit: UnitOfWork, row: OutboxRecord, record: LetterRecord, head: Head, mail: int
+    ) -> None:
+        """Go on with the next copy, or finish the mail."""
+        place, copy = current(head)
+        done = msgspec.structs.replace(copy, mail=mail, done=True)
+        copies = [*head.copies]
+        copies[place - CONTENT - 1] = done
+        head = msgspec.structs.replace(head, copies=copies)
+        if not all(one.done for one in copies):
+            letters.put(unit, record, head)
+            return
+        lost = [address for address in head.recipients if address in head.refused]
+        reason = "; ".join(f"{address}: {head.refused[address]}" for address in lost)
+        if len(lost) == len(head.recipients):
+            base.finish(unit, row.number, error=reason)
+            self._tell(unit, row, ", ".join(lost), reason)
+            letters.became_draft(unit, self.letter, reason)
+            return
+        base.finish(unit, row.number)
+        if lost:
+            self._tell(unit, row, ", ".join(lost), reason)
+        letters.was_sent(unit, record, head)
+
+    def _tell(self, unit: UnitOfWork, row: OutboxRecord, names: str, reason: str) -> None:
+        words = ("mail not sent to", names, self.subject)
+        failures.note(unit.records.settings, row.number, words, reason, unit.now_ms)
+
+    def given_up(self, unit: UnitOfWork, reason: str) -> None:
+        letters.became_draft(unit, self.letter, reason)
+
+    def failure_text(self) -> base.FailureText:
+        return base.FailureText("mail not sent to", self.names, self.subject)
+
+
+def current(head: Head) -> tuple[int, Copy]:
+    """The copy to send now, with its place among the letter's bytes."""
+    for place, copy in enumerate(head.copies, CONTENT + 1):
+        if not copy.done:
+            return place, copy
+    raise DamageError("a mail without a copy to send is to be sent")
+
+
+def clock_problem(unit: UnitOfWork) -> str:
+    """Why the clock keeps mail from being signed, in words; "" when it does not.
+
+    Others refuse a signature that is dated later than their clock, and mail of another day.
+    """
+    heartbeat_ms = anchors.pinned(unit.records.settings).config.heartbeat_ms
+    ahead_ms, most_ms = unit.now_ms - clock_ms(unit), limits.CLOCK_APART_SECONDS * 1000
+    if -most_ms <= ahead_ms <= most_ms + heartbeat_ms:
+        return ""
+    side = "ahead of" if ahead_ms > 0 else "behind"
+    return f"this device's clock is {side} the ledger's time: set the clock; the mail waits"
+
+
+def enqueue(unit: UnitOfWork, written: letters.Written) -> int:
+    """Store a mail and enqueue its sending; the number of its row. Raises UserError."""
+    return _enqueue(unit, letters.save(unit, written, WAITING))
+
+
+def enqueue_draft(unit: UnitOfWork, number: int) -> int:
+    """Enqueue the sending of a draft; the number of its row. Raises UserError."""
+    letters.begin_sending(unit, number)
+    return _enqueue(unit, number)
+
+
+def _enqueue(unit: UnitOfWork, number: int) -> int:
+    record = unit.records.letters.get(number)
+    if record is None:
+        raise DamageError("a stored mail is missing")
+    head = letters.head_of(record)
+    sealing.colleagues(unit, head.recipients)  # which checks the addresses
+    names = ", ".join(head.recipients)
+    return SendMail(number, names, head.subject[:MAX_FAILURE_TEXT_CHARS]).enqueue(unit)
