@@ -27,7 +27,7 @@ from blackthorn.link.frames import AnyFrame
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.mail import announcing
+from blackthorn.server.handlers.mail.mailbox import announcing
 from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota

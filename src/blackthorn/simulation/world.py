@@ -16,7 +16,7 @@ from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.directory import DirectoryHandler
-from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.handlers.dispatcher import Dispatcher, FrameHandler
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.ledger.lookups import Lookups
@@ -88,6 +88,7 @@ class World(Surroundings):
         self.desk = DirectoryHandler(
             self.ledger.ledger, Lookups(self.ledger.ledger, self.ledger.reader), self
         )
+        mailbox, submission = self.mail_handlers(counters)
         self.dispatcher = Dispatcher(
             enterprise=self.ledger.cache,
             writer=self.writer,
@@ -96,8 +97,14 @@ class World(Surroundings):
             ledger=self.desk,
             pairing=PairingHandler(),
             recovery=RecoveryHandler(RecoveryService(self.ledger.ledger, self)),
+            mail_service=mailbox,
+            submission=submission,
         )
         self.dispatcher.start_day(int(self.now // DAY_SECONDS))
+
+    def mail_handlers(self, counters: Counters) -> tuple[FrameHandler | None, FrameHandler | None]:
+        """The handlers of mailboxes and of submitted mail; here there is no mail."""
+        return None, None
 
     def crash(self, *, committed: bool) -> None:
         """The server dies; with `committed` just after a commit that nobody was told of."""

@@ -32,7 +32,7 @@ from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.ports.governance.notices import NoteNotice
 from blackthorn.ports.mail import ReadMail
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.mail import MailHandler, announcing
+from blackthorn.server.handlers.mail.mailbox import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailboxBusyError, MailboxFullError, MailQuota

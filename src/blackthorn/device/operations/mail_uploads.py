@@ -41,7 +41,7 @@ class MailUploads:
         record = unit.records.letters.get(operation.letter)
         if record is None or record.standing != WAITING:
             return []
-        place, _ = current(letters.head_of(record))
+        place, copy = current(letters.head_of(record))
         total = unit.records.letters.size(operation.letter, place)
         if answer.offset > total or answer.offset % PIECE_BYTES:
             raise OverrunError("the server has another part of a mail than this device sent")
@@ -50,7 +50,7 @@ class MailUploads:
         sent = max(self._sent.get(answer.request, 0), answer.offset)
         while sent < min(total, answer.offset + limits.PIECES_AHEAD * PIECE_BYTES):
             data = unit.records.letters.piece(operation.letter, place, sent)
-            frames.append(f.SubmitMailPiece(answer.request, sent, data))
+            frames.append(f.SubmitMailPiece(answer.request, copy.token, sent, data))
             sent += len(data)
         self._sent[answer.request] = sent
         return frames

@@ -51,6 +51,12 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
     def alarm_scope(self, unit: UnitOfWork) -> base.AlarmScope:
         return base.AlarmScope.of(unit, self._colleagues(unit), in_group=False)
 
+    def hold(self, unit: UnitOfWork) -> str:
+        """A wrong clock holds what is not sealed yet."""
+        record = self._record(unit)
+        sealed = record is None or letters.head_of(record).copies
+        return "" if sealed else clock_problem(unit)
+
     def lookups(self, unit: UnitOfWork) -> list[Address]:
         return self._colleagues(unit)
 
@@ -72,8 +78,6 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
             return base.NothingToDo()
         head = letters.head_of(record)
         if not head.copies:
-            if problem := clock_problem(unit):
-                return base.Waiting(problem)
             head = self._seal(unit, record, head)
         place, copy = current(head)
         size = unit.records.letters.size(self.letter, place)
@@ -183,7 +187,10 @@ def clock_problem(unit: UnitOfWork) -> str:
     if -most_ms <= ahead_ms <= most_ms + heartbeat_ms:
         return ""
     side = "ahead of" if ahead_ms > 0 else "behind"
-    return f"this device's clock is {side} the ledger's time: set the clock; the mail waits"
+    return (
+        f"this device's clock is {side} the ledger's time: set the clock, and if it is right, tell "
+        "the administrator; the mail waits"
+    )
 
 
 def enqueue(unit: UnitOfWork, written: letters.Written) -> int:

@@ -221,9 +221,14 @@ class Sender:
         return False
 
     def _looked_up(self, unit: UnitOfWork, row: OutboxRecord, users: list[Address]) -> bool:
-        """Whether all of them were looked up since the row was enqueued."""
+        """Whether all of them were looked up since the row was enqueued, or lately.
+
+        Lately: the clock was set back since.
+        """
+        ahead = row.created_ms > unit.now_ms
+        since_ms = unit.now_ms - directory_client.FRESH_MS if ahead else row.created_ms
         chains = ((user, unit.records.directory.chain(user)) for user in users)
-        old = [u for u, known in chains if known is None or known.checked_ms < row.created_ms]
+        old = [u for u, known in chains if known is None or known.checked_ms < since_ms]
         self._directory.want(old)
         return not old
 

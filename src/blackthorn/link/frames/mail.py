@@ -84,8 +84,9 @@ class RefusedRecipient(Struct, array_like=True, frozen=True, gc=False):
 
 
 class SubmitMailPiece(Exchange, tag=46, frozen=True):
-    """Device to server: the bytes of the mail of the request's `SubmitMail` from `offset` on."""
+    """Device to server: the bytes of an offered mail from `offset` on."""
 
+    token: Id16
     offset: Uint64
     data: Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_SUBMITTED_PIECE_BYTES)]
 

@@ -32,7 +32,7 @@ from blackthorn.server.handlers.directory import DirectoryHandler, pushed
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.exits import ExitHandler
-from blackthorn.server.handlers.mail import MailHandler, announcing
+from blackthorn.server.handlers.mail.mailbox import MailHandler, announcing
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler

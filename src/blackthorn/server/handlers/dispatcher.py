@@ -86,6 +86,7 @@ class Dispatcher:
         reader: Reader,
         counters: Counters,
         mail_service: FrameHandler | None = None,
+        submission: FrameHandler | None = None,
         enrolment: FrameHandler | None = None,
         ledger: DirectoryHandler | None = None,
         pairing: SessionHandler | None = None,
@@ -136,6 +137,7 @@ class Dispatcher:
         self._handlers = self._own_handlers(hello, messaging, self._key_package_handler)
         served: tuple[tuple[FrameHandler | None, tuple[type[f.Frame], ...]], ...] = (
             (mail_service, (f.ListMail, f.FetchMail)),
+            (submission, (f.SubmitMail, f.SubmitMailPiece)),
             (enrolment, (f.ActivateBegin, f.ActivateProve)),
             (ledger, LEDGER_FRAMES),
             (pairing, PAIRING_FRAMES),

@@ -61,6 +61,9 @@ PENDING: Final[dict[type[f.Frame], Callable[[Any], Answers]]] = {
     f.AskOrders: lambda frame: [f.Orders(frame.request, [])],
     f.ListMail: lambda frame: [f.MailListing(frame.request, [], False)],
     f.FetchMail: lambda frame: [f.MailChunk(frame.request, frame.uid, frame.offset, 0, b"")],
+    f.SubmitMail: lambda frame: [f.MailSubmitted(frame.request, 0, WAITS)],
+    f.SubmitMailPiece: lambda frame: [f.MailSubmitted(frame.request, 0, WAITS)],
+    f.DeleteMail: lambda frame: [f.MailDeleted(frame.request, False)],
     f.OpenPairing: lambda frame: [f.PairingOpened(WAITS)],
     f.Relay: lambda frame: [],
     f.PairingEnded: lambda frame: [],
@@ -71,6 +74,8 @@ READ_ONLY: Final[dict[type[f.Frame], Callable[[Any, str], Answers]]] = {
     f.Send: lambda frame, why: _refuse(frame, Code.MARKET_LEFT, why),
     f.Fanout: lambda frame, why: [],
     f.ClaimKeyPackages: lambda frame, why: _without(frame),
+    f.SubmitMail: lambda frame, why: [f.MailSubmitted(frame.request, 0, why[:512])],
+    f.SubmitMailPiece: lambda frame, why: [f.MailSubmitted(frame.request, 0, why[:512])],
     f.PublishKeyPackages: lambda frame, why: [],
 }
 """Answers to a device whose market is read-only, with the reason."""

@@ -1,5 +1,7 @@
 """Bounds of `server/outbound`."""
 
+from blackthorn.wire.units import MIB
+
 MAX_RECIPIENTS = 1_000
 """Recipients of one submitted mail (Postfix's smtpd_recipient_limit)."""
 
@@ -34,3 +36,13 @@ MAX_DIAGNOSTIC_CHARS = 500
 
 MAX_COUNTED_SENDERS = 10_000
 """Users whose recipients are counted in memory; others begin anew."""
+
+MAX_UPLOADS_PER_USER = 3
+"""Mails of one user that come in at a time from devices: they have few devices, and may wait."""
+
+MAX_UPLOAD_BYTES = 256 * MIB
+"""Mail of all devices that is still coming in, as announced: ten of the largest."""
+
+UPLOAD_IDLE_SECONDS = 300
+"""Time after which a mail that stopped coming in is dropped: a device that is back sooner goes on
+where it was."""

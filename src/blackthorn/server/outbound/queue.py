@@ -102,8 +102,11 @@ class OutboundQueue:
             else:
                 done(number)
 
-        query = FindSubmission(outgoing.user.number, outgoing.token)
-        self.reader.ask(query, unless_failed(done, found))
+        self.find(outgoing.user, outgoing.token, unless_failed(done, found))
+
+    def find(self, user: UserRecord, token: bytes, done: Done[int | None]) -> None:
+        """The id of the mail that the user submitted by this token, or None."""
+        self.reader.ask(FindSubmission(user.number, token), done)
 
     def count(self, done: Done[int]) -> None:
         """Count the deliveries that wait, at the start."""

@@ -5,6 +5,7 @@ and not over SMTP.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from blackthorn.errors import (
     BlackthornError,
@@ -25,6 +26,9 @@ from blackthorn.server.outbound import limits
 from blackthorn.server.outbound.queue import OutboundQueue, Outgoing
 from blackthorn.server.rate_limiter import Buckets
 from blackthorn.wire.address import parse_address
+
+HIDDEN_AUTHOR: Final = "blackthorn"
+"""Who is the author outside of mail between colleagues, as of mail that the server seals."""
 
 
 class NotOwnAddressError(ForbiddenError):
@@ -110,6 +114,10 @@ class SubmissionService:
 
         self.recipient_policy.recipient(address, unless_failed(done, found))
 
+    def find(self, user: UserRecord, token: bytes, done: Done[int | None]) -> None:
+        """The queue's id of the mail that the user submitted by this token, or None."""
+        self.queue.find(user, token, done)
+
     def accept(self, submission: Submission, done: Done[int]) -> None:
         """Check the mail and queue it; `done` gets the queue's id of it once that is durable.
 
@@ -149,9 +157,19 @@ class SubmissionService:
             author = parse_author(parse(content).fields)
         except DecodeError as error:
             raise NotOwnAddressError(str(error)) from None
-        self.check_sender(submission.user, author)
+        if not self._is_hidden(submission, author):
+            self.check_sender(submission.user, author)
         check_sealed(content)
         return content
+
+    def _is_hidden(self, submission: Submission, author: str) -> bool:
+        """Whether a device of the user hides who writes, to colleagues alone.
+
+        What lies in their mailboxes does not say it then; the signature inside does.
+        """
+        here = self.recipient_policy.domain
+        local = all(path.rpartition("@")[2].lower() == here for path in submission.recipients)
+        return bool(submission.token) and local and author == f"{HIDDEN_AUTHOR}@{here}"
 
     def _resolve(self, paths: list[str], done: Done[list[Destination]]) -> None:
         """The destinations of all; the first error instead, once each was looked up."""
