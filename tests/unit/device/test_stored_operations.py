@@ -19,6 +19,7 @@ from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.move_suite import MoveSuite
 from blackthorn.device.operations.redeliver import Parcel as Kept
 from blackthorn.device.operations.redeliver import Redeliver
+from blackthorn.device.operations.send_mail import SendMail
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
@@ -29,6 +30,10 @@ from blackthorn.ports.device_store import OutboxRecord
 SALT, GROUP = b"s" * 16, b"g" * 32
 
 STORED = [
+    (
+        SendMail(7, "bob@acme.example", "hi"),
+        b"\x84\xa4type\xa4mail\xa6letter\x07\xa5names\xb0bob@acme.example\xa7subject\xa2hi",
+    ),
     (
         SendText("direct", "bob@acme.example", SALT, "hi", 5, b"m" * 32),
         b"\x8c\xa4type\xa4text\xa4kind\xa6direct\xa4name\xb0bob@acme.example\xa4salt\xc4\x10"

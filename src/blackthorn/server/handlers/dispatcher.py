@@ -106,13 +106,11 @@ class Dispatcher:
         self._submission = MessageSubmission(
             writer, self._mailboxes, self._delivery, counters, exits
         )
-        self._exits = exits
-        self._throttle = throttle or Throttle(Budgets(), counters)
+        self._exits, self._throttle = exits, throttle or Throttle(Budgets(), counters)
         self._now, self._turns = 0.0, Turns(NoPace())
-        self._faults: list[Exception] = []
-        self._stale: set[Address] = set()
+        self._faults, self._stale = list[Exception](), set[Address]()
         self._pushed: f.EpochPushed | None = None
-        self._to_push: deque[Session] = deque()
+        self._to_push = deque[Session]()
         self._key_packages = KeyPackages(enterprise, writer, reader, counters, exits, self._claimed)
         self._key_package_handler = KeyPackageHandler(self._key_packages)
         self._restrictions = Restrictions(exits, self._key_package_handler)
