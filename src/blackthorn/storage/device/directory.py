@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from blackthorn.ports import device_store
 from blackthorn.storage.device.records import Row, Table
+from blackthorn.storage.device.remembered import remembered
 from blackthorn.storage.rows import values
 
 _CHAIN = (
@@ -20,6 +21,7 @@ def _chain(row: Row) -> device_store.ChainRecord:
 class Directory(Table):
     """`ports.device_store.Directory`."""
 
+    @remembered("chain")
     def chain(self, address: str) -> device_store.ChainRecord | None:
         row = self._one(_CHAIN + " WHERE address = ?", (address,))
         return _chain(row) if row else None
@@ -32,34 +34,41 @@ class Directory(Table):
             values(record),
         )
 
+    @remembered("chain")
     def chains(self) -> list[device_store.ChainRecord]:
         """All looked-up users, by address."""
         return [_chain(row) for row in self._run(_CHAIN + " ORDER BY address")]
 
+    @remembered("chain")
     def devices(self, address: str) -> bytes | None:
         """A user's live devices; None for a user not known to the ledger."""
         row = self._one("SELECT devices FROM chain WHERE address = ? AND present", (address,))
         return bytes(row[0]) if row else None
 
+    @remembered("chain")
     def places(self) -> list[tuple[str, bytes, int]]:
         """All users in the ledger: address, place, and the tree's size at the last lookup."""
         rows = self._run("SELECT address, place, checked_size FROM chain WHERE present")
         return [(str(address), bytes(place), int(size)) for address, place, size in rows]
 
+    @remembered("chain")
     def asked(self, address: str) -> int:
         """The moment at which the last verified lookup was begun; 0 before any."""
         row = self._one("SELECT asked FROM chain WHERE address = ?", (address,))
         return int(row[0]) if row else 0
 
+    @remembered("checkpoint")
     def newest(self) -> device_store.CheckpointRecord | None:
         row = self._one(_CHECKPOINT + " ORDER BY size DESC LIMIT 1")
         return device_store.CheckpointRecord(*row) if row else None
 
+    @remembered("checkpoint")
     def checkpoint(self, size: int) -> device_store.CheckpointRecord | None:
         """The accepted checkpoint of that size, if still stored."""
         row = self._one(_CHECKPOINT + " WHERE size = ?", (size,))
         return device_store.CheckpointRecord(*row) if row else None
 
+    @remembered("checkpoint")
     def checkpoint_until(self, epoch: int) -> device_store.CheckpointRecord | None:
         """The newest accepted checkpoint of that epoch or an earlier one, if still stored."""
         query = _CHECKPOINT + " WHERE epoch <= ? ORDER BY size DESC LIMIT 1"
@@ -79,6 +88,7 @@ class Directory(Table):
             (keep,),
         )
 
+    @remembered("alarm")
     def alarms(self) -> list[device_store.AlarmRecord]:
         """Oldest first."""
         rows = self._run(
@@ -130,6 +140,7 @@ class MailKeys(Table):
             values(record),
         )
 
+    @remembered("mail_key")
     def all(self) -> list[device_store.MailKeyRecord]:
         """Newest first."""
         rows = self._run(

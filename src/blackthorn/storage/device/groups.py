@@ -6,6 +6,7 @@ from typing import Final
 
 from blackthorn.ports.device_groups import EndedEpoch, GroupKey
 from blackthorn.storage.device.records import Table
+from blackthorn.storage.device.remembered import remembered
 
 _KEYS: Final = {
     "epoch": ("epoch",),
@@ -56,6 +57,7 @@ def _upsert(table: str) -> str:
 class Groups(Table):
     """`ports.device_groups.Groups`."""
 
+    @remembered("group_state")
     def version(self, conversation: bytes) -> int | None:
         """None: nothing is stored in rows."""
         row = self._one("SELECT version FROM group_state WHERE conversation = ?", (conversation,))
@@ -92,9 +94,9 @@ class Groups(Table):
             put = [(number, *key, value) for key, value in changed.items() if value is not None]
             gone = [(number, *key) for key, value in changed.items() if value is None]
             if put:
-                self._connection.executemany(_upsert(table), put)
+                self._many(_upsert(table), put)
             if gone:
-                self._connection.executemany(_delete(table, len(_KEYS[table])), gone)
+                self._many(_delete(table, len(_KEYS[table])), gone)
         return int(version)
 
     def end_epochs(self, conversation: bytes, before: int, now_ms: int) -> None:
@@ -155,6 +157,7 @@ class Groups(Table):
             old = f"DELETE FROM {table} WHERE state = ? AND epoch < ?"  # noqa: S608 (names above)
             self._run(old, (number, before))
 
+    @remembered("group_state")
     def _number(self, conversation: bytes) -> int:
         row = self._one("SELECT number FROM group_state WHERE conversation = ?", (conversation,))
         return int(row[0]) if row else 0

@@ -6,6 +6,7 @@ import msgspec
 
 from blackthorn.ports.device_healing import SentText
 from blackthorn.storage.device.records import Table
+from blackthorn.storage.device.remembered import remembered
 
 _SENT = (
     "SELECT message, conversation, salt, count, sent_ms, accepted_ms, epoch, digests FROM sent_text"
@@ -15,6 +16,7 @@ _SENT = (
 class Healing(Table):
     """`ports.device_healing.Healing`."""
 
+    @remembered("healing")
     def get(self, conversation: bytes) -> bytes | None:
         row = self._one("SELECT state FROM healing WHERE conversation = ?", (conversation,))
         return bytes(row[0]) if row else None
@@ -25,6 +27,10 @@ class Healing(Table):
 
     def restless(self, calm: Sequence[str]) -> list[bytes]:
         """Conversations that are busy, or of another standing than these."""
+        return self._restless(tuple(calm))
+
+    @remembered("conversation", "healing")
+    def _restless(self, calm: tuple[str, ...]) -> list[bytes]:
         rows = self._run(
             "SELECT id FROM conversation WHERE standing NOT IN (SELECT value FROM json_each(?))"
             " UNION SELECT conversation FROM healing WHERE busy",
@@ -141,10 +147,14 @@ class Healing(Table):
 
     def take_heard(self) -> list[bytes]:
         """All messages to work off, oldest first; they are kept no longer."""
-        messages = [bytes(row[0]) for row in self._run("SELECT message FROM heard ORDER BY number")]
+        messages = self._heard()
         if messages:
             self._run("DELETE FROM heard")
         return messages
+
+    @remembered("heard")
+    def _heard(self) -> list[bytes]:
+        return [bytes(row[0]) for row in self._run("SELECT message FROM heard ORDER BY number")]
 
     def put_sent(self, text: SentText) -> None:
         values = (

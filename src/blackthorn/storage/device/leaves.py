@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from blackthorn.ports.device_groups import LeafRecord, OwnLeaf
 from blackthorn.storage.device.records import Row, Table
+from blackthorn.storage.device.remembered import remembered
 from blackthorn.storage.rows import values
 
 _LEAF = (
@@ -33,10 +34,12 @@ class Leaves(Table):
             values(record),
         )
 
+    @remembered("leaf")
     def get(self, conversation: bytes, device: bytes) -> LeafRecord | None:
         row = self._one(_LEAF + " WHERE conversation = ? AND device = ?", (conversation, device))
         return _leaf(row) if row else None
 
+    @remembered("conversation", "leaf")
     def own(self, device: bytes, standing: str) -> list[OwnLeaf]:
         """Of all conversations of that standing, oldest first."""
         rows = self._run(_OWN, (device, standing))

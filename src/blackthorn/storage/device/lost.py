@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from blackthorn.ports.device_healing import LostText, Pace, TextReport
 from blackthorn.storage.device.records import Table
+from blackthorn.storage.device.remembered import remembered
 from blackthorn.storage.rows import values
 
 
@@ -22,6 +23,8 @@ class LostTexts(Table):
 
     def due(self, now_ms: int, ahead_ms: int, most: int) -> list[LostText]:
         """Those whose next step is due: not later than now, or further ahead than possible."""
+        if not self._some():
+            return []
         rows = self._run(
             "SELECT conversation, device, parcel, 0, asked FROM lost_text"
             " WHERE due_ms <= ?1 OR due_ms > ?2 UNION ALL"
@@ -30,6 +33,11 @@ class LostTexts(Table):
             (now_ms, now_ms + ahead_ms, most),
         )
         return [replace(LostText(*row), asked=bool(row[4])) for row in rows]
+
+    @remembered("lost_text", "gap")
+    def _some(self) -> bool:
+        row = self._one("SELECT EXISTS (SELECT 1 FROM lost_text) OR EXISTS (SELECT 1 FROM gap)")
+        return bool(row and row[0])
 
     def move(self, text: LostText, due_ms: int | None) -> None:
         """Its author was told; the next step is due then, or never."""

@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 
 from blackthorn.ports.device_store import ConversationRecord, MailRecord
+from blackthorn.storage.device.remembered import Remembered, remembered
 from blackthorn.storage.rows import values
 
 Row = tuple[Any, ...]
@@ -17,11 +18,18 @@ _SMALL_BYTES = 1_024
 
 
 class Table:
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, memory: Remembered) -> None:
         self._connection = connection
+        self.memory = memory
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        if not sql.startswith("SELECT"):
+            self.memory.written(sql)
         return self._connection.execute(sql, values).fetchall()
+
+    def _many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self.memory.written(sql)
+        self._connection.executemany(sql, rows)
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         rows = self._run(sql, values)
@@ -29,29 +37,31 @@ class Table:
 
 
 class Settings(Table):
-    """`ports.device_store.Settings`. Small values are read once for each transaction."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        super().__init__(connection)
-        self._known: dict[str, bytes | None] | None = None
-
-    def forget(self) -> None:
-        """Read again: a transaction begins, or a part of it was undone."""
-        self._known = None
+    """`ports.device_store.Settings`. Small values are read together."""
 
     def get(self, name: str) -> bytes | None:
-        if self._known is None:
-            small = "SELECT name, value FROM settings WHERE length(value) <= ?"
-            self._known = dict(self._run(small, (_SMALL_BYTES,)))
-        if name not in self._known:
+        known = self._known()
+        if name not in known:
+            return None
+        if known[name] is None:  # a large one
             row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
-            self._known[name] = row[0] if row else None
-        return self._known[name]
+            known[name] = row[0] if row else None
+        return known[name]
+
+    def _known(self) -> dict[str, bytes | None]:
+        """All names; None for a large value that was not read yet."""
+        reads = self.memory.reads(("settings",))
+        if "all" not in reads:
+            small = "SELECT name, iif(length(value) <= ?, value, NULL) FROM settings"
+            reads["all"] = dict(self._run(small, (_SMALL_BYTES,)))
+        known: dict[str, bytes | None] = reads["all"]
+        return known
 
     def put(self, name: str, value: bytes) -> None:
+        known = self._known()
         self._run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
-        if self._known is not None:
-            self._known[name] = value
+        known[name] = value
+        self.memory.reads(("settings",))["all"] = known
 
 
 class KeyPackagePrivates(Table):
@@ -114,19 +124,23 @@ class Conversations(Table):
             values(record),
         )
 
+    @remembered("conversation")
     def get(self, conversation: bytes) -> ConversationRecord | None:
         row = self._one(_CONVERSATION + " WHERE id = ?", (conversation,))
         return ConversationRecord(*row) if row else None
 
+    @remembered("conversation")
     def named(self, kind: str, name: str) -> list[ConversationRecord]:
         rows = self._run(_CONVERSATION + " WHERE kind = ? AND name = ?", (kind, name))
         return [ConversationRecord(*row) for row in rows]
 
+    @remembered("conversation")
     def standing(self, conversation: bytes) -> str | None:
         """Without reading the state."""
         row = self._one("SELECT standing FROM conversation WHERE id = ?", (conversation,))
         return str(row[0]) if row else None
 
+    @remembered("conversation")
     def standings(self, kind: str, name: str) -> list[tuple[bytes, str]]:
         """(id, standing) of those, the newest first, without reading their states."""
         return self._run(
@@ -135,10 +149,12 @@ class Conversations(Table):
             (kind, name),
         )
 
+    @remembered("conversation")
     def all(self) -> list[ConversationRecord]:
         """Oldest first."""
         return [ConversationRecord(*row) for row in self._run(_CONVERSATION + " ORDER BY rowid")]
 
+    @remembered("conversation")
     def count(self) -> int:
         """Removed ones included."""
         row = self._one("SELECT count(*) FROM conversation")
@@ -167,7 +183,7 @@ class Peers(Table):
     def found(self, address: str, devices: Iterable[bytes]) -> bool:
         """The user's chain has these devices; whether any device of the user was unknown."""
         unknown = self._one("SELECT 1 FROM stranger WHERE address = ?", (address,))
-        self._connection.executemany(
+        self._many(
             "DELETE FROM stranger WHERE device = ? AND address = ?",
             [(device, address) for device in devices],
         )
@@ -175,7 +191,7 @@ class Peers(Table):
 
     def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None:
         """Store unknown devices; recorded ones stay. Beyond `most` the oldest go."""
-        self._connection.executemany(
+        self._many(
             "INSERT OR IGNORE INTO stranger (device, address, asked, since_ms) VALUES (?, ?, 0, ?)",
             [(device, address, now_ms) for device, address in devices],
         )
@@ -185,6 +201,7 @@ class Peers(Table):
             (most,),
         )
 
+    @remembered("stranger")
     def to_ask(self) -> list[str]:
         """The addresses of unknown devices for which the ledger was not asked, each once."""
         rows = self._run("SELECT DISTINCT address FROM stranger WHERE NOT asked ORDER BY address")
@@ -192,7 +209,7 @@ class Peers(Table):
 
     def set_asked(self, addresses: Iterable[str]) -> None:
         """The ledger has answered for these: it does not have the devices that remain."""
-        self._connection.executemany(
+        self._many(
             "UPDATE stranger SET asked = 1 WHERE address = ?", [(each,) for each in addresses]
         )
 
@@ -230,7 +247,7 @@ class Peers(Table):
         self, conversation: bytes, device: bytes, counters: Iterable[int], due_ms: int
     ) -> None:
         """Record skipped counts, whose author is told then."""
-        self._connection.executemany(
+        self._many(
             "INSERT OR IGNORE INTO gap (conversation, device, counter, due_ms) VALUES (?, ?, ?, ?)",
             [(conversation, device, counter, due_ms) for counter in counters],
         )
@@ -241,6 +258,7 @@ class Peers(Table):
             (conversation, device, counter),
         )
 
+    @remembered("gap")
     def count_gaps(self) -> int:
         """Skipped counts that have not arrived, in all conversations."""
         row = self._one("SELECT count(*) FROM gap")

@@ -8,6 +8,7 @@ import msgspec
 from blackthorn.ports import device_store
 from blackthorn.ports.device_history import Authored
 from blackthorn.storage.device.records import Row, Table
+from blackthorn.storage.device.remembered import remembered
 from blackthorn.storage.rows import values
 
 _HISTORY = (
@@ -85,7 +86,7 @@ class History(Table):
         return str(row[0]) if row else None
 
     def set_shown(self, numbers: Sequence[int]) -> None:
-        self._connection.executemany(
+        self._many(
             "UPDATE history SET shown = 1 WHERE number = ?", [(number,) for number in numbers]
         )
 
@@ -160,14 +161,17 @@ class Outbox(Table):
         )
         return int(row[0]) if row else 0
 
+    @remembered("outbox")
     def get(self, number: int) -> device_store.OutboxRecord | None:
         row = self._one(_OUTBOX + " WHERE number = ?", (number,))
         return device_store.OutboxRecord(*row) if row else None
 
+    @remembered("outbox")
     def by_posting(self, posting: bytes) -> device_store.OutboxRecord | None:
         row = self._one(_OUTBOX + " WHERE posting = ?", (posting,))
         return device_store.OutboxRecord(*row) if row else None
 
+    @remembered("outbox")
     def all(self) -> list[device_store.OutboxRecord]:
         """Oldest first."""
         return [device_store.OutboxRecord(*row) for row in self._run(_OUTBOX + " ORDER BY number")]
@@ -235,10 +239,12 @@ class Parcels(Table):
             values(record),
         )
 
+    @remembered("set_aside_parcel")
     def undecryptable(self, digest: bytes) -> device_store.UndecryptableRecord | None:
         row = self._one(_ASIDE + " WHERE digest = ?", (digest,))
         return device_store.UndecryptableRecord(*row) if row else None
 
+    @remembered("set_aside_parcel")
     def all_undecryptable(self) -> list[device_store.UndecryptableRecord]:
         """Oldest first."""
         rows = self._run(_ASIDE + " ORDER BY since_ms, seq")

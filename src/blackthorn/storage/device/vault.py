@@ -33,6 +33,7 @@ from blackthorn.storage.device import (
     records,
     traffic,
 )
+from blackthorn.storage.device.remembered import Remembered
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, immediate
 
@@ -56,26 +57,26 @@ class VaultRecords:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._settings = records.Settings(connection)
-        self.settings: ports.Settings = self._settings
-        self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection)
-        self.conversations: ports.Conversations = records.Conversations(connection)
-        self.groups: device_groups.Groups = groups.Groups(connection)
-        self.commit_orders: device_groups.CommitOrders = orders.CommitOrders(connection)
-        self.healing: device_healing.Healing = healing.Healing(connection)
-        self.peers: ports.Peers = records.Peers(connection)
-        self.noted: NotedChangesPort = noted.NotedChanges(connection)
-        self.mail: ports.Mail = records.MailIndex(connection)
-        self.history: ports.History = traffic.History(connection)
-        self.outbox: ports.Outbox = traffic.Outbox(connection)
-        self.parcels: ports.Parcels = traffic.Parcels(connection)
-        self.directory: ports.Directory = directory.Directory(connection)
-        self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
-        self.outside_keys: OutsideKeysPort = outside_keys.OutsideKeys(connection)
-        self.lost: LostTexts = lost.LostTexts(connection)
-        self.leaves: Leaves = leaves.Leaves(connection)
-        self.hellos: ports.Hellos = directory.Hellos(connection)
-        self.letters: Letters = letters.Letters(connection)
+        self.memory = memory = Remembered(connection)
+        self.settings: ports.Settings = records.Settings(connection, memory)
+        self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection, memory)
+        self.conversations: ports.Conversations = records.Conversations(connection, memory)
+        self.groups: device_groups.Groups = groups.Groups(connection, memory)
+        self.commit_orders: device_groups.CommitOrders = orders.CommitOrders(connection, memory)
+        self.healing: device_healing.Healing = healing.Healing(connection, memory)
+        self.peers: ports.Peers = records.Peers(connection, memory)
+        self.noted: NotedChangesPort = noted.NotedChanges(connection, memory)
+        self.mail: ports.Mail = records.MailIndex(connection, memory)
+        self.history: ports.History = traffic.History(connection, memory)
+        self.outbox: ports.Outbox = traffic.Outbox(connection, memory)
+        self.parcels: ports.Parcels = traffic.Parcels(connection, memory)
+        self.directory: ports.Directory = directory.Directory(connection, memory)
+        self.mail_keys: ports.MailKeys = directory.MailKeys(connection, memory)
+        self.outside_keys: OutsideKeysPort = outside_keys.OutsideKeys(connection, memory)
+        self.lost: LostTexts = lost.LostTexts(connection, memory)
+        self.leaves: Leaves = leaves.Leaves(connection, memory)
+        self.hellos: ports.Hellos = directory.Hellos(connection, memory)
+        self.letters: Letters = letters.Letters(connection, memory)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -83,12 +84,8 @@ class VaultRecords:
             with records.savepoint(self._connection):
                 yield
         except BaseException:
-            self.forget()
+            self.memory.forget()
             raise
-
-    def forget(self) -> None:
-        """What was read is no longer sure: a transaction begins, or a part of it was undone."""
-        self._settings.forget()
 
 
 class Vault:
@@ -118,8 +115,9 @@ class Vault:
     @contextmanager
     def transaction(self) -> Iterator[VaultRecords]:
         with immediate(self._connection):
-            self._records.forget()
+            self._records.memory.begin()
             yield self._records
+        self._records.memory.end()
 
     def close(self) -> None:
         self._connection.close()
