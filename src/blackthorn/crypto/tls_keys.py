@@ -58,6 +58,15 @@ def peer_fingerprint(der: bytes) -> Fingerprint:
     return _fingerprint(x509.load_der_x509_certificate, der, "not a certificate")
 
 
+def peer_public_key(der: bytes) -> bytes:
+    """The SubjectPublicKeyInfo (DER) of a peer's DER certificate. Raises DecodeError."""
+    try:
+        public = x509.load_der_x509_certificate(der).public_key()
+    except ValueError:
+        raise DecodeError("not a certificate") from None
+    return public.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def _fingerprint(
     load: Callable[[bytes], x509.Certificate], data: bytes, refusal: str
 ) -> Fingerprint:

@@ -125,6 +125,17 @@ class Counters:
     )
     outbound_queued: int = counter("Sealed mails of users accepted into the outbound queue.")
     outbound_waiting: int = gauge("Deliveries in the outbound queue: a mail for one domain each.")
+    outbound_delivered: int = counter("Recipients whose server, or mailbox here, took a mail.")
+    outbound_deferred: int = counter("Attempts for a recipient that are repeated later (4xx).")
+    outbound_failed: int = counter("Recipients whose server refused a mail for good (5xx).")
+    outbound_reports: int = counter("Reports of failed or delayed mail, sealed to its sender.")
+    outbound_reports_lost: int = counter("Reports whose user has no certificate to seal to.")
+    outbound_tls_verified: int = counter(
+        "Connections to others whose certificate was checked (MTA-STS, DANE or a smarthost)."
+    )
+    outbound_tls_unverified: int = counter("Connections to others with TLS, unchecked.")
+    outbound_plain: int = counter("Connections to others that offered no TLS.")
+    outbound_tls_failed: int = counter("Connections to others that failed over a policy of TLS.")
     submissions_refused: int = counter("Mails of users refused: not sealed, or not theirs to send.")
     sealing_workers_died: int = counter("Sealing workers that ended over a mail and were replaced.")
     storage_failures: int = counter(

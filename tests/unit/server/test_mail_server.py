@@ -211,7 +211,10 @@ def test_a_notice_of_the_server_comes_into_a_full_mailbox(room: Room) -> None:
     room.check(1, 0)
     room.deliver(MailFor(room.alice, bytes(2 * MIB)))
     room.mail_service.store(
-        [MailFor(room.alice, b"notice")], room.done.append, also=NoteNotice("X-PK-1", 1, 1, 0)
+        [MailFor(room.alice, b"notice")],
+        room.done.append,
+        also=NoteNotice("X-PK-1", 1, 1, 0),
+        own=True,
     )
     room.commit()
     assert room.done == [[1], [2]]

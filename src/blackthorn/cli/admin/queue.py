@@ -26,7 +26,7 @@ def list_queue(directory: DirectoryOption, json: JsonOption = False) -> None:
     """List the mail on its way out: ids, domains, ages and attempts, oldest first."""
     import time
 
-    from blackthorn.programs.server.mail_queue import listed
+    from blackthorn.programs.server.outbound.commands import listed
 
     now_ms = time.time_ns() // 1_000_000
     rows: list[dict[str, Any]] = [
@@ -57,7 +57,7 @@ def list_queue(directory: DirectoryOption, json: JsonOption = False) -> None:
 @queue.command("retry")
 def retry(which: IdOrAll, directory: DirectoryOption) -> None:
     """Attempt a mail's deliveries, or all, within seconds, whenever they were due."""
-    from blackthorn.programs.server.mail_queue import retry as retry_mail
+    from blackthorn.programs.server.outbound.commands import retry as retry_mail
 
     terminal.say(f"{count(retry_mail(directory, which), 'delivery', 'deliveries')} due at once.")
 
@@ -65,7 +65,7 @@ def retry(which: IdOrAll, directory: DirectoryOption) -> None:
 @queue.command("drop")
 def drop(which: Id, directory: DirectoryOption) -> None:
     """Give a mail up. The server tells its sender so."""
-    from blackthorn.programs.server.mail_queue import drop as drop_mail
+    from blackthorn.programs.server.outbound.commands import drop as drop_mail
 
     drop_mail(directory, which)
     terminal.say("The mail is given up; the server tells its sender within seconds.")

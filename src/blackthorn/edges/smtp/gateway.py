@@ -139,6 +139,8 @@ class MailGateway:
             for (user, compatible), data in zip(copies, sealed, strict=True)
         ]
         await outcome(partial(self._mail_service.store, mails, also=also))
+        mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
+        await outcome(partial(self._mail_service.store, mails, also=also, own=also is not None))
 
 
 def _overwrite(content: bytearray) -> None:

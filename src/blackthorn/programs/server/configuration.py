@@ -20,6 +20,7 @@ from blackthorn.governance import limits as governance_limits
 from blackthorn.programs.server.settings import tls as tls_section
 from blackthorn.programs.server.settings.budgets import BudgetsSettings
 from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
+from blackthorn.programs.server.settings.outbound import OutboundSettings, check_smarthost
 from blackthorn.programs.server.settings.setting import host_setting, port_setting, setting
 from blackthorn.programs.server.settings.tls import TlsSettings
 from blackthorn.storage.files.market_keys import check_market
@@ -183,6 +184,7 @@ class Configuration:
     gate: GateSettings = field(default_factory=GateSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    outbound: OutboundSettings = field(default_factory=OutboundSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     directives: DirectivesSettings = field(default_factory=DirectivesSettings)
@@ -330,6 +332,7 @@ def _check_together(configuration: Configuration) -> None:
     if configuration.link.public:
         public_address(configuration)
     tls_section.check(configuration.tls)
+    check_smarthost(configuration.outbound)
     _check_ports(configuration)
 
 

@@ -124,6 +124,7 @@ async def _run(
         stack.push_async_callback(pool.close)
         server.start_notices(pool)
         server.watch_disk()
+        await server.start_outbound(stack, pool)
         throttled.clear(folder)
         host, port = settings.link.host, settings.link.port
         link = await serve_link(server.dispatcher, host, port, tls, gate)

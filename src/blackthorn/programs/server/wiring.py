@@ -2,9 +2,11 @@
 
 import secrets
 import time
+from contextlib import AsyncExitStack
 
 import structlog
 
+from blackthorn.edges.dns.resolver import DnsResolver
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.edges.tls import ServerTls
@@ -20,7 +22,9 @@ from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules
+from blackthorn.programs.server.outbound.service import OutboundMail
 from blackthorn.programs.server.package_maker import PackageMaker
+from blackthorn.programs.server.settings.outbound import read_smarthost
 from blackthorn.server.accounts.admission import Admissions
 from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.accounts.recovery import RecoveryService
@@ -115,6 +119,15 @@ class Server:
         enterprise = settings.enterprise
         self._recipient_policy = RecipientPolicy(
             enterprise.domain, self._cache, self._clock, self.exits, enterprise.postmaster
+        )
+        self.outbound = OutboundMail(
+            settings.outbound,
+            self._recipient_policy,
+            self.mail_service,
+            writer,
+            reader,
+            self._clock,
+            counters,
         )
         self.decisions = make_decision_service(
             ledger, self._cache, writer, reader, self._clock, settings.directives.max_accounts
@@ -281,6 +294,13 @@ class Server:
         gateway = self.gateway(pool)
         delivery = NoticeDelivery(self.notices, gateway, self._cache, self._writer, failed)
         self.tasks.keep("notices", delivery.notify_and_wait)
+
+    async def start_outbound(self, stack: AsyncExitStack, pool: SealingPool) -> None:
+        """Deliver the queue until the stack ends. Raises ConfigError, StorageError."""
+        smarthost = read_smarthost(self._folder.path, self._settings.outbound)
+        gateway = self.gateway(pool)
+        resolver = DnsResolver(self._settings.dns.servers.split())
+        await self.outbound.start(stack, self.tasks, gateway, self._cache, resolver, smarthost)
 
     def watch_throttled(self) -> None:
         """Take note of the devices that the administrator has stopped."""

@@ -63,12 +63,16 @@ class MailService:
         return size < self.room
 
     def store(
-        self, mails: Sequence[MailFor], done: Done[list[int]], also: Command[None] | None = None
+        self,
+        mails: Sequence[MailFor],
+        done: Done[list[int]],
+        also: Command[None] | None = None,
+        own: bool = False,
     ) -> None:
         """Store all of `mails`, and execute `also`, in one transaction, after the mails' pieces.
 
-        `done` gets the uids once durable, or the error when nothing was stored. With `also` they
-        are notices, which a full mailbox does not refuse.
+        `done` gets the uids once durable, or the error when nothing was stored. `own`: the server
+        wrote them, and a full mailbox does not refuse them.
         """
         size = _DISK_BYTES * sum(len(mail.sealed) for mail in mails)
         if not self.has_room(size):
@@ -76,7 +80,7 @@ class MailService:
             return
         sizes = [(mail.user.number, len(mail.sealed)) for mail in mails]
         try:
-            taken = self.quota.take(sizes, own=also is not None)
+            taken = self.quota.take(sizes, own=own)
         except UnavailableError as error:
             done(error)
             return

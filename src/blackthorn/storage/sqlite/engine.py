@@ -22,6 +22,7 @@ from blackthorn.storage.sqlite.stores import (
     notices,
     outbound,
     parcels,
+    policies,
     users,
 )
 from blackthorn.storage.sqlite.transaction import Table, Transaction
@@ -51,6 +52,7 @@ COMMANDS: Final[Table] = {
     **notices.COMMANDS,
     **outbound.COMMANDS,
     **parcels.COMMANDS,
+    **policies.COMMANDS,
     **chains.COMMANDS,
     **enrolment.COMMANDS,
     **ledger.COMMANDS,
@@ -67,6 +69,7 @@ QUERIES: Final[Table] = {
     **notices.QUERIES,
     **outbound.QUERIES,
     **parcels.QUERIES,
+    **policies.QUERIES,
     **chains.QUERIES,
     **enrolment.QUERIES,
     **ledger.QUERIES,

@@ -1,0 +1,224 @@
+"""One SMTP connection to another server (RFC 5321) over aiosmtplib: open, secure, hand over, end.
+
+Replies before TLS count for nothing once it has begun: the server is greeted anew (RFC 3207, 4.2).
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import aiosmtplib
+from aiosmtplib import (
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+from blackthorn.edges.outbound import limits
+from blackthorn.edges.outbound.security import Level, Security
+from blackthorn.ports.outbound.carrier import CarrierError, Reply
+
+_STATUS: Final = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
+_LONG_LINE: Final = re.compile(rb"[^\n]{%d}" % (limits.MAX_LINE_BYTES + 2))
+
+
+class TlsFailedError(Exception):
+    """TLS was not offered, failed, or showed a wrong certificate; the text says which."""
+
+
+class SmtpConnection:
+    """`ports.outbound.carrier.Connection`, made by `open_connection`."""
+
+    def __init__(self, client: aiosmtplib.SMTP, server: str) -> None:
+        self.client = client
+        self._server = server
+        self.tls = False
+
+    async def send(self, sender: str, recipients: Sequence[str], content: bytes) -> list[Reply]:
+        """See the port; at most MAX_TRANSACTION_RECIPIENTS in one transaction."""
+        unfit = self._unfit(sender, recipients, content)
+        if unfit is not None:
+            return [unfit] * len(recipients)
+        replies: list[Reply] = []
+        step = limits.MAX_TRANSACTION_RECIPIENTS
+        for start in range(0, len(recipients), step):
+            some = recipients[start : start + step]
+            try:
+                replies += await self._transact(sender, some, content)
+            except CarrierError as error:
+                if not replies:
+                    raise
+                left = len(recipients) - len(replies)  # earlier ones have it, so say so
+                return [*replies, *[error.reply] * left]
+        return replies
+
+    async def close(self) -> None:
+        with suppress(SMTPException, OSError, ValueError):
+            await self.client.quit(timeout=limits.QUIT_SECONDS)
+        self.client.close()
+
+    def _unfit(self, sender: str, recipients: Sequence[str], content: bytes) -> Reply | None:
+        """Why the server cannot take such a mail at all; nothing is converted for it."""
+        offers = self.client.supports_extension
+        plain = sender.isascii() and all(address.isascii() for address in recipients)
+        header = content.partition(b"\r\n\r\n")[0]
+        if not (plain and header.isascii()) and not offers("smtputf8"):
+            text = "their server takes no addresses or fields beyond ASCII (SMTPUTF8)"
+            return Reply(550, "5.6.7", text)
+        if not content.isascii() and not offers("8bitmime"):
+            return Reply(554, "5.6.3", "their server takes no 8-bit mail (8BITMIME)")
+        if _LONG_LINE.search(content):
+            return Reply(554, "5.6.0", "the mail has a line longer than 998 bytes (RFC 5321)")
+        size = self.client.esmtp_extensions.get("size", "")
+        if size.isdecimal() and 0 < int(size) < len(content):
+            return Reply(552, "5.3.4", "the mail is larger than their server takes")
+        return None
+
+    async def _transact(
+        self, sender: str, recipients: Sequence[str], content: bytes
+    ) -> list[Reply]:
+        try:
+            options = self._options(sender, recipients, content)
+            await self._command("MAIL FROM:", sender, *options)
+            replies = [await self._recipient(each) for each in recipients]
+            if not any(reply.accepted for reply in replies):
+                await self.client.rset()
+                return replies
+            final = await self._data(content)
+        except SMTPResponseException as error:  # to MAIL or RSET: it is of the whole mail
+            raise CarrierError(reply_of(self._server, error.code, error.message)) from None
+        except (SMTPException, OSError) as error:
+            raise CarrierError(_lost(error, self._server)) from None
+        return [final if reply.accepted else reply for reply in replies]
+
+    async def _recipient(self, address: str) -> Reply:
+        try:
+            return await self._command("RCPT TO:", address)
+        except SMTPResponseException as error:
+            if error.code == 421 or not self.client.is_connected:
+                raise
+            return reply_of(self._server, error.code, error.message)
+
+    async def _command(self, name: str, address: str, *options: str) -> Reply:
+        """A command with an address as it stands, which aiosmtplib would parse and change.
+
+        Raises SMTPResponseException for a refusal.
+        """
+        words = [f"{name}<{address}>", *options]
+        response = await self.client.execute_command(*(word.encode() for word in words))
+        if not 200 <= response.code < 300:
+            raise SMTPResponseException(response.code, response.message)
+        return reply_of(self._server, response.code, response.message)
+
+    async def _data(self, content: bytes) -> Reply:
+        try:
+            response = await self.client.data(content, timeout=limits.DATA_SECONDS)
+        except SMTPResponseException as error:
+            return reply_of(self._server, error.code, error.message)
+        return reply_of(self._server, response.code, response.message)
+
+    def _options(self, sender: str, recipients: Sequence[str], content: bytes) -> list[str]:
+        offers, options = self.client.supports_extension, list[str]()
+        if offers("size"):
+            options.append(f"SIZE={len(content)}")
+        if not content.isascii():
+            options.append("BODY=8BITMIME")
+        header = content.partition(b"\r\n\r\n")[0]
+        if not (header.isascii() and sender.isascii() and all(map(str.isascii, recipients))):
+            options.append("SMTPUTF8")
+        return options
+
+
+def reply_of(server: str, code: int, text: str) -> Reply:
+    """A reply as it is told: one bounded line, with a status (RFC 3463, 3.1) in any case."""
+    line = " ".join(text.split())
+    found = _STATUS.match(line)
+    status = found[1] if found else f"{code // 100}.0.0"
+    line = line[found.end() :] if found else line
+    shown = "".join(char for char in line if char.isprintable())[: limits.MAX_REPLY_CHARS]
+    if not (200 <= code < 300 or 400 <= code < 600):
+        code, status = 451, "4.5.0"
+    return Reply(code, status, shown, server)
+
+
+async def open_connection(
+    host: str, address: str, port: int, own: str, security: Security, *, implicit: bool = False
+) -> SmtpConnection:
+    """Connect, greet as `own`, and begin TLS as `security` asks; `implicit`: before the greeting.
+
+    Raises TlsFailedError, or CarrierError for anything else.
+    """
+    client = aiosmtplib.SMTP(
+        hostname=host,
+        local_hostname=own,
+        timeout=limits.CONNECT_SECONDS,
+        use_tls=False,
+        start_tls=False,
+        sock=await _connect(address, port, host),
+    )
+    connection = SmtpConnection(client, host)
+    try:
+        if implicit:
+            await client.connect(use_tls=True, tls_context=security.context())
+        else:
+            await client.connect()
+            await client.ehlo()
+            await _start_tls(client, host, security)
+        connection.tls = client.get_transport_info("ssl_object") is not None
+    except TlsFailedError:
+        client.close()
+        raise
+    except SMTPResponseException as error:
+        client.close()
+        raise CarrierError(reply_of(host, error.code, error.message)) from None
+    except (SMTPException, OSError) as error:
+        client.close()
+        raise CarrierError(_lost(error, host)) from None
+    client.timeout = limits.COMMAND_SECONDS
+    return connection
+
+
+async def _connect(address: str, port: int, host: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        async with asyncio.timeout(limits.CONNECT_SECONDS):
+            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except (OSError, TimeoutError):
+        sock.close()
+        raise CarrierError(Reply(451, "4.4.1", f"{host} did not answer")) from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _start_tls(client: aiosmtplib.SMTP, host: str, security: Security) -> None:
+    if security.level is Level.PLAIN:
+        return
+    if not client.supports_extension("starttls"):
+        if security.required:
+            raise TlsFailedError("offers no TLS")
+        return
+    try:
+        await client.starttls(server_hostname=host, tls_context=security.context())
+        tls = client.get_transport_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+    except (SMTPException, OSError, ValueError):
+        raise TlsFailedError("failed to begin TLS, or showed a certificate of another") from None
+    if not security.check(certificate or b""):
+        raise TlsFailedError("showed a certificate that its domain does not name (DANE)")
+    await client.ehlo()
+
+
+def _lost(error: Exception, host: str) -> Reply:
+    if isinstance(error, SMTPTimeoutError):
+        return Reply(451, "4.4.1", f"{host} did not answer in time")
+    if isinstance(error, SMTPServerDisconnected | OSError):
+        return Reply(451, "4.4.2", f"{host} ended the connection")
+    return Reply(451, "4.5.0", f"{host} does not speak SMTP")

@@ -1,0 +1,70 @@
+"""What is known in memory of the domains that mail goes to."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+from blackthorn.ports.outbound.queue import Delivery
+from blackthorn.programs.server.outbound import limits
+
+
+class Domain:
+    """One domain: its workers, the deliveries that they work on, and those that they will."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.workers = 0
+        self.idle = 0
+        """Workers that wait for mail, with their connections."""
+        self.woken = asyncio.Event()
+        self.waiting: deque[Delivery] = deque()
+        self.taken: set[int] = set()
+        self._failures = 0
+        self._held_until = 0.0
+
+    def add(self, found: Sequence[Delivery]) -> None:
+        """Deliveries that are due; those in work or known are left out."""
+        known = self.taken | {delivery.number for delivery in self.waiting}
+        self.waiting.extend(delivery for delivery in found if delivery.number not in known)
+
+    def take(self) -> Delivery:
+        delivery = self.waiting.popleft()
+        self.taken.add(delivery.number)
+        return delivery
+
+    def hold(self, now: float) -> None:
+        """Leave the domain alone for a while: it could not be reached."""
+        if self.held(now):
+            return
+        pause = limits.FIRST_HOLD_SECONDS << min(10, self._failures)
+        self._held_until = now + min(limits.LAST_HOLD_SECONDS, pause)
+        self._failures += 1
+
+    def release(self) -> None:
+        self._failures, self._held_until = 0, 0.0
+
+    def held(self, now: float) -> bool:
+        return now < self._held_until
+
+
+class Domains:
+    """The domains in use, and at most MAX_HELD_DOMAINS others."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Domain] = OrderedDict()
+
+    @property
+    def workers(self) -> int:
+        return sum(domain.workers for domain in self._known.values())
+
+    def get(self, name: str) -> Domain:
+        domain = self._known.setdefault(name, Domain(name))
+        self._known.move_to_end(name)
+        return domain
+
+    def forget_idle(self) -> None:
+        """Forget the oldest that nothing is in work for, beyond the bound."""
+        excess = len(self._known) - limits.MAX_HELD_DOMAINS
+        idle = [name for name, domain in self._known.items() if not domain.workers]
+        for name in idle[: max(0, excess)]:
+            del self._known[name]
