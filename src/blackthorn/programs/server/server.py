@@ -131,8 +131,7 @@ async def _run(
         stack.push_async_callback(link.close)
         smtp = listen_smtp(server.gateway(pool), settings, public, gate)
         stack.push_async_callback(smtp.close)
-        pieces = server.mail_service.pieces
-        purging = partial(purge_and_rest, writer, pieces, SystemClock())
+        purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)

@@ -101,15 +101,7 @@ class Server:
         self._clock = SystemClock()
         self._lines = LineLimit()
         self._cache = EnterpriseCache(reader)
-        smtp = settings.smtp
-        self.mail_service = MailService(
-            pieces=PieceWriter(writer=writer, random=secrets.token_bytes),
-            reader=reader,
-            clock=self._clock,
-            counters=self.counters,
-            arrived=announcing(self._notify),
-            quota=MailQuota(reader, self._clock, smtp.mailbox_mib, smtp.mailbox_mib_per_hour),
-        )
+        self.mail_service = self._make_mail_service()
         self.certificate = PublicCertificate(
             settings.tls, settings.enterprise.domain, folder.path, counters
         )
@@ -120,15 +112,7 @@ class Server:
         self._recipient_policy = RecipientPolicy(
             enterprise.domain, self._cache, self._clock, self.exits, enterprise.postmaster
         )
-        self.outbound = OutboundMail(
-            settings.outbound,
-            self._recipient_policy,
-            self.mail_service,
-            writer,
-            reader,
-            self._clock,
-            counters,
-        )
+        self.outbound = self._make_outbound()
         self.decisions = make_decision_service(
             ledger, self._cache, writer, reader, self._clock, settings.directives.max_accounts
         )
@@ -157,6 +141,28 @@ class Server:
         )
         self.health = self._make_health(folder)
         self.decisions.on_decision.append(self._exit_changed)
+
+    def _make_mail_service(self) -> MailService:
+        smtp, reader = self._settings.smtp, self._reader
+        return MailService(
+            pieces=PieceWriter(writer=self._writer, random=secrets.token_bytes),
+            reader=reader,
+            clock=self._clock,
+            counters=self.counters,
+            arrived=announcing(self._notify),
+            quota=MailQuota(reader, self._clock, smtp.mailbox_mib, smtp.mailbox_mib_per_hour),
+        )
+
+    def _make_outbound(self) -> OutboundMail:
+        return OutboundMail(
+            self._settings.outbound,
+            self._recipient_policy,
+            self.mail_service,
+            self._writer,
+            self._reader,
+            self._clock,
+            self.counters,
+        )
 
     def _make_health(self, folder: ServerFolder) -> Health:
         floor = self._settings.ops.min_free_disk_mib
@@ -300,7 +306,8 @@ class Server:
         smarthost = read_smarthost(self._folder.path, self._settings.outbound)
         gateway = self.gateway(pool)
         resolver = DnsResolver(self._settings.dns.servers.split())
-        await self.outbound.start(stack, self.tasks, gateway, self._cache, resolver, smarthost)
+        own = self._settings.tls.host_name or self._settings.enterprise.domain
+        await self.outbound.start(stack, self.tasks, gateway, self._cache, resolver, smarthost, own)
 
     def watch_throttled(self) -> None:
         """Take note of the devices that the administrator has stopped."""

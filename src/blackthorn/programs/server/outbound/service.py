@@ -75,8 +75,9 @@ class OutboundMail:
         enterprise: EnterpriseCache,
         resolver: Resolver,
         smarthost: Smarthost | None,
+        own: str,
     ) -> None:
-        """Deliver until the stack ends. Raises StorageError."""
+        """Deliver until the stack ends, greeting others as `own`. Raises StorageError."""
         await outcome(self.queue.count)
         client = httpx.AsyncClient(follow_redirects=False, trust_env=False)
         stack.push_async_callback(client.aclose)
@@ -91,7 +92,7 @@ class OutboundMail:
                 client=client,
             ),
             counters=self._counters,
-            own=self._policy.domain,
+            own=own,
             smarthost=smarthost,
         )
         reports = Reports(
