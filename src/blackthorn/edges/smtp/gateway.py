@@ -138,9 +138,8 @@ class MailGateway:
             MailFor(user, data, compatible)
             for (user, compatible), data in zip(copies, sealed, strict=True)
         ]
-        await outcome(partial(self._mail_service.store, mails, also=also))
-        mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
-        await outcome(partial(self._mail_service.store, mails, also=also, own=also is not None))
+        own = also is not None
+        await outcome(partial(self._mail_service.store, mails, also=also, own=own))
 
 
 def _overwrite(content: bytearray) -> None:
