@@ -15,6 +15,7 @@ from bench.figures import Figures
 
 PARTS = {
     "link": "messages over the link, durable, TLS on",
+    "idle": "devices that are connected and silent",
     "mail": "mail from outside, sealed and durable",
     "ledger": "lookups, epochs and replays of the ledger, CPU time of one core",
     "ledger_server": "epochs and starts of the ledger on the server",

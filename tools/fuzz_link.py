@@ -2,14 +2,13 @@
 
     python -m tools.fuzz_link --seconds 600 --seed 1
 
-Three parts of ours: the reader of WebSocket headers between TLS and the WebSocket library
-(`edges.link.opening`; the library itself is not driven), the state machine, and the dispatcher with
-hello, recovery and pairing behind it. Each may end the link with a code and nothing else: no other
-exception, no byte passed on that was not received, no memory kept after the end.
+Three parts of ours: the reader of WebSocket frames (`edges.link.websocket`), the state machine, and
+the dispatcher with hello, recovery and pairing behind it. Each may end the link with a code and
+nothing else: no other exception, no message of bytes that were not received, no memory kept after
+the end.
 """
 
 import argparse
-import asyncio
 import random
 import sys
 import time
@@ -18,8 +17,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.edges.link import limits
-from blackthorn.edges.link.opening import OpeningMemory, OpeningProtocol
+from blackthorn.edges.link.opening import OpeningMemory
+from blackthorn.edges.link.websocket import WebSocket
 from blackthorn.link import frames as f
 from blackthorn.link.codes import LinkError
 from blackthorn.link.hello import sign_hello
@@ -31,7 +30,10 @@ BOUND: Final = 300
 """Bytes of the largest frame before hello here, so that many inputs meet it."""
 
 SLICE: Final = 20_000
-UPGRADE: Final = b"GET /link HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"
+UPGRADE: Final = (
+    b"GET /link HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 class FuzzFindingError(Exception):
@@ -59,45 +61,31 @@ def opening_frames(chance: random.Random) -> list[bytes]:
     return [f.encode(each) for each in sound]
 
 
-class _Inner(asyncio.BufferedProtocol):
-    """The WebSocket library's place: keeps what passed, in buffers of changing size."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.passed = bytearray()
-        self._chance = chance
-        self._buffer = bytearray()
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        self._buffer = bytearray(1 + self._chance.randrange(64))
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self.passed += self._buffer[:nbytes]
-
-
-class _Transport(asyncio.Transport):
-    ended = False
-
-    def is_closing(self) -> bool:
-        return self.ended
-
-    def abort(self) -> None:
-        self.ended = True
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """No-op: only a known device's link changes its protocol."""
-
-
 class _Stranger:
+    """Keeps what it is told; `frame_bound` is that of a peer before its hello."""
+
     frame_bound: int | None = BOUND
 
-    def __init__(self, transport: _Transport) -> None:
-        self._transport = transport
+    def __init__(self) -> None:
+        self.closed = False
+        self.said = 0
+        """Bytes of whole messages."""
         self.refused = 0
+
+    def upgraded(self, accepted: bool, answer: bytes) -> None:
+        self.closed = not accepted
+
+    def message(self, data: bytes) -> None:
+        self.said += len(data)
+
+    def leave(self) -> None:
+        self.closed = True
+
+    violate = leave
 
     def refuse(self, size: int) -> None:
         self.refused = size
-        self._transport.abort()
+        self.closed = True
 
 
 def websocket(payload: bytes) -> bytes:
@@ -136,22 +124,17 @@ class Fuzz:
 
     def header(self, data: bytes) -> None:
         """A stranger's stream in pieces of any size."""
-        memory, transport = OpeningMemory(), _Transport()
-        inner = _Inner(self.chance)
-        protocol = OpeningProtocol(inner, memory, "a")
-        stranger = _Stranger(transport)
-        protocol.connection_made(transport)
-        rest = data
-        while rest and not transport.ended:
+        memory, stranger = OpeningMemory(), _Stranger()
+        socket = WebSocket(memory, "a")
+        rest = memoryview(data)
+        while rest and not stranger.closed:
             size = 1 + self.chance.randrange(200)
-            protocol.data_received(rest[:size])
+            socket.receive(rest[:size], stranger)
             rest = rest[size:]
-            if inner.passed.endswith(b"\r\n\r\n"):
-                protocol.stranger = stranger
-        assert data.startswith(bytes(inner.passed)), "other bytes than were received"
+        assert stranger.said <= len(data), "more bytes than were received"
         assert not stranger.refused or stranger.refused > BOUND, "refused a small frame"
-        assert memory.total <= limits.MAX_OPENING_BYTES, "more memory than there is"
-        protocol.connection_lost(None)
+        assert memory.total <= BOUND, "more memory than a frame"
+        socket.end()
         assert memory.total == 0, "memory was kept"
 
     def state(self, data: bytes) -> None:

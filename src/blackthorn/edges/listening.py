@@ -38,12 +38,14 @@ class Listener:
         factory: ProtocolFactory,
         tls: ssl.SSLContext | None,
         refusal: bytes,
+        paced: bool,
     ) -> None:
         self._gate = gate
         self._door = door
         self._factory = factory
         self._tls = tls
         self._refusal = refusal
+        self._paced = paced or tls is not None
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[None]] = set()
         self.sockets = tuple(sockets)
@@ -90,7 +92,7 @@ class Listener:
                 stranger.send(self._refusal)
             stranger.close()
             return
-        delay = 0.0 if self._tls is None else self._gate.handshake_delay(client, now)
+        delay = self._gate.handshake_delay(client, now) if self._paced else 0.0
         if delay:
             self._loop.call_later(delay, self._start, stranger)
         else:
@@ -137,8 +139,12 @@ def listen(
     factory: ProtocolFactory,
     tls: ssl.SSLContext | None = None,
     refusal: bytes = b"",
+    *,
+    paced: bool = False,
 ) -> Listener:
     """Listen on all addresses of `host`; `refusal` is said to a client with too many sockets.
+
+    `paced` without `tls`: the protocol makes TLS handshakes of its own, at the gate's rate.
 
     Raises UnavailableError, naming `what`.
     """
@@ -160,7 +166,7 @@ def listen(
             each.close()
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
-    return Listener(sockets, gate, door, factory, tls, refusal)
+    return Listener(sockets, gate, door, factory, tls, refusal, paced)
 
 
 class HasSockets(Protocol):

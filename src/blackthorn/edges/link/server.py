@@ -1,93 +1,87 @@
-"""The link's server edge: sockets to the dispatcher, one listener object per connection, no tasks.
-
-Bounded here: the time of the WebSocket handshake, the size of a message, and the queue for a peer
-that does not read.
-"""
+"""The link's server edge: sockets to the dispatcher, one object per connection, no tasks."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable
 from typing import Final
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stubs
-
 from blackthorn.edges.gate import Door, Gate, GatedSocket
-from blackthorn.edges.link import limits as edges_link_limits
-from blackthorn.edges.link.opening import OpeningMemory, OpeningProtocol
+from blackthorn.edges.link.opening import OpeningMemory
+from blackthorn.edges.link.tls import TlsTransport
+from blackthorn.edges.link.websocket import WebSocket, binary_message
 from blackthorn.edges.listening import Listener, is_listening, listen
 from blackthorn.edges.tls import ServerTls, binding_of
 from blackthorn.errors import SecurityError
-from blackthorn.ids import DeviceId
-from blackthorn.link import limits as link_limits
+from blackthorn.ids import DeviceId, Fingerprint
 from blackthorn.link.codes import Code
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.session import Session
 
-LINK_PATH: Final = b"/link"
 TICK_SECONDS: Final = 0.2
 DAY_SECONDS: Final = 86_400
-MESSAGE_SLACK: Final = 1024
-"""Above MAX_FRAME_BYTES, so that a slightly larger frame is answered with a Bye."""
-
-_MUTE: Final = logging.CRITICAL + 1
-_SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
-"""picows logs every peer that misbehaves; the dispatcher counts them instead."""
 
 
-class LinkListener(WSListener):
+class LinkPeer:
     """One connection: a `server.handlers.session.Wire` to the dispatcher."""
 
-    __slots__ = ("_accepted", "_dispatcher", "_loop", "_session", "_tls", "_transport")
+    __slots__ = ("_accepted", "_dispatcher", "_fingerprint", "_loop", "_session", "_socket", "_tls")
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        tls: ServerTls,
+        fingerprint: Fingerprint,
         loop: asyncio.AbstractEventLoop,
         accepted: GatedSocket,
+        memory: OpeningMemory,
     ) -> None:
         self._dispatcher = dispatcher
-        self._tls = tls
+        self._fingerprint = fingerprint
         self._loop = loop
         self._accepted = accepted
-        self._transport: WSTransport
+        self._socket = WebSocket(memory, accepted.client)
+        self._tls: TlsTransport
         self._session: Session | None = None
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-        below = transport.underlying_transport
-        below.set_write_buffer_limits(high=edges_link_limits.MAX_WRITE_BUFFER_BYTES)
-        try:
-            binding = binding_of(below.get_extra_info("ssl_object"), self._tls.fingerprint)
-        except SecurityError:
-            transport.disconnect(graceful=False)
-            return
-        client = self._accepted.client
-        self._session = self._dispatcher.connect(self, binding, self._loop.time(), client)
+    def connected(self, transport: TlsTransport) -> None:
+        self._tls = transport
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A whole WebSocket message; fragments are not allowed."""
-        session = self._session
-        if session is None:
-            return
+    def received(self, data: memoryview) -> None:
         try:
-            if frame.msg_type == WSMsgType.BINARY and frame.fin:
-                self._dispatcher.receive(
-                    session, frame.get_payload_as_memoryview(), self._loop.time()
-                )
-            elif frame.msg_type == WSMsgType.CLOSE:
-                self.on_ws_disconnected(transport)  # nothing more of it is served
-                transport.disconnect()
-            elif frame.msg_type != WSMsgType.PONG:
-                self._dispatcher.fault(session, Code.MALFORMED, "one frame is one binary message")
+            self._socket.receive(data, self)
         except Exception as error:
             self._loop.call_exception_handler(
                 {"message": "a link handler failed", "exception": error}
             )
+            self._tls.abort()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
+    def upgraded(self, accepted: bool, answer: bytes) -> None:
+        self._tls.write(answer)
+        if not accepted:
+            self._tls.close()
+            return
+        try:
+            binding = binding_of(self._tls.ssl_object, self._fingerprint)
+        except SecurityError:
+            self._tls.abort()
+            return
+        self._tls.begin()
+        client = self._accepted.client
+        self._session = self._dispatcher.connect(self, binding, self._loop.time(), client)
+
+    def message(self, data: bytes) -> None:
+        if self._session is not None:
+            self._dispatcher.receive(self._session, data, self._loop.time())
+
+    def leave(self) -> None:
+        self.disconnected()  # nothing more of it is served
+        self._tls.close()
+
+    def violate(self) -> None:
+        if self._session is not None:
+            text = "one frame is one binary message"
+            self._dispatcher.fault(self._session, Code.MALFORMED, text)
+
+    def disconnected(self) -> None:
+        self._socket.end()
         session, self._session = self._session, None
         if session is not None:
             self._dispatcher.disconnect(session)
@@ -101,17 +95,24 @@ class LinkListener(WSListener):
             self._dispatcher.unpause(self._session)
 
     def write(self, data: bytes) -> None:
-        self._transport.send(WSMsgType.BINARY, data)
+        self._tls.write(binary_message(data))
 
     def close(self) -> None:
-        stuck = self._session is not None and self._session.paused_since is not None
-        self._transport.disconnect(graceful=not stuck)
+        if self._session is not None and self._session.paused_since is not None:
+            self._tls.abort()
+        else:
+            self._tls.close()
 
     def pause_reading(self) -> None:
-        self._transport.underlying_transport.pause_reading()
+        self._tls.pause_reading()
 
     def resume_reading(self) -> None:
-        self._transport.underlying_transport.resume_reading()
+        self._tls.resume_reading()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more of the peer is read."""
+        return self._tls.is_closing()
 
     @property
     def frame_bound(self) -> int | None:
@@ -119,12 +120,14 @@ class LinkListener(WSListener):
         return self._session.frame_bound if self._session is not None else 0
 
     def refuse(self, size: int) -> None:
-        """End a stranger's link that began a frame of `size` bytes."""
-        self._dispatcher.counters.opening_frames_refused += 1
+        """End a link whose peer began a frame of `size` bytes, more than it may have."""
         if self._session is None:
-            self._transport.disconnect(graceful=False)
+            self._tls.abort()
             return
-        text = f"a frame of {size} bytes before the link was opened"
+        text = f"a frame of {size} bytes"
+        if self.frame_bound is not None:
+            self._dispatcher.counters.opening_frames_refused += 1
+            text += " before the link was opened"
         self._dispatcher.fault(self._session, Code.TOO_LARGE, text)
 
     def recognise(self, device: DeviceId) -> bool:
@@ -181,41 +184,14 @@ async def serve_link(
     loop = asyncio.get_running_loop()
     dispatcher.take_turns(LoopPace(loop))
     memory = OpeningMemory()
+    gate = gate or Gate(dispatcher.counters)
+
+    def failed() -> None:
+        gate.counters.handshakes_failed += 1
 
     def protocol(accepted: GatedSocket) -> asyncio.BaseProtocol:
-        def listener(request: WSUpgradeRequest) -> WSListener | None:
-            if request.path != LINK_PATH:
-                return None
-            opening.stranger = made = LinkListener(dispatcher, tls, loop, accepted)
-            return made
+        peer = LinkPeer(dispatcher, tls.fingerprint, loop, accepted, memory)
+        return TlsTransport(tls.context, peer, loop, failed)
 
-        opening = OpeningProtocol(_protocol(listener), memory, accepted.client)
-        return opening
-
-    gate = gate or Gate(dispatcher.counters)
-    listener = listen("the link", host, port, gate, Door.LINK, protocol, tls.context)
+    listener = listen("the link", host, port, gate, Door.LINK, protocol, paced=True)
     return LinkServer(dispatcher, listener, loop)
-
-
-def _protocol(
-    listener: Callable[[WSUpgradeRequest], WSListener | None],
-) -> asyncio.BufferedProtocol:
-    """picows' protocol of one connection, as its `ws_create_server` makes it."""
-    made: asyncio.BufferedProtocol = WSProtocol(
-        None,  # no host and path: this is the server's side
-        None,
-        False,
-        listener,
-        _SILENT,
-        True,  # an exception in a listener ends the connection
-        link_limits.LINK_HELLO_SECONDS,
-        False,  # the link has its own pings
-        0,
-        0,
-        WSAutoPingStrategy.PING_WHEN_IDLE,
-        True,
-        link_limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
-        None,
-        2048,  # the read buffer to begin with
-    )
-    return made

@@ -1,0 +1,220 @@
+"""TLS of the link between a plain socket transport and a protocol, by OpenSSL's memory BIOs.
+
+An event loop's own TLS keeps large buffers for each connection; here one buffer serves all of
+them, and a silent connection holds OpenSSL's state alone. Bytes pass in pieces of one TLS record,
+so that no BIO grows beyond one (it never shrinks).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from blackthorn.edges import limits
+from blackthorn.edges.link import limits as link_limits
+
+_RECORD: Final = 16_384
+"""Bytes of a TLS record's content at most (RFC 8446, 5.1)."""
+
+_PIECE: Final = _RECORD + 256
+"""Bytes of a whole record at most (RFC 8446, 5.2)."""
+
+
+class Inner(Protocol):
+    """What is spoken inside TLS. It is called by no other thread, and may write and close."""
+
+    def connected(self, transport: "TlsTransport") -> None:
+        """The handshake is done."""
+
+    def received(self, data: memoryview) -> None:
+        """Bytes of the peer, at most a record; the memory is another's after the call."""
+
+    def disconnected(self) -> None:
+        """The connection has ended; once, and only after `connected`."""
+
+    def pause_writing(self) -> None:
+        """Too much waits for a peer that does not read."""
+
+    def resume_writing(self) -> None: ...
+
+
+class TlsTransport(asyncio.Protocol):
+    """The server's side of one TLS connection: below it the loop's transport, above it `inner`.
+
+    `failed` is called once when the connection ends before its handshake is done.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_established",
+        "_failed",
+        "_incoming",
+        "_inner",
+        "_loop",
+        "_object",
+        "_outgoing",
+        "_passing",
+        "_paused",
+        "_rest",
+        "_tcp",
+        "_timer",
+    )
+
+    buffer: Final = memoryview(bytearray(_RECORD))
+    """Of all connections: what is read is passed on before anything else is read."""
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        inner: Inner,
+        loop: asyncio.AbstractEventLoop,
+        failed: Callable[[], None],
+    ) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._inner = inner
+        self._loop = loop
+        self._failed = failed
+        self._tcp: Any = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Ends who does not begin, later who does not read the end."""
+        self._rest: memoryview | None = None
+        """What the peer sent after its reading was paused."""
+        self._established = False
+        self._closing = False
+        self._paused = False
+        self._passing = False
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject:
+        """The TLS connection, whose channel binding is asked for."""
+        return self._object
+
+    def connection_made(self, transport: Any) -> None:
+        self._tcp = transport
+        transport.set_write_buffer_limits(high=link_limits.MAX_WRITE_BUFFER_BYTES)
+        self._timer = self._loop.call_later(limits.HANDSHAKE_SECONDS, self.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if self._rest is not None:
+            self._rest = memoryview(bytes(self._rest) + data)
+        else:
+            self._rest = memoryview(data)
+        self._pass_on()
+
+    def eof_received(self) -> bool:
+        return False  # the loop closes the transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closing = True
+        self._rest = None
+        self._stop_timer()
+        if self._established:
+            self._inner.disconnected()
+        else:
+            self._failed()
+
+    def pause_writing(self) -> None:
+        if self._established:
+            self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._established:
+            self._inner.resume_writing()
+
+    def pause_reading(self) -> None:
+        """Pass nothing more on until `resume_reading`."""
+        if not self._paused and not self._closing:
+            self._paused = True
+            self._tcp.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused and not self._closing:
+            self._paused = False
+            self._tcp.resume_reading()
+            if not self._passing:
+                self._loop.call_soon(self._pass_on)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, as far as the peer reads; dropped on a closed connection."""
+        if self._closing:
+            return
+        for start in range(0, len(data), _RECORD):
+            self._object.write(data[start : start + _RECORD])
+            self._tcp.write(self._outgoing.read())
+
+    def close(self) -> None:
+        """Send what was written and a close_notify, and end within SHUTDOWN_SECONDS."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._established:
+            with contextlib.suppress(ssl.SSLError):  # the peer's close_notify is not awaited
+                self._object.unwrap()
+            self._tcp.write(self._outgoing.read())
+        self._stop_timer()
+        self._timer = self._loop.call_later(limits.SHUTDOWN_SECONDS, self._tcp.abort)
+        self._tcp.close()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._closing = True
+        self._tcp.abort()
+
+    def begin(self) -> None:
+        """The peer speaks the inner protocol: from now on that bounds its silence."""
+        self._stop_timer()
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def _pass_on(self) -> None:
+        """Pass on what was received, record by record, until the inner side wants no more."""
+        if self._passing:
+            return
+        self._passing = True
+        try:
+            while not (self._closing or self._paused) and self._next():
+                pass
+        except ssl.SSLError:
+            self._flush()  # the alert
+            self.close() if self._established else self.abort()
+        finally:
+            self._passing = False
+
+    def _next(self) -> bool:
+        """Feed a piece and read what it opens; False: nothing is left."""
+        if not self._incoming.pending and not self._object.pending():
+            if not self._rest:
+                self._rest = None
+                return False
+            self._incoming.write(self._rest[:_PIECE])
+            self._rest = self._rest[_PIECE:]
+        try:
+            if not self._established:
+                self._object.do_handshake()
+                self._flush()
+                self._established = True
+                self._inner.connected(self)
+                return True
+            size: Any = self._object.read(_RECORD, self.buffer)  # bytes, say its stubs
+        except ssl.SSLWantReadError:
+            self._flush()
+            return bool(self._rest) or self._incoming.pending > 0
+        if not size:  # the peer's close_notify
+            self.close()
+            return False
+        self._inner.received(self.buffer[:size])
+        return True
+
+    def _flush(self) -> None:
+        waiting = self._outgoing.read()
+        if waiting and not self._tcp.is_closing():
+            self._tcp.write(waiting)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
