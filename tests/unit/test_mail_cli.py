@@ -25,8 +25,8 @@ INLINE = HEAD + b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nabc\r\n-----END PGP MES
 
 
 def test_a_mail_that_the_server_wrote_is_not_said_to_have_been_readable(monkeypatch) -> None:
-    async def read(device: object, uid: int) -> ReadMail:
-        return ReadMail(render(HEAD + b"\r\nhi\r\n"), False, [])
+    async def read(device: object, uid: int, **_: object) -> ReadMail:
+        return ReadMail(render(HEAD + b"\r\nhi\r\n"), False)
 
     monkeypatch.setattr(mail, "read", read)
     monkeypatch.setattr(mail_cli, "program", lambda at: None)
@@ -45,8 +45,8 @@ def test_a_mail_that_the_server_wrote_is_not_said_to_have_been_readable(monkeypa
     ],
 )
 def test_what_others_could_read_of_a_mail(monkeypatch, content: bytes, told: str) -> None:
-    async def read(device: object, uid: int) -> ReadMail:
-        return ReadMail(render(content), True, [])
+    async def read(device: object, uid: int, **_: object) -> ReadMail:
+        return ReadMail(render(content), True)
 
     monkeypatch.setattr(mail, "read", read)
     monkeypatch.setattr(mail_cli, "program", lambda at: None)
@@ -57,8 +57,8 @@ def test_what_others_could_read_of_a_mail(monkeypatch, content: bytes, told: str
 
 
 def test_a_mail_without_attachments_says_how_it_is_saved(monkeypatch, tmp_path: Path) -> None:
-    async def read(device: object, uid: int) -> ReadMail:
-        return ReadMail(render(HEAD + b"\r\nhi\r\n"), True, [])
+    async def read(device: object, uid: int, **_: object) -> ReadMail:
+        return ReadMail(render(HEAD + b"\r\nhi\r\n"), True)
 
     monkeypatch.setattr(mail, "read", read)
     monkeypatch.setattr(mail_cli, "program", lambda at: None)

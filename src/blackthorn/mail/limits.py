@@ -50,9 +50,6 @@ MAX_RENDERED_CHARS = 1_000_000
 MAX_RENDERED_HTML_BYTES = 2 * MIB
 """HTML that is turned to text for a terminal; the rest is cut and said so."""
 
-MAX_HTML_TAGS = 100_000
-"""Tags of one HTML part that are walked before the rest is cut."""
-
 MAX_RENDERED_HEADER_CHARS = 1_000
 """Characters shown of one header field."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn.mail import limits
 from blackthorn.mail.mime.transfer import decode_transfer
-from blackthorn.mail.render.html import html_to_text
+from blackthorn.mail.render.html_text import html_to_text
 from blackthorn.mail.render.render import Attachment, attached, render
 from blackthorn.mail.render.text import (
     decode_charset,
@@ -213,10 +213,12 @@ def test_a_mail_sealed_by_its_sender_says_so() -> None:
         b"--b\r\nContent-Type: application/octet-stream\r\n\r\nsealed\r\n--b--\r\n"
     )
     shown = render(mail)
-    assert "sender sealed" in shown.text and len(shown.attachments) == 2
-    inline = text_of(b"-----BEGIN PGP MESSAGE-----\r\n\r\nabc\r\n-----END PGP MESSAGE-----\r\n")
-    assert "sender sealed" in inline and "abc" in inline
-    assert "sender sealed" not in text_of(b"> -----BEGIN PGP MESSAGE-----\r\n")
+    assert shown.sealed and shown.unopened and len(shown.attachments) == 2
+    assert "its sender sealed" in shown.notes[0]
+    armored = b"-----BEGIN PGP MESSAGE-----\r\n\r\nabc\r\n-----END PGP MESSAGE-----\r\n"
+    inline = render(b"\r\nbefore\r\n" + armored + b"after")
+    assert inline.sealed and "abc" in inline.text and inline.text.startswith("before")
+    assert not render(b"\r\n> -----BEGIN PGP MESSAGE-----\r\n").sealed
 
 
 def test_attached_gives_the_bytes_of_each_attachment() -> None:

@@ -1,9 +1,9 @@
 """Commands of the family `mail`. All text is made safe before it is printed."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal, times
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
@@ -14,6 +14,9 @@ from blackthorn.programs.event_loop import run
 from blackthorn.wire.printable import bracketed
 from blackthorn.wire.units import MIB
 from blackthorn.wire.words import count
+
+if TYPE_CHECKING:
+    from blackthorn.programs.device.mail import ReadMail
 
 mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
@@ -74,48 +77,77 @@ def _entry(record: MailRecord) -> dict[str, Any]:
 
 @mail.command("read")
 @on_device
-def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
+def read_mail(
+    uid: Uid,
+    at: DeviceOptions,
+    html: Annotated[
+        bool, Option("--html", help="Show the HTML of a mail that has a plain text too, as text.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Fetch one mail, open it and print its text, without control characters or remote content.
 
-    This device keeps only the list: the server must be reached each time. `blackthorn export`
-    keeps all mail.
+    Lines that begin at the margin are this program's; those of the mail are set in. This device
+    keeps only the list: the server must be reached each time. `blackthorn export` keeps all mail.
     """
     from blackthorn.programs.device.mail import read
 
-    found = run(read(program(at), uid))
-    shown = found.rendered
-    attachments = [
-        {"name": attachment.name, "type": attachment.type, "size": attachment.size}
-        for attachment in shown.attachments
-    ]
+    found = run(read(program(at), uid, prefer_html=html))
     if json:
-        document = {
-            "uid": uid,
-            "from": shown.sender,
-            "to": shown.to,
-            "subject": shown.subject,
-            "date": shown.date,
-            "received": times.rfc3339(found.received_ms) if found.received_ms else None,
-            "readable_on_the_way": found.readable,
-            "text": shown.text,
-            "attachments": attachments,
-        }
-        terminal.print_json(document)
+        terminal.print_json(_document(uid, found))
         return
-    headers = (("From", shown.sender or NO_SENDER), ("To", shown.to), ("Date", shown.date))
-    for name, value in (*headers, ("Subject", shown.subject or NO_SUBJECT)):
+    shown = found.rendered
+    arrived = times.local_time(found.received_ms) if found.received_ms else ""
+    date = shown.date or (arrived and f"{arrived} (when it arrived; the mail names no date)")
+    headers = (("From", shown.sender or NO_SENDER), ("To", shown.to), ("Cc", shown.cc))
+    for name, value in (*headers, ("Date", date), ("Subject", shown.subject or NO_SUBJECT)):
         if value:
             terminal.say(f"{name}: {value}")
-    if not found.readable:
-        terminal.say(f"({OWN})")
-    else:
-        what = "this mail" if not shown.sealed else "what is above, not the text that was sealed,"
-        terminal.say(f"(Others could read {what} on its way to the server.)")
+    terminal.say(f"({_who_could_read(found)})")
+    for section in shown.sections:
+        terminal.say("")
+        if section.head:
+            terminal.say(bracketed(section.head))
+        if section.text:
+            terminal.say_text(section.text, head="    ")
     terminal.say("")
-    terminal.say_text(shown.text)
-    for number, part in enumerate(attachments, 1):
-        what = f"attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes"
+    for note in shown.notes:
+        terminal.say(bracketed(f"not shown: {note}"))
+    for number, part in enumerate(shown.attachments, 1):
+        what = f"attachment {number}: {part.name}, {part.type}, {part.size} bytes"
         terminal.say(bracketed(what))
+
+
+def _who_could_read(found: "ReadMail") -> str:
+    if not found.readable:
+        return OWN
+    if not found.rendered.sealed:
+        return "Others could read this mail on its way to the server."
+    if found.rendered.unopened:
+        return "Others could read what is above, not the text that was sealed, on its way."
+    return "Others could read what stands outside the sealed part, on its way to the server."
+
+
+def _document(uid: int, found: "ReadMail") -> dict[str, Any]:
+    """The mail as JSON; `sections` keeps apart what `text` holds together."""
+    shown = found.rendered
+    return {
+        "uid": uid,
+        "from": shown.sender,
+        "to": shown.to,
+        "cc": shown.cc,
+        "subject": shown.subject,
+        "date": shown.date,
+        "received": times.rfc3339(found.received_ms) if found.received_ms else None,
+        "readable_on_the_way": found.readable,
+        "sealed": shown.sealed,
+        "text": shown.text,
+        "sections": [{"head": each.head, "text": each.text} for each in shown.sections],
+        "not_shown": list(shown.notes),
+        "attachments": [
+            {"name": each.name, "type": each.type, "size": each.size} for each in shown.attachments
+        ],
+    }
 
 
 @mail.command("save")

@@ -66,6 +66,8 @@ def _base64_lines(data: bytes) -> list[bytes]:
     footer = False
     for raw in data.split(b"\n"):
         line = raw.strip()
+        if b" " in line and line.partition(b" ")[0].endswith(b"="):
+            line = line.partition(b" ")[0]  # the end of a block, and words behind it
         foreign = len(line) - len(line.translate(None, _FOREIGN))
         if foreign > max(1, len(line) // _FOREIGN_SHARE) or b" " in line:
             footer = True

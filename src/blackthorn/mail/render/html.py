@@ -1,114 +1,87 @@
-"""Hostile HTML to plain text in linear time, without loading or running anything.
+"""Parses hostile HTML into a tree (the HTML Standard, by html5lib), with bounds on its work.
 
-Not a parser: tags are removed, blocks become lines, links show their target. The result still needs
-`mail.render.text.safe_text`.
+html5lib itself has none: its time grows with the square of attributes, comments and nesting. Never
+here: what the tree means as text.
 """
 
-import html
-import re
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element
 
-from blackthorn.mail import limits
+from html5lib import getTreeBuilder
+from html5lib._tokenizer import HTMLTokenizer
+from html5lib.constants import tokenTypes
+from html5lib.html5parser import HTMLParser
 
-_TAG = re.compile(rb"<[a-zA-Z/!?]")
-_SKIPPED = (b"script", b"style", b"head", b"title", b"template", b"svg", b"object")
-_BLOCKS = frozenset(
-    b"p div br tr li ul ol table h1 h2 h3 h4 h5 h6 blockquote pre hr section article header "
-    b"footer dt dd form".split()
-)
+from blackthorn.mail.limits import MAX_RENDERED_HTML_BYTES
+from blackthorn.mail.render import limits
 
-
-def html_to_text(source: str) -> str:
-    """The text of an HTML document, link targets in angle brackets."""
-    data = source.encode("utf-8", "replace")
-    text = _Stripper(data[: limits.MAX_RENDERED_HTML_BYTES]).run()
-    return text if len(data) <= limits.MAX_RENDERED_HTML_BYTES else text + "\n[… cut here]"
+_START_TAG = tokenTypes["StartTag"]
+_VOID = frozenset(("br", "hr", "img", "input", "wbr", "area", "base", "link", "meta"))
 
 
-class _Stripper:
-    """One pass; each search starts where the last one ended."""
+class _TooComplexError(Exception):
+    """A tag or comment exceeds a bound: the document ends before it."""
 
-    def __init__(self, source: bytes) -> None:
-        self.source = source
-        self.lower = source.lower()
-        self.pieces: list[str] = []
-        self.link = ""
-        self.unclosed: set[bytes] = set()
 
-    def run(self) -> str:
-        position, size = 0, len(self.source)
-        for _ in range(limits.MAX_HTML_TAGS):
-            match = _TAG.search(self.source, position)
-            if match is None:
-                self._text(position, size)
-                break
-            self._text(position, match.start())
-            position = self._tag(match.start())
-        else:
-            self.pieces.append("\n[… cut here]")
-        return _tidy("".join(self.pieces))
+class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]  # html5lib has no types
+    """Ends the document where a bound is exceeded, and leaves tags out that nest too deeply."""
 
-    def _text(self, start: int, end: int) -> None:
-        words = self.source[start:end].decode("utf-8", "replace")
+    cut = False
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        self.tokenQueue: Any = []
+        steps = tokens = since = 0
         try:
-            words = html.unescape(words)
-        except ValueError:
-            words = words.replace("&#", "& #")  # a number with thousands of digits
-        folded = " ".join(words.split())
-        if words and folded != words:
-            folded = (" " if words[0].isspace() else "") + folded
-            folded += " " if words[-1].isspace() and folded.strip() else ""
-        self.pieces.append(folded)
+            while self.state():
+                steps, since = steps + 1, since + 1
+                if steps > limits.MAX_HTML_STEPS or since > limits.MAX_HTML_TOKEN_STEPS:
+                    raise _TooComplexError
+                self.stream.errors.clear()
+                if not self.tokenQueue:
+                    continue
+                queue, self.tokenQueue = self.tokenQueue, []
+                since, tokens = 0, tokens + len(queue)
+                if tokens > limits.MAX_HTML_TOKENS:
+                    raise _TooComplexError
+                yield from (token for token in queue if not self._is_too_deep(token))
+        except _TooComplexError:
+            self.cut = True
 
-    def _tag(self, start: int) -> int:
-        """Process the tag at `start`; where text continues."""
-        if self.source.startswith(b"<!--", start):
-            end = self._find(b"-->", start + 4)
-            return len(self.source) if end < 0 else end + 3
-        end = self._find(b">", start)
-        if end < 0:
-            return len(self.source)
-        tag = self.lower[start + 1 : end]
-        closing = tag.startswith(b"/")
-        name = tag[:32].strip(b"/").split(None, 1)[0] if tag[:32].strip(b"/ \t\r\n") else b""
-        if name in _BLOCKS:
-            self.pieces.append("\n")
-        if name == b"a":
-            self._anchor(start, end, closing)
-        if name in _SKIPPED and not closing and not tag.endswith(b"/"):
-            close = self._find(b"</" + name, end)
-            return end + 1 if close < 0 else close
-        return end + 1
+    def attributeNameState(self) -> Any:  # noqa: N802
+        if len(self.currentToken["data"]) > limits.MAX_HTML_ATTRIBUTES:
+            raise _TooComplexError
+        return super().attributeNameState()
 
-    def _find(self, needle: bytes, position: int) -> int:
-        """A search that fails at most once for a needle."""
-        if needle in self.unclosed:
-            return -1
-        found = self.lower.find(needle, position)
-        if found < 0:
-            self.unclosed.add(needle)
-        return found
-
-    def _anchor(self, start: int, end: int, closing: bool) -> None:
-        if self.link:
-            self.pieces.append(f" <{self.link}>")
-            self.link = ""
-        if closing:
-            return
-        at = self.lower.find(b"href", start, end)
-        value = self.source[at + 4 : end].lstrip(b" =\t\r\n") if at >= 0 else b""
-        quote = value[:1]
-        if quote in (b'"', b"'"):
-            value = value[1:].partition(quote)[0]
-        else:
-            value = (value.split(None, 1) or [b""])[0]
-        url = value[: limits.MAX_URL_BYTES].decode("utf-8", "replace")
-        self.link = "".join(url.split()) if ":" in url and not url.startswith("#") else ""
+    def _is_too_deep(self, token: dict[str, Any]) -> bool:
+        if token["type"] != _START_TAG or token["name"] in _VOID:
+            return False
+        return len(self.parser.tree.openElements) > limits.MAX_HTML_DEPTH
 
 
-def _tidy(text: str) -> str:
-    """Trim lines; at most one empty line between two."""
-    lines: list[str] = []
-    for line in (raw.strip() for raw in text.split("\n")):
-        if line or (lines and lines[-1]):
-            lines.append(line)
-    return "\n".join(lines).strip()
+class _Parser(HTMLParser):  # type: ignore[misc]
+    tokenizer: _Tokenizer
+
+    def read(self, source: str) -> None:
+        self.innerHTMLMode = self.scripting = False
+        self.container = None
+        self.tokenizer = _Tokenizer(source, parser=self)
+        self.reset()
+        self.mainLoop()
+
+    def parseError(self, errorcode: str = "", datavars: Any = None) -> None:  # noqa: N802
+        """Errors are not collected: each would ask for its line and column."""
+
+
+def parse_html(source: str) -> tuple[Element, bool]:
+    """The tree of an HTML document, names without namespace; whether its end was cut."""
+    shortened = source[:MAX_RENDERED_HTML_BYTES]
+    parser = _Parser(getTreeBuilder("etree"), namespaceHTMLElements=False)
+    try:
+        parser.read(shortened)
+    except Exception:  # html5lib asserts what hostile documents break; what it read is still shown
+        parser.tokenizer.cut = True
+    root = parser.tree.getDocument()
+    return root if root is not None else Element("html"), parser.tokenizer.cut or len(source) > len(
+        shortened
+    )

@@ -13,7 +13,7 @@ from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
 from blackthorn.mail.render.names import file_name
-from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
+from blackthorn.mail.render.render import Attachment, RenderedMail, render
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
@@ -33,13 +33,17 @@ _ABSENT: Final = "there is no mail {uid}: see `blackthorn mail list`"
 class ReadMail:
     """An opened mail, safe to print; `readable`: others could read it before it was sealed.
 
-    `attached` has the raw attachments; `received_ms` is 0 when unknown.
+    `received_ms` is 0 when unknown.
     """
 
     rendered: RenderedMail
     readable: bool
-    attached: list[tuple[Attachment, bytes]]
     received_ms: int = 0
+
+    @property
+    def attached(self) -> list[tuple[Attachment, bytes]]:
+        """The attachments with their bytes."""
+        return list(zip(self.rendered.attachments, self.rendered.files, strict=True))
 
 
 class MailFetcher:
@@ -94,16 +98,16 @@ class MailFetcher:
                 return sealed
 
 
-def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
+def open_sealed(program: DeviceProgram, sealed: bytes, *, prefer_html: bool = False) -> ReadMail:
     """Open and render a mail. Raises SecurityError when it was altered."""
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
     opened = keys.open_with_any(sealed, secrets)
-    shown = render(opened.content)
+    shown = render(opened.content, prefer_html=prefer_html)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
-    return ReadMail(shown, opened.readable_on_the_way, attached(opened.content))
+    return ReadMail(shown, opened.readable_on_the_way)
 
 
 async def refresh(program: DeviceProgram) -> tuple[int, int]:
@@ -140,7 +144,7 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
     )
 
 
-async def read(program: DeviceProgram, uid: int) -> ReadMail:
+async def read(program: DeviceProgram, uid: int, *, prefer_html: bool = False) -> ReadMail:
     """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
     try:
         async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
@@ -149,7 +153,8 @@ async def read(program: DeviceProgram, uid: int) -> ReadMail:
             sealed = await fetcher.sealed(entry)
     except errors.UnavailableError as error:
         raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
-    return replace(open_sealed(program, sealed), received_ms=entry.received_ms)
+    mail = open_sealed(program, sealed, prefer_html=prefer_html)
+    return replace(mail, received_ms=entry.received_ms)
 
 
 def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator[Path]:

@@ -1,0 +1,54 @@
+"""Bounds of `mail/render`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import KIB
+
+MAX_HTML_TOKENS = 60_000
+"""Tags, texts and comments read of one HTML part, about two seconds; the rest is cut."""
+
+MAX_HTML_STEPS = 1_000_000
+"""Steps of the tokenizer in one HTML part, about two seconds; the rest is cut."""
+
+MAX_HTML_TOKEN_STEPS = 20_000
+"""Steps of the tokenizer in one tag or comment; each may copy what was read of it."""
+
+MAX_HTML_ATTRIBUTES = 100
+"""Attributes of one tag: each is compared with all before it."""
+
+MAX_HTML_DEPTH = 128
+"""Nested elements of one HTML part; tags beyond it are left out, their text stays."""
+
+MAX_HTML_FLOWS = 24
+"""Nested quotes, list items and cells that are laid out by themselves; each copies its text."""
+
+MAX_HIDDEN_CHARS = 200
+"""Characters shown of text that an HTML part hides: enough to see what it is."""
+
+MAX_REMOTE_HOSTS = 5
+"""Hosts named of an HTML part's remote pictures; more are counted."""
+
+MAX_COLUMN_SPAN = 20
+"""Columns that one table cell may span in a text."""
+
+MAX_CALENDAR_CHARS = 256 * KIB
+"""One calendar part that is shown; invitations have a few kilobytes."""
+
+MAX_CALENDAR_LINES = 5_000
+"""Lines of one calendar part that is shown; each costs the library 20 microseconds."""
+
+MAX_CALENDAR_ENTRIES = 50
+"""Entries of one calendar, and people of one entry, that are shown."""
+
+MAX_OPENPGP_BLOCKS = 20
+"""Sealed or signed blocks in one plain text."""
+
+MAX_OPENED_PARTS = 8
+"""Sealed or packed parts of one mail that are opened; each costs up to a second."""
+
+MAX_WALK_DEPTH = 60
+"""Parts within parts, those in opened ones counted on; deeper ones are attachments."""
+
+MAX_SHOWN_MESSAGES = 20
+"""Attached messages whose text is shown; more are only attachments."""
+
+MAX_RENDERED_LINES = 20_000
+"""Lines of text that one mail shows on a terminal; the rest is cut and said so."""

@@ -1,0 +1,169 @@
+"""Outlook's winmail.dat (MS-OXTNEF): its text and its files, bounded.
+
+The package tnefparse is not used: it believes counts that the sender wrote, and writes to the log.
+"""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from blackthorn.errors import InputError
+from blackthorn.mail.unpack import limits
+
+SIGNATURE: Final = b"\x78\x9f\x3e\x22"
+_MESSAGE_OBJECT: Final = bytes.fromhex("0703020000000000c000000000000046")
+"""IID_IMessage: an attached message, which is a TNEF stream itself."""
+
+_BODY, _MESSAGE_PROPERTIES, _CODE_PAGE = 0x800C, 0x9003, 0x9007
+_NEW_FILE, _TITLE, _DATA, _FILE_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
+_TAG_BODY, _TAG_HTML, _TAG_DATA, _TAG_NAME, _TAG_LONG_NAME = 0x1000, 0x1013, 0x3701, 0x3704, 0x3707
+_TAG_SHOWN_NAME = 0x3001
+_FIXED: Final = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16, 1: 0}
+"""Property type → stored octets, padded to four."""
+_STRING, _UNICODE, _OBJECT, _BINARY = 30, 31, 13, 258
+
+
+class _DamagedError(InputError):
+    """A length that leads outside, or a bound exceeded."""
+
+
+@dataclass(slots=True)
+class TnefFile:
+    name: str = ""
+    data: bytes = b""
+
+
+@dataclass(slots=True)
+class Tnef:
+    """`text` and `html` of the message, where it has such, and its files."""
+
+    text: str = ""
+    html: str = ""
+    files: list[TnefFile] = field(default_factory=list)
+
+
+def read_tnef(data: bytes, depth: int = 0) -> Tnef | None:
+    """The content of a winmail.dat; None when it is damaged. Never raises."""
+    if not data.startswith(SIGNATURE) or depth > limits.MAX_TNEF_DEPTH:
+        return None
+    found = Tnef()
+    code_page = "cp1252"
+    try:
+        for identifier, value in _attributes(data):
+            match identifier:
+                case _ if identifier == _CODE_PAGE:
+                    code_page = _codec(int.from_bytes(value[:4], "little"))
+                case _ if identifier == _BODY:
+                    found.text = _string(value, code_page)
+                case _ if identifier == _MESSAGE_PROPERTIES:
+                    _read_message(found, value, code_page)
+                case _ if identifier == _NEW_FILE and len(found.files) < limits.MAX_UNPACKED_FILES:
+                    found.files.append(TnefFile())
+                case _ if found.files:
+                    _read_file(found.files[-1], identifier, value, code_page, depth)
+    except _DamagedError:
+        return found if found.files or found.text or found.html else None
+    return found
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes: level, identifier, type, length, value, checksum (MS-OXTNEF, 2.1.3.1)."""
+    position = 6
+    for _ in range(limits.MAX_TNEF_ATTRIBUTES):
+        if position + 9 > len(data):
+            return
+        identifier = int.from_bytes(data[position + 1 : position + 3], "little")
+        size = int.from_bytes(data[position + 5 : position + 9], "little")
+        position += 9
+        if position + size > len(data):
+            raise _DamagedError
+        yield identifier, data[position : position + size]
+        position += size + 2
+
+
+def _read_message(found: Tnef, value: bytes, code_page: str) -> None:
+    for tag, kind, data in _properties(value):
+        if tag == _TAG_BODY:
+            found.text = _text(kind, data, code_page) or found.text
+        elif tag == _TAG_HTML:
+            found.html = _text(kind, data, code_page)
+
+
+def _read_file(file: TnefFile, identifier: int, value: bytes, code_page: str, depth: int) -> None:
+    if identifier == _TITLE:
+        file.name = file.name or _string(value, code_page)
+    elif identifier == _DATA:
+        file.data = value
+    elif identifier == _FILE_PROPERTIES:
+        names = {}
+        for tag, kind, data in _properties(value):
+            if tag in (_TAG_LONG_NAME, _TAG_NAME, _TAG_SHOWN_NAME):
+                names[tag] = _text(kind, data, code_page)
+            elif tag == _TAG_DATA and data:
+                file.data = data.removeprefix(_MESSAGE_OBJECT)
+        for tag in (_TAG_SHOWN_NAME, _TAG_NAME, _TAG_LONG_NAME):
+            file.name = names.get(tag) or file.name
+
+
+def _properties(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """The properties of a message or file: tag, type, first value (MS-OXTNEF, 2.1.3.4)."""
+    reader = _Reader(data)
+    for _ in range(min(reader.number(4), limits.MAX_MAPI_PROPERTIES)):
+        kind, tag = reader.number(2), reader.number(2)
+        if tag >= 0x8000:
+            reader.take(16)
+            if reader.number(4) == 0:
+                reader.take(4)
+            else:
+                reader.sized()
+        many, kind = kind & 0x1000, kind & ~0x1000
+        sized = kind in (_STRING, _UNICODE, _OBJECT, _BINARY)
+        count = reader.number(4) if many or sized else 1
+        if count > limits.MAX_MAPI_PROPERTIES or not (sized or kind in _FIXED):
+            raise _DamagedError
+        values = [reader.sized() if sized else reader.take(_FIXED[kind]) for _ in range(count)]
+        yield tag, kind, values[0] if values else b""
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def take(self, size: int) -> bytes:
+        end = self._position + size
+        if end > len(self._data):
+            raise _DamagedError
+        taken = self._data[self._position : end]
+        self._position = end
+        return taken
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "little")
+
+    def sized(self) -> bytes:
+        """A value behind its length, padded to four octets."""
+        size = self.number(4)
+        value = self.take(size)
+        self._position += -size % 4
+        return value
+
+
+def _text(kind: int, data: bytes, code_page: str) -> str:
+    if kind == _UNICODE:
+        return data.decode("utf-16-le", "replace").rstrip("\0")
+    return _string(data, code_page)
+
+
+def _string(data: bytes, code_page: str) -> str:
+    return data.rstrip(b"\0").decode(code_page, "replace")
+
+
+def _codec(number: int) -> str:
+    """Python's name of a Windows code page, if it is one of letters."""
+    name = {65001: "utf-8", 20127: "cp1252", 28591: "cp1252", 20866: "koi8-r"}.get(number)
+    try:
+        return name or codecs.lookup(f"cp{number}" if number < 2_000 else "").name
+    except LookupError:
+        return "cp1252"

@@ -1,0 +1,106 @@
+"""HTML as text: amounts stay amounts, links say where they lead, what is hidden is said."""
+
+import pytest
+
+from blackthorn.mail.render import limits
+from blackthorn.mail.render.html import parse_html
+from blackthorn.mail.render.html_text import html_text, html_to_text
+from tests.support.work import Work
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<table><tr><td>Qty<td>1<td>200.00</table>", "Qty | 1 | 200.00"),
+        (
+            "<table><tr><th>Item<th>Debit<th>Credit<tr><td>Rent<td><td>200.00</table>",
+            "Item | Debit | Credit\nRent |  | 200.00",
+        ),
+        (
+            "<table><tr><td>a<td>1<tr><td>b<td>2<tr><td colspan=2>sum<td>3</table>",
+            "a | 1\nb | 2\nsum |  | 3",
+        ),
+        ("<table><tr><td></td><td><table><tr><td>only</table></td></tr></table>", "only"),
+        ("<table><tr><td>Pen<br>blue<td>2</table>", "Pen / blue | 2"),
+        ('<a title="1>0" href="https://x.example/">text</a>', "text <https://x.example/>"),
+        ("<img alt='A logo' src=cid:x>", "[picture: A logo]"),
+        ("<img src=cid:x><img src=https://x.example/1.gif>", "[picture]"),
+        ("1 < 2 &amp; 3&nbsp;&lt;&nbsp;4 &unknown; &#x1F600;", "1 < 2 & 3 < 4 &unknown; 😀"),
+        ("10<sup>2</sup> x<sub>1</sub> 5<sub>2</sub>", "10^2 x1 5_2"),
+        ("<s>100</s> 80", "[struck out: 100] 80"),
+        ("<ol start=3><li>a<li>b</ol>", "3. a\n4. b"),
+        ("<ul><li>a<ul><li>b</ul><li>c</ul>", "- a\n  - b\n- c"),
+        ("<blockquote>a<blockquote>b</blockquote></blockquote>c", "> a\n>\n> > b\n\nc"),
+        ("<pre>a  b\n  c</pre>", "a  b\n  c"),
+        ('<div style="white-space:pre-wrap">a\nb</div>', "a\nb"),
+        ("<a href='mailto:a@x.example'>a@x.example</a>", "a@x.example"),
+        ("<a href='http://x.example/'>x.example</a>", "x.example"),
+        ("<a href='http://evil.example/'>x.example</a>", "x.example <http://evil.example/>"),
+        ("<a href='#top'>up</a>", "up"),
+        ("<base href='https://x.example/a/'><a href='b'>c</a>", "c <https://x.example/a/b>"),
+        ("<a href='java\nscript:x'>c</a>", "c <javascript:x>"),
+        ("a<script>b</script><style>c</style><title>d</title>e", "ae"),
+        ("<!--[if mso]>x<![endif]--><![if !mso]>y<![endif]>", "y"),
+        ('<td style="font-size:0"><p style="font-size:12px">shown</p></td>', "shown"),
+        ('<span style="display:inline-block">1</span><span>200</span>', "1 200"),
+        ("<p>a<p>b<br>c", "a\n\nb\nc"),
+        ("<input type=submit value=Go><input type=hidden value=x>", "[button: Go]"),
+        ("<button>Buy</button>", "[button: Buy]"),
+    ],
+)  # fmt: skip
+def test_text(page: str, text: str) -> None:
+    assert html_to_text(page) == text
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "display: none",
+        "DISPLAY:none !important",
+        "visibility:hidden",
+        "opacity:0",
+        "font-size:0px",
+        "font-size: 1px",
+        "max-height:0;overflow:hidden",
+        "color:transparent",
+    ],
+)
+def test_hidden_text_is_not_shown_but_said(style: str) -> None:
+    found = html_text(f'<p>a</p><div style="{style}">se<b>cr</b>et</div>')
+    assert (found.text, found.hidden_chars) == ("a", 6)
+    assert found.hidden.replace(" ", "") == "secret"
+
+
+def test_remote_content_is_named_by_its_hosts() -> None:
+    page = (
+        "<img src=https://A.example/x><table background='//b.example/y'>"
+        "<div style=\"background:url('http://c.example/z')\"><img src=cid:x><img src='http://[x'>"
+    )
+    assert {"a.example", "b.example", "c.example"} < set(html_text(page).remote)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>first" + "<b>x</b>" * limits.MAX_HTML_TOKENS,
+        "<p>first<a " + " ".join(f"a{number}" for number in range(2_000)) + ">",
+        "<p>first<!--" + "- " * limits.MAX_HTML_TOKEN_STEPS + "-->",
+        "<p>first<" + "a" * 2 * limits.MAX_HTML_TOKEN_STEPS + ">",
+    ],
+)
+def test_work_on_html_has_a_bound(page: str) -> None:
+    found = html_text(page)
+    assert found.cut and found.text.startswith("first") and found.text.endswith("[… cut here]")
+
+
+def test_tags_nested_too_deeply_are_left_out_and_their_text_stays() -> None:
+    page = "<div>" * 1_000 + "deep" + "</div>" * 1_000 + "after"
+    assert html_to_text(page) == "deep\nafter"
+    root, cut = parse_html(page)
+    assert not cut and sum(1 for _ in root.iter()) < limits.MAX_HTML_DEPTH + 10
+
+
+def test_quotes_nested_deeply_do_not_multiply_the_work() -> None:
+    with Work() as work:
+        html_to_text("<blockquote>" * 100 + "x<br>" * 1_000)
+    assert work.calls < 400_000
