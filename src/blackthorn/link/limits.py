@@ -53,6 +53,9 @@ nor whether there is one: 512 sealed, the most that a device takes."""
 MAX_MAIL_CHUNK_BYTES = 4 * MIB
 """Sealed mail in one MailChunk frame."""
 
+MAX_FOUND_CERTIFICATE_BYTES = 128 * KIB
+"""Certificates of one address outside, as its domain gives them."""
+
 MAX_MAIL_LISTING = 1_000
 """Entries in one MailListing frame."""
 

@@ -73,3 +73,6 @@ MAX_URL_BYTES = 500
 
 MAX_SESSION_KEYS = 10_000
 """Recipients of one sealed mail, by its packets of session keys: more only costs time."""
+
+MAX_AUTOCRYPT_CHARS = 96 * KIB
+"""One Autocrypt field: the largest certificate that is sealed to, in base64."""

@@ -41,6 +41,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.KeyPackages(1, [f.ClaimedKeyPackage("a@b.example", ID, b"k")], [], []),
         f.ListMail(1, 0),
         f.MailListing(1, [], False),
+        f.FindCertificates(1, "a@b.example"),
+        f.CertificatesFound(1, "advanced", b"certificates"),
         f.FetchMail(1, 1, 0),
         f.MailChunk(1, 1, 0, 1, b"x"),
         f.MailArrived(1),

@@ -10,14 +10,14 @@ log and witnesses.
 import datetime
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from blackthorn.edges.http.answers import SECURITY_HEADERS, text_answer
 from blackthorn.edges.http.report import Log, report_routes
@@ -75,7 +75,12 @@ Closures = Callable[[str], bytes | None]
 """Exit, such as `X-PK-1`, → the public statement of its closed market, or None."""
 
 
-def ledger_app(tiles: Tiles, closures: Closures = lambda exit_id: None) -> Starlette:
+def ledger_app(
+    tiles: Tiles,
+    closures: Closures = lambda exit_id: None,
+    more: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """The application; `more` are further public pages of the same host."""
     edge = _Edge(tiles, closures)
     return application(
         [
@@ -86,6 +91,7 @@ def ledger_app(tiles: Tiles, closures: Closures = lambda exit_id: None) -> Starl
             Route("/pending/{path:path}", edge.pending),
             *report_routes(tiles),
             Route("/closures/{exit_id}.json", edge.closure),
+            *more,
             Route("/{path:path}", edge.published),
         ]
     )

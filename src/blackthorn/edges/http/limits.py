@@ -29,3 +29,12 @@ WITNESS_PROBE_SECONDS = 5.0
 
 MAX_REPORT_CACHE_BYTES = 32 * MIB
 """Reports that a server keeps ready, made of the newest published ledger."""
+
+WKD_SECONDS = 15
+"""Time to ask another domain for a certificate: names, connections and redirects together."""
+
+MAX_WKD_REDIRECTS = 3
+"""Redirects that are followed for one certificate."""
+
+MAX_WKD_ANSWER_BYTES = 128 * KIB
+"""One answer about an address: two of the largest certificates."""

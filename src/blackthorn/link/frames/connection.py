@@ -6,8 +6,9 @@ from msgspec import Meta
 
 from blackthorn.link.frames.types import Frame, Id16, Signature, Uint64
 
-LINK_VERSION = 3
-"""A server also takes 2, whose devices know no SlowDown, and 1: hellos without number besides."""
+LINK_VERSION = 4
+"""A server also takes 3, whose devices ask for no certificates of people outside; 2, whose devices
+know no SlowDown; and 1: hellos without number besides."""
 
 SLOW_DOWN_VERSION = 3
 

@@ -124,6 +124,23 @@ class MailDeleted(Exchange, tag=54, frozen=True):
     found: bool
 
 
+class FindCertificates(Exchange, tag=55, frozen=True):
+    """Device to server: ask the domain of an address outside for its certificates (WKD)."""
+
+    address: AddressText
+
+
+class CertificatesFound(Exchange, tag=56, frozen=True):
+    """Server to device: concatenated binary certificates, which the device checks; empty: none.
+
+    `method` is "advanced", "direct" or empty. With a `refusal` nothing is known: ask again later.
+    """
+
+    method: Annotated[str, Meta(max_length=16)]
+    certificates: Annotated[bytes, Meta(max_length=link_limits.MAX_FOUND_CERTIFICATE_BYTES)]
+    refusal: Annotated[str, Meta(max_length=512)] = ""
+
+
 MailFrame = (
     ListMail
     | MailListing
@@ -136,4 +153,6 @@ MailFrame = (
     | MailSubmitted
     | DeleteMail
     | MailDeleted
+    | FindCertificates
+    | CertificatesFound
 )

@@ -7,10 +7,12 @@ tick ──► Ledger ──waiting──► WitnessClient ──HTTP──► w
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
+
+from starlette.routing import BaseRoute
 
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
@@ -168,11 +170,21 @@ class ServerLedger:
             )
         return self._place.cosigner().vkey
 
-    async def start(self, stack: AsyncExitStack, tls: ssl.SSLContext, gate: Gate) -> HttpServer:
-        """Start witness, client and HTTPS, which the stack ends. Raises UnavailableError."""
+    async def start(
+        self,
+        stack: AsyncExitStack,
+        tls: ssl.SSLContext,
+        gate: Gate,
+        pages: Sequence[BaseRoute] = (),
+    ) -> HttpServer:
+        """Start witness, client and HTTPS, which the stack ends. Raises UnavailableError.
+
+        `pages` are served beside the ledger's.
+        """
         self.ledger.start(self._store, self._clock.wall_ms())
         self.ledger.hold(True)
-        app = ledger_app(LedgerTiles(self.ledger, self.keys, self._reader), self._closure)
+        tiles = LedgerTiles(self.ledger, self.keys, self._reader)
+        app = ledger_app(tiles, self._closure, pages)
         host, port = self._settings.host, self._settings.port
         seconds = self._http_seconds
         edge = await serve_http(app, "the ledger", host, port, tls, seconds, gate)

@@ -3,6 +3,7 @@
 import secrets
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -23,6 +24,7 @@ from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules
 from blackthorn.programs.server.outbound.service import OutboundMail
+from blackthorn.programs.server.outside.certificates import Certificates
 from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.programs.server.settings.outbound import read_smarthost
 from blackthorn.server.accounts.admission import Admissions
@@ -164,6 +166,11 @@ class Server:
             self.counters,
         )
 
+    def _make_openpgp(self) -> Certificates:
+        domain, servers = self._settings.enterprise.domain, self._settings.dns.addresses()
+        resolver = partial(DnsResolver, servers)
+        return Certificates(domain, self._cache, self.exits, self._clock, self.tasks, resolver)
+
     def _make_health(self, folder: ServerFolder) -> Health:
         floor = self._settings.ops.min_free_disk_mib
         return Health(
@@ -221,12 +228,15 @@ class Server:
         enrolment: EnrolmentHandler,
     ) -> Dispatcher:
         ledger = self.ledger.ledger
+        self.openpgp = self._make_openpgp()
         return Dispatcher(
             enterprise=self._cache,
             writer=self._writer,
             reader=self._reader,
             counters=self.counters,
-            mail_service=MailHandler(self.mail_service, self._cache, self.counters),
+            mail_service=MailHandler(
+                self.mail_service, self._cache, self.counters, self.openpgp.asked
+            ),
             enrolment=enrolment,
             ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
             pairing=PairingHandler(),

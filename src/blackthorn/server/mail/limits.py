@@ -1,6 +1,6 @@
 """Bounds of `server/mail`."""
 
-from blackthorn.wire.units import KIB
+from blackthorn.wire.units import KIB, MIB
 
 MAIL_PIECE_BYTES = 256 * KIB
 """Sealed bytes of large mails in one transaction: about 2 ms of the writer, between which messages
@@ -32,3 +32,19 @@ MAX_COUNTED_MAILBOXES = 10_000
 
 TELL_USED = 0.9
 """Part of the quota from which on the user's device is told how much there is."""
+
+CERTIFICATE_LOOKUPS = 50
+CERTIFICATE_LOOKUPS_PER_HOUR = 200
+"""Addresses outside for which a device asks at once, and in an hour: a mail to many, and a day's
+correspondence. More would make this server a scanner of others."""
+
+MAX_CERTIFICATE_LOOKUPS_AT_ONCE = 16
+"""Domains asked at a time, of all devices."""
+
+CERTIFICATE_KEPT_SECONDS = 3_600
+NO_CERTIFICATE_KEPT_SECONDS = 600
+"""How long an answer about an address outside is kept in memory, with a certificate and without."""
+
+MAX_KEPT_CERTIFICATES = 5_000
+MAX_KEPT_CERTIFICATE_BYTES = 16 * MIB
+"""Answers kept, and their bytes."""

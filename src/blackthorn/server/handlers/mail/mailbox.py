@@ -1,19 +1,25 @@
-"""Link handler: a device lists and fetches the mail of its own user only."""
+"""Link handler: a device lists and fetches the mail of its own user only, and asks for the
+certificates of people outside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from blackthorn.errors import DecodeError, UnavailableError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits
+from blackthorn.link.codes import Code, LinkError
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import MailPart
+from blackthorn.ports.outside.certificates import FoundCertificates
 from blackthorn.ports.store import unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
+from blackthorn.server.mail.outside_certificates import OutsideCertificates
 from blackthorn.server.mail.service import MailPage, MailService
+from blackthorn.wire.address import parse_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +27,12 @@ class MailHandler:
     mail: MailService
     enterprise: EnterpriseCache
     counters: Counters
+    certificates: OutsideCertificates | None = None
 
     def handle(self, session: Session, frame: f.AnyFrame, now: float) -> None:
         """Serve one frame of a known device; its peer waits for the answer."""
+        if isinstance(frame, f.FindCertificates):
+            self._find_certificates(session, frame)
         if session.device is None or not isinstance(frame, f.ListMail | f.FetchMail):
             return
 
@@ -37,6 +46,23 @@ class MailHandler:
 
         session.ask()
         self.enterprise.load_user(session.device.address, unless_failed(session.fail, loaded))
+
+    def _find_certificates(self, session: Session, frame: f.FindCertificates) -> None:
+        if session.device is None or self.certificates is None:
+            return
+        try:
+            address = parse_address(frame.address)
+        except DecodeError as error:
+            raise LinkError(Code.MALFORMED, str(error)) from None
+
+        def answer(found: FoundCertificates) -> f.CertificatesFound:
+            return f.CertificatesFound(frame.request, found.method, found.certificates)
+
+        def refuse(text: str) -> f.CertificatesFound:
+            return f.CertificatesFound(frame.request, "", b"", text)
+
+        done = answering(session, answer, refuse, UnavailableError)
+        self.certificates.find(address, session.device.id, done)
 
     def _list(self, session: Session, user: UserRecord, frame: f.ListMail) -> None:
         def answer(page: MailPage) -> f.MailListing:

@@ -1,0 +1,1 @@
+"""Composition of what the server publishes to other domains and asks of them."""
