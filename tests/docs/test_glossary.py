@@ -32,7 +32,7 @@ FAMILIES: Final = {
 """A command with the name of a term → the term, where the name differs."""
 PLAIN: Final = (
     *("init", "serve", "config", "activate", "send", "inbox", "history", "status", "mail"),
-    *("verify", "audit", "demo", "story", "simulate"),
+    *("verify", "audit", "demo", "story", "simulate", "dns"),
 )
 """Commands whose names are words of everybody's."""
 

@@ -12,6 +12,7 @@ ORDER: Final = {
     "user": "add code move throttle list",
     "config": "postmaster check",
     "certificate": "show check renew",
+    "dns": "print check",
     "ledger": "status policy trust check init heal sign witness",
     "ledger witness": "add",
     "group": "create send add remove confirm move list",

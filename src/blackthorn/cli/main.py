@@ -10,6 +10,7 @@ from blackthorn.cli.lazy import LazyCommand, LazyGroup
 
 _SERVER: Final = "blackthorn.cli.admin.server"
 _CERTIFICATES: Final = "blackthorn.cli.admin.certificates"
+_DNS: Final = "blackthorn.cli.admin.dns"
 _LEDGER: Final = "blackthorn.cli.ledger"
 _DEVICE: Final = "blackthorn.cli.device.device"
 _MAIL: Final = "blackthorn.cli.mail"
@@ -46,6 +47,7 @@ COMMANDS: Final = {
     "certificate": LazyCommand(
         _CERTIFICATES, "The certificate of HTTPS and SMTP: names, end, renewal.", _ON_SERVER
     ),
+    "dns": LazyCommand(_DNS, "The DNS records of your mail domain.", _ON_SERVER),
     "ledger": LazyCommand(
         _LEDGER, "The server's ledger: the public log of its users' keys.", _ON_SERVER
     ),

@@ -22,7 +22,7 @@ from blackthorn.programs.server.settings.budgets import BudgetsSettings
 from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
 from blackthorn.programs.server.settings.outbound import OutboundSettings, check_smarthost
 from blackthorn.programs.server.settings.setting import host_setting, port_setting, setting
-from blackthorn.programs.server.settings.tls import TlsSettings
+from blackthorn.programs.server.settings.tls import MtaStsSettings, TlsSettings
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import domain_of, parse_address, parse_domain
@@ -183,6 +183,7 @@ class Configuration:
     link: LinkSettings = field(default_factory=LinkSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
+    mta_sts: MtaStsSettings = field(default_factory=MtaStsSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)

@@ -73,3 +73,21 @@ def check(tls: TlsSettings) -> None:
         raise ConfigError("tls.certificate and tls.acme exclude each other: keep one of them")
     if tls.acme and not tls.acme.startswith("https://"):
         raise ConfigError(f"tls.acme must be an https:// address, not {tls.acme!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class MtaStsSettings:
+    """The policy by which senders come by verified TLS alone (RFC 8461), served by HTTPS."""
+
+    mode: str = setting(
+        "testing",
+        "testing: senders report what would fail. enforce: they deliver only by verified TLS, so "
+        "the certificate must be an authority's. none: the policy is withdrawn.",
+        choices=("testing", "enforce", "none"),
+    )
+    max_age_seconds: int = setting(
+        604_800,
+        "How long senders keep the policy; a week is usual, and weeks once it has proved itself.",
+        at_least=86_400,
+        at_most=31_557_600,
+    )

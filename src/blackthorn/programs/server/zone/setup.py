@@ -1,0 +1,83 @@
+"""What the records of the own domain follow from: the settings, the certificate, the DKIM keys."""
+
+import datetime
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from blackthorn.crypto.dkim.published import published_key
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import DecodeError, UserError
+from blackthorn.mail.dns.setup import DkimKey, Setup
+from blackthorn.programs.server.certificates.report import Report, report
+from blackthorn.programs.server.certificates.sources import Kind
+from blackthorn.programs.server.settings.tls import MtaStsSettings, TlsSettings
+from blackthorn.storage.files import dkim
+
+ISSUERS: Final = {
+    "letsencrypt.org": "letsencrypt.org",
+    "zerossl.com": "sectigo.com",
+    "pki.goog": "pki.goog",
+    "buypass.com": "buypass.com",
+    "buypass.no": "buypass.com",
+    "ssl.com": "ssl.com",
+}
+"""ACME server's domain → the name by which its authority is allowed in CAA records."""
+
+
+def make_setup(
+    domain: str,
+    tls: TlsSettings,
+    mta_sts: MtaStsSettings,
+    server: Path,
+    addresses: Sequence[str] = (),
+) -> Setup:
+    """Raises UserError for what is no address or no key, DiskError."""
+    told = report(tls, domain, server, datetime.datetime.now(datetime.UTC))
+    own = told.certificate
+    return Setup(
+        domain=domain,
+        host=tls.host_name or domain,
+        addresses=tuple(map(_address, addresses)),
+        names=() if own is None else own.names,
+        trusted=_trusted(told),
+        key_hash="" if own is None else own.key_hash,
+        dkim=tuple(_key(selector, pem) for selector, pem in dkim.keys(server).items()),
+        sts_mode=mta_sts.mode,
+        sts_seconds=mta_sts.max_age_seconds,
+        issuer=_issuer(tls.acme),
+    )
+
+
+def _trusted(told: Report) -> bool:
+    return told.source.kind is not Kind.SELF_SIGNED and not told.problems
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise UserError(f"--address {text!r} is no IP address, such as 203.0.113.5") from None
+
+
+def _key(selector: str, pem: Secret) -> DkimKey:
+    try:
+        kind, public = published_key(pem)
+    except DecodeError as error:
+        raise UserError(f"the DKIM key {selector} cannot be used: {error}") from None
+    return DkimKey(selector, kind, public)
+
+
+def _issuer(directory: str) -> str:
+    host = urlsplit(directory).hostname or ""
+    parts = host.split(".")
+    return next(
+        (
+            ISSUERS[name]
+            for start in range(len(parts))
+            if (name := ".".join(parts[start:])) in ISSUERS
+        ),
+        "",
+    )
