@@ -10,7 +10,8 @@ from blackthorn.governance.transitions import Role
 from tests.docs.pages import ROOT, documents
 
 TERMS: Final = (
-    *("accepted", "activation code", "alarm", "branch", "case", "chain", "checkpoint", "claim"),
+    *("accepted", "activation code", "alarm", "branch", "case", "certificate", "chain"),
+    *("checkpoint", "claim"),
     *("closure", "commit", "contact", "conversation", "copy", "cosignature", "custodian"),
     *("custody", "device", "digest", "directive", "directory", "enterprise", "entry", "envelope"),
     *("epoch", "evidence", "exit", "export", "fan-out", "fingerprint", "gag", "gossip", "group"),
