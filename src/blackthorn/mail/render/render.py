@@ -7,14 +7,14 @@ from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.fields import Field
 from blackthorn.mail.mime.scan import normalise
-from blackthorn.mail.mime.structure import parse
+from blackthorn.mail.mime.structure import Part, parse
 from blackthorn.mail.render.headers import address_line, header_line
 from blackthorn.mail.render.model import Attachment, RenderedMail, Section
 from blackthorn.mail.render.page import Page
 from blackthorn.mail.render.text import safe_text
 from blackthorn.mail.render.walk import Opener, Walker
 
-__all__ = ["Attachment", "RenderedMail", "Section", "attached", "render"]
+__all__ = ["Attachment", "RenderedMail", "Section", "attached", "render", "render_head"]
 
 
 def render(
@@ -35,8 +35,26 @@ def render(
     page = Page()
     walker = Walker(page, opener, prefer_html=prefer_html)
     walker.entity(content, root)
+    return _rendered(root, walker.protected, page)
+
+
+def render_head(
+    content: bytes, opener: Opener | None = None, *, prefer_html: bool = False
+) -> RenderedMail:
+    """Only the header fields, for a list; the parts are walked where the seal holds the fields."""
+    try:
+        content = normalise(content)
+        root = parse(content)
+    except MailRefusedError:
+        return render(content)
+    if root.type == b"multipart/encrypted":
+        return render(content, opener, prefer_html=prefer_html)
+    return _rendered(root, None, Page())
+
+
+def _rendered(root: Part, sealed: list[Field] | None, page: Page) -> RenderedMail:
+    fields = _fields(root.fields, sealed, page)
     page.finish()
-    fields = _fields(root.fields, walker.protected, page)
     return RenderedMail(
         sender=address_line(fields, b"from"),
         to=address_line(fields, b"to"),

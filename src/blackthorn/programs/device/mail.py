@@ -1,7 +1,7 @@
 """Fetch the user's sealed mail over the link and open it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePath
@@ -13,9 +13,10 @@ from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
 from blackthorn.mail.render.names import file_name
-from blackthorn.mail.render.render import Attachment, RenderedMail, render
+from blackthorn.mail.render.render import Attachment, RenderedMail, render, render_head
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
+from blackthorn.programs.device.opening.opener import opener
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 MAX_SAME_NAMES: Final = 1_000
@@ -98,12 +99,18 @@ class MailFetcher:
                 return sealed
 
 
-def open_sealed(program: DeviceProgram, sealed: bytes, *, prefer_html: bool = False) -> ReadMail:
+def open_sealed(
+    program: DeviceProgram,
+    sealed: bytes,
+    *,
+    prefer_html: bool = False,
+    show: Callable[..., RenderedMail] = render,
+) -> ReadMail:
     """Open and render a mail. Raises SecurityError when it was altered."""
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
     opened = keys.open_with_any(sealed, secrets)
-    shown = render(opened.content, prefer_html=prefer_html)
+    shown = show(opened.content, opener(secrets), prefer_html=prefer_html)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
@@ -128,7 +135,7 @@ async def refresh(program: DeviceProgram) -> tuple[int, int]:
 
 def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
     try:
-        mail = open_sealed(program, sealed)
+        mail = open_sealed(program, sealed, show=render_head)
     except (errors.InputError, errors.SecurityError) as error:
         subject = f"[cannot be opened: {error}]"
         return MailRecord(entry.uid, entry.size, entry.received_ms, "", subject, "", True)
