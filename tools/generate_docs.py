@@ -47,6 +47,8 @@ Besides the database the server's folder holds:
   opens anything.
 - `market-keys/`, unless the settings name another folder: the key of each market, under which
   what is sealed is wrapped once more. It opens nothing that a person's device has sealed.
+- `dkim/`: the keys that sign mail that leaves, so that other servers know whose it is. They open
+  nothing.
 - `productions/`: packages of approved directives, and whether the finished one was fetched, until
   they are delivered.
 - `throttled`, if the administrator has stopped a device or a user: its id or address, until the

@@ -15,8 +15,10 @@ from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.outbound.delivery import Delivering
 from blackthorn.programs.server.outbound.local import LocalMail
 from blackthorn.programs.server.outbound.reports import Reports
+from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.server.outbound.queue import OutboundQueue
 from blackthorn.server.outbound.submission import Submission, SubmissionService
+from blackthorn.storage.files.dkim import DkimFolder
 from tests.support.smtp_harness import ALICE, BOB, DOMAIN, Site, SystemClock, site
 
 OK = Reply(250, "2.0.0", "taken", "mx.far.example")
@@ -87,7 +89,7 @@ def sealed(at: Site, to: str = BOB, seed: int = 1) -> bytes:
 
 
 class World:
-    def __init__(self, at: Site, carrier: Carrier, tasks: Supervisor) -> None:
+    def __init__(self, at: Site, carrier: Carrier, tasks: Supervisor, folder: Path) -> None:
         self.site, self.carrier, self.clock = at, carrier, ShiftedClock()
         gateway = at.gateway
         self.mail = gateway._mail_service
@@ -124,6 +126,9 @@ class World:
             reports=reports,
             own_domain=DOMAIN,
             queue_hours=120,
+            signing=DkimSigning(
+                folder=DkimFolder(folder / "dkim"), domain=DOMAIN, clock=self.clock
+            ),
         )
 
     async def submit(self, *recipients: str, content: bytes | None = None) -> int:
@@ -155,6 +160,6 @@ async def world(folder: Path, carrier: Carrier) -> AsyncIterator[World]:
         for user in at.enterprise.users.values():
             query = "UPDATE users SET address = ? WHERE number = ?"
             at.database.writing.execute(query, (user.address, user.number)).fetchall()
-        made = World(at, carrier, tasks)
+        made = World(at, carrier, tasks, folder)
         yield made
         await made.delivering.close()

@@ -17,6 +17,7 @@ ORDER: Final = {
     "ledger witness": "add",
     "group": "create send add remove confirm move list",
     "mail": "list read save queue",
+    "dkim": "add list retire",
     "mail queue": "list retry drop",
     "device": "add link list passphrase settings revoke reset-status cancel-reset",
     "recovery": "create use",

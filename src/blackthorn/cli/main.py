@@ -13,6 +13,7 @@ _CERTIFICATES: Final = "blackthorn.cli.admin.certificates"
 _DNS: Final = "blackthorn.cli.admin.dns"
 _LEDGER: Final = "blackthorn.cli.ledger"
 _DEVICE: Final = "blackthorn.cli.device.device"
+_DKIM: Final = "blackthorn.cli.admin.dkim"
 _MAIL: Final = "blackthorn.cli.mail"
 _ALARMS: Final = "blackthorn.cli.device.alarms"
 _EXPORT: Final = "blackthorn.cli.device.export"
@@ -51,6 +52,7 @@ COMMANDS: Final = {
     "ledger": LazyCommand(
         _LEDGER, "The server's ledger: the public log of its users' keys.", _ON_SERVER
     ),
+    "dkim": LazyCommand(_DKIM, "Keys by which mail that leaves is signed (DKIM).", _ON_SERVER),
     "activate": LazyCommand(
         _DEVICE, "Create this device's keys and activate it by a code.", _ON_DEVICE
     ),

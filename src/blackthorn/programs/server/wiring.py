@@ -25,6 +25,7 @@ from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules
 from blackthorn.programs.server.outbound.service import OutboundMail
 from blackthorn.programs.server.outside.certificates import Certificates
+from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.programs.server.settings.outbound import read_smarthost
 from blackthorn.server.accounts.admission import Admissions
@@ -312,12 +313,18 @@ class Server:
         self.tasks.keep("notices", delivery.notify_and_wait)
 
     async def start_outbound(self, stack: AsyncExitStack, pool: SealingPool) -> None:
-        """Deliver the queue until the stack ends. Raises ConfigError, StorageError."""
-        smarthost = read_smarthost(self._folder.path, self._settings.outbound)
-        gateway = self.gateway(pool)
-        resolver = DnsResolver(self._settings.dns.servers.split())
-        own = self._settings.tls.host_name or self._settings.enterprise.domain
-        await self.outbound.start(stack, self.tasks, gateway, self._cache, resolver, smarthost, own)
+        """Deliver the queue until the stack ends. Raises UserError, StorageError."""
+        domain = self._settings.enterprise.domain
+        await self.outbound.start(
+            stack,
+            self.tasks,
+            self.gateway(pool),
+            self._cache,
+            DnsResolver(self._settings.dns.addresses()),
+            read_smarthost(self._folder.path, self._settings.outbound),
+            self._settings.tls.host_name or domain,
+            DkimSigning(folder=self._folder.dkim, domain=domain, clock=self._clock),
+        )
 
     def watch_throttled(self) -> None:
         """Take note of the devices that the administrator has stopped."""

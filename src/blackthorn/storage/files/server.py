@@ -8,6 +8,7 @@ blackthorn.db     the database, with its write-ahead log beside it while the ser
 market-keys       folder of the markets' keys, unless the settings name another
 closures          folder of the published statements of closed markets
 productions       folder of directives' packages
+dkim              folder of the keys that sign mail that leaves
 throttled         devices and users that may send nothing until the next start, if there are any
 ledger.keys       and other files of the ledger: see `storage.files.ledger`
 """
@@ -18,6 +19,7 @@ from typing import ClassVar, Final
 from blackthorn.crypto import tls_keys
 from blackthorn.errors import DamageError, DecodeError
 from blackthorn.ids import Fingerprint
+from blackthorn.storage.files.dkim import DkimFolder
 from blackthorn.storage.files.folder import Folder
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.files.market_keys import KeyFolder
@@ -40,6 +42,7 @@ class ServerFolder(Folder):
         self.ledger: Final = LedgerFiles(path)
         self.closures: Final = path / "closures"
         self.productions: Final = path / "productions"
+        self.dkim: Final = DkimFolder(path / "dkim")
         self.throttled: Final = path / "throttled"
 
     def market_keys(self, folder: str) -> KeyFolder:

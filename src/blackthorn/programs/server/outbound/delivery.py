@@ -20,6 +20,7 @@ from blackthorn.programs.server.outbound import limits
 from blackthorn.programs.server.outbound.domains import Domain, Domains
 from blackthorn.programs.server.outbound.local import LocalMail
 from blackthorn.programs.server.outbound.reports import Reports
+from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.outbound.envelope import decode
@@ -41,6 +42,7 @@ class Delivering:
     reports: Reports
     own_domain: str
     queue_hours: int
+    signing: DkimSigning
 
     def __post_init__(self) -> None:
         self._domains = Domains()
@@ -62,6 +64,7 @@ class Delivering:
 
     async def scan(self) -> None:
         """Start workers for all domains with mail due. Raises StorageError."""
+        self.signing.refresh()
         after = ""
         while True:
             query = DueDomains(self.clock.wall_ms(), after, limits.DUE_DOMAINS)
@@ -202,7 +205,8 @@ class Delivering:
                 await self._store_locally(attempt, addresses, content)
                 return False
             try:
-                told = await connection.send(attempt.envelope.sender, addresses, content)
+                signed = self.signing.sign(content)
+                told = await connection.send(attempt.envelope.sender, addresses, signed)
                 replies = dict(zip(addresses, told, strict=True))
             except CarrierError as error:
                 lost, replies = True, dict.fromkeys(addresses, error.reply)

@@ -1,5 +1,6 @@
 """Composition of outbound mail: the queue and its submission, and their delivery once started."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.outbound.delivery import Delivering
 from blackthorn.programs.server.outbound.local import LocalMail
 from blackthorn.programs.server.outbound.reports import Reports
+from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.programs.server.settings.outbound import OutboundSettings
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
@@ -76,9 +78,15 @@ class OutboundMail:
         resolver: Resolver,
         smarthost: Smarthost | None,
         own: str,
+        signing: DkimSigning,
     ) -> None:
-        """Deliver until the stack ends, greeting others as `own`. Raises StorageError."""
+        """Deliver until the stack ends, greeting others as `own`.
+
+        Raises StorageError, UserError.
+        """
         await outcome(self.queue.count)
+        await asyncio.to_thread(signing.start)
+        signing.refresh()
         client = httpx.AsyncClient(follow_redirects=False, trust_env=False)
         stack.push_async_callback(client.aclose)
         hours = self._settings.queue_hours
@@ -116,6 +124,7 @@ class OutboundMail:
             reports=reports,
             own_domain=self._policy.domain,
             queue_hours=hours,
+            signing=signing,
         )
         self._delivering = delivering
         tasks.keep("outbound queue", delivering.scan_and_rest)

@@ -1,0 +1,113 @@
+"""What we sign, dkimpy verifies; what was changed on the way, it does not."""
+
+from pathlib import Path
+
+import dkim
+import pytest
+
+from blackthorn.errors import DamageError, UserError
+from blackthorn.mail.dkim.sign import Signer, canonical_body, signed
+from blackthorn.storage.files.dkim import DkimFolder
+
+MAIL = (
+    b"From: Alice <alice@acme.example>\r\nTo: eve@far.example,\r\n\tdan@far.example\r\n"
+    b"Subject:  [...]  \r\nDate: Mon, 30 Nov 2026 12:00:00 +0000\r\nReceived: from a\r\n"
+    b"References: <a@b>\r\n <c@d>\r\nMIME-Version: 1.0\r\n\r\n"
+    b"a  b \t\r\n \r\nAttack  at dawn.\r\n\r\n\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> DkimFolder:
+    made = DkimFolder(tmp_path_factory.mktemp("server") / "dkim")
+    made.add("one", "rsa")
+    made.add("two", "ed25519")
+    return made
+
+
+def signers(folder: DkimFolder) -> list[Signer]:
+    return [
+        Signer("acme.example", key.selector, key.key.algorithm, key.key.sign)
+        for key in folder.stored()
+    ]
+
+
+def verdicts(folder: DkimFolder, content: bytes) -> list[bool]:
+    records = {
+        f"{key.selector}._domainkey.acme.example.": key.key.record.encode()
+        for key in folder.stored()
+    }
+
+    def txt(name: bytes, timeout: int = 5) -> bytes:
+        return records[name.decode()]
+
+    def verify(place: int) -> bool:
+        try:
+            return bool(dkim.DKIM(content).verify(idx=place, dnsfunc=txt))
+        except dkim.DKIMException:
+            return False
+
+    return [verify(0), verify(1)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        MAIL,
+        MAIL.partition(b"\r\n\r\n")[0] + b"\r\n\r\n",
+        MAIL + b"no line end",
+        MAIL.replace(b"\r\n\r\na", b"\r\n\r\n\r\n\r\na", 1),
+        b"From: a@acme.example\r\n\r\n\r\n\r\n",
+        b"From: a@acme.example\r\nSubject: \xc3\xa9\r\n\r\n \xff \r\n",
+        b"From: a@acme.example\r\nTo: b@c\r\nTo: d@e\r\n\r\nx",
+    ],
+)
+def test_dkimpy_verifies_both_signatures(folder: DkimFolder, content: bytes) -> None:
+    made = signed(content, signers(folder), 1_700_000_000)
+    assert made.endswith(content) and made.count(b"DKIM-Signature:") == 2
+    assert verdicts(folder, made) == [True, True]
+    head = made[: -len(content)]
+    assert all(len(line) <= 78 for line in head.split(b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"Attack", b"Defend"),
+        (b"Subject: ", b"Subject: x"),
+        (b"From: Alice", b"From: eve@far.example\r\nFrom: Alice"),
+        (b"To: eve", b"To: dan"),
+    ],
+)
+def test_a_changed_mail_fails(folder: DkimFolder, before: bytes, after: bytes) -> None:
+    made = signed(MAIL, signers(folder), 1_700_000_000)
+    assert verdicts(folder, made.replace(before, after, 1)) == [False, False]
+
+
+def test_without_keys_nothing_is_added() -> None:
+    assert signed(MAIL, [], 1) == MAIL
+
+
+def test_bodies_in_relaxed_form() -> None:
+    """The example of RFC 6376, 3.4.5."""
+    assert canonical_body(b" C \r\nD \t E\r\n\r\n\r\n") == b" C\r\nD E\r\n"
+    assert canonical_body(b"") == canonical_body(b"\r\n") == b""
+
+
+def test_keys_are_for_their_owner_and_are_retired_by_name(tmp_path: Path) -> None:
+    folder = DkimFolder(tmp_path / "dkim")
+    assert folder.stored() == []
+    folder.add("one", "ed25519")
+    assert (tmp_path / "dkim" / "one.pem").stat().st_mode & 0o077 == 0
+    for selector in ("one", "../one", "", "One", "a.b"):
+        with pytest.raises(UserError):
+            folder.add(selector, "ed25519")
+    before = folder.changed()
+    folder.retire("one")
+    assert [key.retired for key in folder.stored()] == [True] and folder.changed() != before
+    for selector in ("one", "../one"):
+        with pytest.raises(UserError):
+            folder.retire(selector)
+    (tmp_path / "dkim" / "two.pem").write_bytes(b"no key")
+    with pytest.raises(DamageError, match="two"):
+        folder.stored()
