@@ -98,7 +98,7 @@ def test_keys_are_for_their_owner_and_are_retired_by_name(tmp_path: Path) -> Non
     folder = DkimFolder(tmp_path / "dkim")
     assert folder.stored() == []
     folder.add("one", "ed25519")
-    assert (tmp_path / "dkim" / "one.pem").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "dkim" / "one.key").stat().st_mode & 0o077 == 0
     for selector in ("one", "../one", "", "One", "a.b"):
         with pytest.raises(UserError):
             folder.add(selector, "ed25519")
@@ -108,6 +108,6 @@ def test_keys_are_for_their_owner_and_are_retired_by_name(tmp_path: Path) -> Non
     for selector in ("one", "../one"):
         with pytest.raises(UserError):
             folder.retire(selector)
-    (tmp_path / "dkim" / "two.pem").write_bytes(b"no key")
+    (tmp_path / "dkim" / "two.key").write_bytes(b"no key")
     with pytest.raises(DamageError, match="two"):
         folder.stored()

@@ -24,8 +24,8 @@ from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules
 from blackthorn.programs.server.outbound.service import OutboundMail
-from blackthorn.programs.server.outside.certificates import Certificates
 from blackthorn.programs.server.outbound.signing import DkimSigning
+from blackthorn.programs.server.outside.certificates import Certificates
 from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.programs.server.settings.outbound import read_smarthost
 from blackthorn.server.accounts.admission import Admissions

@@ -1,50 +1,22 @@
-"""The folder `dkim` in a server's: the keys that sign outgoing mail.
-
-SELECTOR.key      a PEM private key, RSA or Ed25519, without a passphrase (0600)
-"""
-
-import re
-from pathlib import Path
-from typing import Final
-
-from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DiskError, system_error
-
-SELECTOR: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-MAX_KEY_BYTES: Final = 16_384
-"""A key's file; RSA with 4,096 bits has 3.3 kB."""
-
-
-def folder(server: Path) -> Path:
-    """Where the keys are."""
-    return server / "dkim"
-
-
-def keys(server: Path) -> dict[str, Secret]:
-    """Selector → PEM, in the order of names. Raises DiskError."""
-    found = {}
-    with system_error(DiskError, f"{folder(server)} cannot be read"):
-        for file in sorted(folder(server).glob("*.key")):
-            if SELECTOR.fullmatch(file.stem):
-                with file.open("rb") as opened:
-                    found[file.stem] = Secret(opened.read(MAX_KEY_BYTES))
-    return found
 """The keys that sign outbound mail, in a folder of the server's: one PEM file for each selector.
 
-SELECTOR.pem signs; SELECTOR.retired signs no more, and its DNS record is still wanted for the mail
+SELECTOR.key signs; SELECTOR.retired signs no more, and its DNS record is still wanted for the mail
 that it has signed.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from blackthorn.crypto.mail.dkim_keys import KINDS, SigningKey, load_key, make_key
+from blackthorn.crypto.dkim.signing import KINDS, SigningKey, load_key, make_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DecodeError, DiskError, UserError, system_error
 from blackthorn.storage.files import atomic
 
-_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+FOLDER: Final = "dkim"
+
+SELECTOR: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +36,7 @@ class DkimFolder:
             return []
         found = []
         for file in sorted(self.path.iterdir()):
-            if file.suffix in (".pem", ".retired"):
+            if file.suffix in (".key", ".retired"):
                 found.append(StoredKey(file.stem, _load(file), file.suffix == ".retired"))
         return found
 
@@ -77,7 +49,7 @@ class DkimFolder:
 
     def add(self, selector: str, kind: str) -> StoredKey:
         """Make a key, for its owner alone. Raises UserError, DiskError."""
-        if not _SELECTOR.fullmatch(selector):
+        if not SELECTOR.fullmatch(selector):
             raise UserError(f"{selector!r} is no selector: small letters, digits and dashes")
         if kind not in KINDS:
             raise UserError(f"{kind!r} is no kind of key: {' or '.join(KINDS)}")
@@ -85,16 +57,26 @@ class DkimFolder:
             raise UserError(f"there is a key {selector} already: choose another selector")
         with system_error(DiskError, f"{self.path} cannot be written"):
             self.path.mkdir(mode=0o700, exist_ok=True)
-            atomic.write_new(self.path / f"{selector}.pem", make_key(kind).expose())
-        return StoredKey(selector, _load(self.path / f"{selector}.pem"), retired=False)
+            atomic.write_new(self.path / f"{selector}.key", make_key(kind).expose())
+        return StoredKey(selector, _load(self.path / f"{selector}.key"), retired=False)
 
     def retire(self, selector: str) -> None:
         """Sign no more by this key. Raises UserError, DiskError."""
-        file = self.path / f"{selector}.pem"
-        if not _SELECTOR.fullmatch(selector) or not file.is_file():
+        file = self.path / f"{selector}.key"
+        if not SELECTOR.fullmatch(selector) or not file.is_file():
             raise UserError(f"no key {selector} is in use: `blackthorn dkim list` shows them")
         with system_error(DiskError, f"{file} cannot be renamed"):
             atomic.rename(file, self.path / f"{selector}.retired")
+
+
+def keys(server: Path) -> dict[str, Secret]:
+    """Selector → PEM of the keys that sign, in the order of names. Raises DiskError."""
+    found = {}
+    with system_error(DiskError, f"{server / FOLDER} cannot be read"):
+        for file in sorted((server / FOLDER).glob("*.key")):
+            if SELECTOR.fullmatch(file.stem):
+                found[file.stem] = Secret(file.read_bytes())
+    return found
 
 
 def _load(file: Path) -> SigningKey:

@@ -19,6 +19,7 @@ from typing import ClassVar, Final
 from blackthorn.crypto import tls_keys
 from blackthorn.errors import DamageError, DecodeError
 from blackthorn.ids import Fingerprint
+from blackthorn.storage.files import dkim
 from blackthorn.storage.files.dkim import DkimFolder
 from blackthorn.storage.files.folder import Folder
 from blackthorn.storage.files.ledger import LedgerFiles
@@ -42,7 +43,7 @@ class ServerFolder(Folder):
         self.ledger: Final = LedgerFiles(path)
         self.closures: Final = path / "closures"
         self.productions: Final = path / "productions"
-        self.dkim: Final = DkimFolder(path / "dkim")
+        self.dkim: Final = DkimFolder(path / dkim.FOLDER)
         self.throttled: Final = path / "throttled"
 
     def market_keys(self, folder: str) -> KeyFolder:

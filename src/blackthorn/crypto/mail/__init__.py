@@ -1,4 +1,0 @@
-"""Keys of the mail plane that are neither OpenPGP nor TLS.
-
-Never here: files, or the mail itself.
-"""
