@@ -250,11 +250,13 @@ class Device:
                     self._sender.retry_now()
                 return frames
             case f.EpochPushed():
-                if self.directory.stale:  # there is a newer checkpoint now
-                    self.directory.own_changed()
-                with self.unit(now_ms) as unit:
-                    frames = self.directory.pushes.pushed(unit, frame)
                 pushes, stale = self.directory.pushes, self.directory.stale
+                if stale:  # there is a newer checkpoint now
+                    self.directory.own_changed()
+                frames = []
+                if not pushes.nothing_changed(frame):
+                    with self.unit(now_ms) as unit:
+                        frames = pushes.pushed(unit, frame)
                 idle = not (frames or pushes.changed or stale or self._resumes)
                 return None if idle else frames
             case f.LeafChanged():

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from blackthorn.device.account import arrivals, limits
 from blackthorn.device.account.removals import Removals
-from blackthorn.device.conversations import conversations, self_group
+from blackthorn.device.conversations import conversations, left_out, self_group
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
@@ -36,7 +36,7 @@ from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.healing import renew
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
-from blackthorn.device.transparency import local_chain, verified
+from blackthorn.device.transparency import departures, local_chain, verified
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
@@ -44,6 +44,12 @@ from blackthorn.ports.device_store import MailKeyRecord
 
 FIRST_WAIT_MS: Final = 2_000
 """First wait after a change; it doubles up to UPKEEP_SECONDS."""
+
+QUIET_MS: Final = 6 * 3_600_000
+"""Longest time in which it trusts that nothing became due, as long as what it looks at is the same.
+
+A device at rest looks every half minute; everything that makes something due is in `_facts`.
+"""
 
 _SEEN: Final = "upkeep-since"
 _NEXT: Final = "mail-key-next"
@@ -68,6 +74,9 @@ class Schedule:
         """Reset the back-off: keys or chain have changed."""
         self._due_ms = 0
         self._wait_ms = FIRST_WAIT_MS
+        self._quiet: tuple[object, ...] | None = None
+        """The facts of which nothing was due."""
+        self._quiet_ms = 0
 
     def look(self, unit: UnitOfWork) -> set[bytes]:
         """Enqueue due operations if it is time to look; the targets of the new operations."""
@@ -77,11 +86,36 @@ class Schedule:
         self._due_ms = unit.now_ms + self._wait_ms
         self._wait_ms = min(2 * self._wait_ms, limits.UPKEEP_SECONDS * 1000)
         self._generation = now
-        numbers = enqueue_due(unit)
+        numbers = self._enqueue_due(unit)
         if local_chain.live(unit) is not None:
             numbers += _enqueue(unit, [*self._removals.due(unit), *self._renewals.due(unit)])
         rows = (unit.records.outbox.get(number) for number in numbers)
         return {row.target for row in rows if row is not None}
+
+    def _enqueue_due(self, unit: UnitOfWork) -> list[int]:
+        facts = _facts(unit)
+        same = facts is not None and facts == self._quiet
+        if same and 0 <= unit.now_ms - self._quiet_ms < QUIET_MS:
+            return []
+        numbers, nothing = enqueue_due(unit)
+        self._quiet, self._quiet_ms = (_facts(unit) if nothing else None), unit.now_ms
+        return numbers
+
+
+def _facts(unit: UnitOfWork) -> tuple[object, ...] | None:
+    """What `enqueue_due` decides by; None if it must look because something waits for a time."""
+    records, published = unit.records, unit.chains.of(unit.me.address)
+    if left_out.some(unit) or departures.users(unit, departures.COME):
+        return None
+    return (
+        generation(records),
+        published.head if published is not None else b"",
+        local_chain.unpublished_data(records.settings),
+        verified.marks_data(records.settings),
+        self_group.shared(records.settings),
+        [(record.id, record.standing) for record in records.conversations.all()],
+        [key.fingerprint for key in records.mail_keys.all()],
+    )
 
 
 class _HeadSighting(Struct, frozen=True):
@@ -91,19 +125,22 @@ class _HeadSighting(Struct, frozen=True):
     since_ms: int
 
 
-def enqueue_due(unit: UnitOfWork) -> list[int]:
-    """Enqueue due operations; their row numbers."""
+def enqueue_due(unit: UnitOfWork) -> tuple[list[int], bool]:
+    """Enqueue due operations; their row numbers, and whether nothing is due or waits."""
     verified.settle(unit)
     chain = local_chain.own(unit)
     device = chain.device(unit.me.device) if chain is not None else None
     if chain is None or device is None or not device.personal:
-        return []
+        return [], False
     mine = _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
     waiting = _waiting(unit)
     arrivals.note(unit)
-    numbers = _enqueue(unit, [*wanted, *add_later.due(unit)])
-    return numbers + _renewal(unit, chain, waiting, mine)
+    wanted += add_later.due(unit)
+    numbers = _enqueue(unit, wanted)
+    renewed = keys.renewal_due(unit.records, chain, unit.me.device, clock_ms(unit))
+    numbers += _renewal(unit, chain, waiting, mine)
+    return numbers, mine and not (wanted or renewed or numbers)
 
 
 def _waiting(unit: UnitOfWork) -> list[Operation]:

@@ -52,6 +52,11 @@ def note(
     _put(unit, [*kept, made][-limits.MAX_LEFT_OUT :])
 
 
+def some(unit: UnitOfWork) -> bool:
+    """Whether anybody is to be added later."""
+    return bool(_all(unit))
+
+
 def move(unit: UnitOfWork, conversation: bytes, to: bytes) -> None:
     """Another group has taken the place of this one."""
     entries = _all(unit)

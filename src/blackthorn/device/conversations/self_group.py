@@ -27,6 +27,7 @@ from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import verified
 from blackthorn.link.frames.types import AddressText, Bytes32, Uint64
 from blackthorn.mls.group.group import Group
+from blackthorn.ports.device_store import Settings
 
 KIND: Final = "application/vnd.blackthorn.self"
 _SHARED: Final = "self-shared"
@@ -99,6 +100,11 @@ def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
 
 def mark_shared(unit: UnitOfWork, digest: bytes) -> None:
     unit.records.settings.put(_SHARED, digest)
+
+
+def shared(settings: Settings) -> bytes | None:
+    """The digest of what was shared last."""
+    return settings.get(_SHARED)
 
 
 def share_due(unit: UnitOfWork) -> bool:

@@ -36,14 +36,13 @@ class DeviceKeys:
     openpgp: Secret
     certificate: bytes = field(repr=False)
     ml_dsa: Secret
+    identity_public: bytes = field(init=False, repr=False, compare=False)
+    device: DeviceId = field(init=False, repr=False, compare=False)
 
-    @property
-    def identity_public(self) -> bytes:
-        return signatures.ED25519.public_key(self.identity)
-
-    @property
-    def device(self) -> DeviceId:
-        return device_id(self.identity_public)
+    def __post_init__(self) -> None:
+        public = signatures.ED25519.public_key(self.identity)
+        object.__setattr__(self, "identity_public", public)
+        object.__setattr__(self, "device", device_id(public))
 
     @property
     def signing(self) -> SigningKeys:

@@ -17,7 +17,6 @@ from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.core.members import GatheringValidator, Identity, LeafValidator
 from blackthorn.device.core.verified_chains import ChainCache, Chains
 from blackthorn.errors import InputError
-from blackthorn.ids import device_id
 from blackthorn.ports.device_store import DeviceStore, Records
 
 GENERATION = "generation"
@@ -55,7 +54,7 @@ class UnitOfWork:
         """This device and its public key, computed once."""
         if self._own is None:
             public = self.keys.identity_public
-            self._own = Identity(self.keys.address, device_id(public)), public
+            self._own = Identity(self.keys.address, self.keys.device), public
         return self._own
 
     @property

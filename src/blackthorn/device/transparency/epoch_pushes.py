@@ -64,6 +64,14 @@ class EpochPushes:
             self._began_ms = None
         return self._began_ms is None
 
+    def nothing_changed(self, frame: f.EpochPushed) -> bool:
+        """Whether a push only says that the ledger goes on: then that is all there is to do."""
+        follows = self._size > 0 and frame.since <= self._size < frame.size
+        if not follows or frame.prefixes or not frame.whole:
+            return False
+        self._size, self._asked_ms = frame.size, None
+        return True
+
     def pushed(self, unit: UnitOfWork, frame: f.EpochPushed) -> Frames:
         """The server names changes; those whom they may concern are looked up soon."""
         self._size = self._size or frame.since

@@ -32,6 +32,11 @@ def _waiting(settings: Settings) -> list[UnpublishedStatement]:
     return msgspec.msgpack.decode(data, type=list[UnpublishedStatement]) if data else []
 
 
+def unpublished_data(settings: Settings) -> bytes | None:
+    """What is stored of unpublished statements: another value if they change."""
+    return settings.get(_SETTING)
+
+
 def put_waiting(settings: Settings, statement: bytes, now_ms: int) -> None:
     kept = [*_waiting(settings), UnpublishedStatement(statement, now_ms)]
     settings.put(_SETTING, msgspec.msgpack.encode(kept))

@@ -27,6 +27,11 @@ def marks(settings: Settings) -> Marks:
     return msgspec.msgpack.decode(data, type=Marks) if data else {}
 
 
+def marks_data(settings: Settings) -> bytes | None:
+    """What is stored of marks: another value if they change."""
+    return settings.get(_COMPARED)
+
+
 def is_verified(unit: UnitOfWork, address: str) -> bool:
     """Whether the user has compared this person's current identity."""
     marked, chain = marks(unit.records.settings).get(address), unit.chains.of(address)
