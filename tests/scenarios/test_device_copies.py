@@ -6,7 +6,7 @@ from blackthorn.device.transparency import alarms, copies
 from blackthorn.errors import StorageError
 from blackthorn.link import frames as f
 from blackthorn.simulation.device import Person
-from blackthorn.simulation.memory import memory_vault
+from blackthorn.simulation.memory import MemoryVault, memory_vault
 from tests.support.device_world import World
 from tests.support.link_world import hello_without_number
 
@@ -20,16 +20,19 @@ def copy_of(person):
 
 def restore(person, data) -> None:
     """The device goes on from a backup."""
+    person.vault = vault_of(data)
     person.restart()
-    person.vault._connection.deserialize("main", data)
-    person.restart()
+
+
+def vault_of(data) -> MemoryVault:
+    vault = memory_vault()
+    vault.connection.deserialize("main", data)
+    return vault
 
 
 def twin(person, data) -> Person:
     """A second copy of the device, on another machine."""
-    vault = memory_vault()
-    vault._connection.deserialize("main", data)
-    return Person(person.world, person.name, vault, person.keys)
+    return Person(person.world, person.name, vault_of(data), person.keys)
 
 
 def reconnect(world, person, times: int = 1) -> None:

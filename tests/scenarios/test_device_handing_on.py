@@ -114,6 +114,26 @@ def test_a_restored_folder_gets_what_its_copy_has_read_and_written():
     assert record.sent == 1, "the next text would have the count of the copy's"
 
 
+def test_what_a_copy_wrote_stands_before_what_was_written_after_the_restore():
+    world, alice, _, _, tablet = world_with_a_tablet(37)
+    backup = copy_of(tablet)
+    reconnect(world, tablet, 3)
+    for number in range(3):
+        tablet.write_group("team", f"by the copy {number}")
+    world.settle()
+    go_off_line(alice)  # who else could hand them on
+    restore(tablet, backup)
+    tablet.connect()
+    world.settle()
+    live(world, AWHILE)
+    tablet.write_group("team", "after the restore")
+    live(world, AWHILE)
+    come_back(alice)
+    live(world, AWHILE)
+    copied = [f"by the copy {number}" for number in range(3)]
+    assert texts(tablet) == ["hello", *copied, "after the restore"]
+
+
 def test_three_devices_take_turns_and_each_line_is_sent_once():
     world, alice, bob, _, tablet = world_with_a_tablet(35)
     laptop = add_device(alice, "laptop")

@@ -51,17 +51,22 @@ def _record(
         device=line.device,
         count=line.count,
         handed=True,
-        before=next((one.at for one in later if _follows(one, line)), 0),
+        before=next((one.at for one in later if _follows(one, line, unit.me.device)), 0),
     )
 
 
-def _follows(other: Authored, line: HandedLine) -> bool:
-    """Whether that text was written later, by the same device in the same place."""
+def _follows(other: Authored, line: HandedLine, me: bytes) -> bool:
+    """Whether that text was written later, by the same device in the same place.
+
+    This device lacks a text of its own only after its folder was restored: then its counts have
+    begun again, and its clock says what came later.
+    """
     if (other.device, other.kind) != (line.device, line.kind):
         return False
+    later = other.sent_ms > line.sent_ms
     if other.conversation == line.conversation:
-        return other.count > line.count
-    return other.name == line.name and other.sent_ms > line.sent_ms
+        return other.count > line.count or (line.device == me and later)
+    return other.name == line.name and later
 
 
 def _mark(unit: UnitOfWork, sender: Identity, mark: str) -> str:
