@@ -17,6 +17,7 @@ STREAMS = {
     "programs/log.py": "JSON in ASCII",
     "programs/witness/serve.py": "its port, as JSON of our own",
     "edges/sealing/worker.py": "a pipe to its parent",
+    "programs/device/opening/worker.py": "a pipe to its parent",
     "mls/driver/__main__.py": "a pipe to its parent",
 }
 """Modules that may use the standard output or error, and what goes there."""
