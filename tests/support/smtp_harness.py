@@ -16,6 +16,7 @@ import uvloop
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.tls_keys import make_key
 from blackthorn.edges.gate import Bounds, Gate
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp import limits
@@ -26,6 +27,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
+from blackthorn.programs.server.notices import notice_signer
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail.mailbox import announcing
 from blackthorn.server.mail import limits as mail_limits
@@ -106,7 +108,10 @@ class Site:
             quota=MailQuota(self.reader, clock, mailbox_mib),
         )
         recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
-        self.gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, self.counters)
+        signer = notice_signer(make_key(secrets.token_bytes))
+        self.gateway = MailGateway(
+            recipient_policy, mail_service, self.pool, clock, self.counters, signer
+        )
         self.smtp: SmtpServer
 
     @property

@@ -32,7 +32,7 @@ def test_a_mail_that_the_server_wrote_is_not_said_to_have_been_readable(monkeypa
     monkeypatch.setattr(mail_cli, "program", lambda at: None)
     monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
     told = CliRunner().invoke(main.app, ["mail", "read", "1"]).output
-    assert "(The server says that it wrote this mail itself, and sealed it at once.)" in told
+    assert "(The server itself wrote this mail: it is signed by the key" in told
     assert "Others could read" not in told
 
 

@@ -18,6 +18,9 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Fingerprint
 
+_ED25519_INFO = bytes.fromhex("302a300506032b6570032100")
+"""What stands before the key in a SubjectPublicKeyInfo of Ed25519 (RFC 8410, 4)."""
+
 VALID_YEARS = 50
 """Longer than the server's life: a key ends by a new activation."""
 
@@ -65,6 +68,17 @@ def peer_public_key(der: bytes) -> bytes:
     except ValueError:
         raise DecodeError("not a certificate") from None
     return public.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def key_fingerprint(public: bytes) -> Fingerprint:
+    """The fingerprint of a certificate's Ed25519 key in raw form, of 32 bytes (RFC 8410, 4)."""
+    return Fingerprint(hashlib.sha256(_ED25519_INFO + public).digest())
+
+
+def signer(key: Secret) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """The raw public key and what signs with the private one. Raises DecodeError."""
+    private = _private_key(key)
+    return private.public_key().public_bytes_raw(), private.sign
 
 
 def _fingerprint(

@@ -7,6 +7,8 @@ import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.crypto.tls_keys import key_fingerprint, make_key, signer
+from blackthorn.mail.pgp.notice import Reader, sign_notice
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.pgp.seal import Envelope, seal_mail, trace_block
 
@@ -74,10 +76,35 @@ def test_the_trace_says_how_the_mail_came() -> None:
     assert b"Received: from mx.example.net ([192.0.2.7])\r\n by acme.example with ESMTPS;" in trace
 
 
+PUBLIC, SIGN = signer(make_key(random.Random(3).randbytes))
+READER = Reader("alice@acme.example", key_fingerprint(PUBLIC))
+OWN = replace(ENVELOPE, own=True)
+
+
 def test_a_mail_of_the_servers_own_is_told_from_a_mail_that_came() -> None:
-    own = open_mail(sealed(envelope=replace(ENVELOPE, own=True)), KEY)
+    notice = sign_notice(MAIL, READER.address, PUBLIC, SIGN)
+    own = open_mail(sealed(notice, OWN), KEY, READER)
     assert own.content == MAIL and own.own and not own.marked and not own.readable_on_the_way
     assert own.trace.startswith(b"Blackthorn-Readable-On-The-Way: no; written by acme.example;")
+    assert not open_mail(sealed(notice, OWN), KEY).own
+
+
+def test_what_looks_like_the_servers_own_needs_its_signature() -> None:
+    """A colleague seals whatever they like: block, field and all."""
+    notice = sign_notice(MAIL, READER.address, PUBLIC, SIGN)
+    key, sign = signer(make_key(random.Random(4).randbytes))
+    for forged in (
+        MAIL,
+        sign_notice(MAIL, READER.address, key, sign),
+        sign_notice(MAIL, "bob@acme.example", PUBLIC, SIGN),
+        notice + b"more",
+        notice.replace(b"dawn", b"dusk") if b"dawn" in notice else notice[:-3] + b"x\r\n",
+        b"X: y\r\n" + notice,
+        notice.replace(b"key=", b"key=A", 1),
+    ):
+        opened = open_mail(sealed(forged, OWN), KEY, READER)
+        assert opened.content == forged and not opened.own and opened.readable_on_the_way
+    assert not open_mail(sealed(notice), KEY, READER).own  # as it would come from outside
 
 
 @pytest.mark.parametrize("sender", ["postmaster@acme.example", "a>\r\nno; written by x"])
@@ -85,7 +112,7 @@ def test_a_stranger_cannot_pass_a_mail_off_as_the_servers_own(sender: str) -> No
     block = trace_block(replace(ENVELOPE, own=True, sender="postmaster@acme.example"))
     forged = block + b"From: postmaster@acme.example\r\nSubject: hello\r\n\r\nPay at once.\r\n"
     envelope = replace(ENVELOPE, sender=sender, helo="localhost", peer="127.0.0.1")
-    opened = open_mail(sealed(forged, envelope), KEY)
+    opened = open_mail(sealed(forged, envelope), KEY, READER)
     assert opened.content == forged and opened.marked
     assert not opened.own and opened.readable_on_the_way
 

@@ -394,7 +394,18 @@ def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room
     key_b, certificate_b = compatible.generate(ALICE, 1_700_000_000, os.urandom)
     alice = replace(room.alice, certificate=certificate_a, compatible=certificate_b, copies=True)
     policy = RecipientPolicy("acme.example", Table(alice, room.bob), room.clock)
-    gateway = MailGateway(policy, room.mail_service, SealingNow(), room.clock, room.counters)
+
+    def unsigned(content: bytes, address: str) -> bytes:
+        return content
+
+    gateway = MailGateway(
+        policy,
+        room.mail_service,
+        SealingNow(),
+        room.clock,
+        room.counters,
+        lambda content, _: content,
+    )
     mail = b"From: eve@out.example\r\nSubject: hello\r\n\r\n" + b"A line of a mail.\r\n" * 10_000
     to = (policy.sealable(alice), policy.sealable(room.bob))
     transaction = Transaction("eve@out.example", "out.example", "192.0.2.1", True, to)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.crypto.tls_keys import key_fingerprint, make_key, signer
 from blackthorn.edges.sealing.worker import SealRequest, answer
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.errors import DiskError, StorageError
@@ -19,9 +20,10 @@ from blackthorn.ids import Address
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import ExitTold, MarketNotice, TellExit
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.programs.server.notices import NoticeDelivery
+from blackthorn.programs.server.notices import NoticeDelivery, notice_signer
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.mail.pieces import PieceWriter
@@ -39,6 +41,7 @@ from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.server.test_mail_server import FixedClock, RecordingSession, Table
 
+LINK_KEY = make_key(bytes)
 SECRET, CERTIFICATE = generate_user_key("u1@acme.example")
 DAY = 24 * 3_600_000
 STOP = 1_451_433_600_000  # 2015-12-30
@@ -126,7 +129,8 @@ class World:
             quota=MailQuota(self.reader, clock),
         )
         recipient_policy = RecipientPolicy("acme.example", self.enterprise, clock)
-        gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, Counters())
+        sign = notice_signer(LINK_KEY)
+        gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, Counters(), sign)
         self.telling = NoticeDelivery(
             self.notices, gateway, self.enterprise, self.writer, lambda: None
         )
@@ -179,7 +183,11 @@ class World:
 
 
 def opened(sealed: bytes) -> email.message.EmailMessage:
-    content = open_mail(sealed, SECRET).content
+    to = email.message_from_bytes(sealed, policy=email.policy.default)["To"]
+    pin = key_fingerprint(signer(LINK_KEY)[0])
+    mail = open_mail(sealed, SECRET, Reader(str(to), pin))
+    assert mail.own and not open_mail(sealed, SECRET, Reader("mallory@acme.example", pin)).own
+    content = mail.content
     return email.message_from_bytes(content, policy=email.policy.default)
 
 

@@ -22,7 +22,7 @@ mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
 NO_SENDER = "(no sender)"
 NO_SUBJECT = "(no subject)"
-OWN = "The server says that it wrote this mail itself, and sealed it at once."
+OWN = "The server itself wrote this mail: it is signed by the key that this device knows of it."
 
 Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")]
 

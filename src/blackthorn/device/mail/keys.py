@@ -15,6 +15,7 @@ from blackthorn.identity.openpgp import is_ahead as certificate_is_ahead
 from blackthorn.identity.statements import SetOpenPGP
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mail.errors import SealBrokenError
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.device_store import MailKeyRecord, Records
 
@@ -74,12 +75,14 @@ def secrets(records: Records) -> list[Secret]:
     return [Secret(key.secret) for key in records.mail_keys.all()]
 
 
-def open_with_any(sealed: bytes, keys: Sequence[Secret]) -> OpenedMail:
+def open_with_any(
+    sealed: bytes, keys: Sequence[Secret], reader: Reader | None = None
+) -> OpenedMail:
     """Open a mail with any of the keys. Raises SecurityError, InputError."""
     refusal = SealBrokenError("this device has no key for mail yet")
     for key in keys:
         try:
-            return open_mail(sealed, key)
+            return open_mail(sealed, key, reader)
         except SealBrokenError as error:
             refusal = error
     raise refusal

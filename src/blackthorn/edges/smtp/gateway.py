@@ -5,6 +5,7 @@ smaller copies of Python and libraries stay until reused.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
 from blackthorn.errors import DiskError
+from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Command
 from blackthorn.ports.waiting import outcome
@@ -43,7 +45,10 @@ class MailGateway:
         pool: SealingPool,
         clock: Clock,
         counters: Counters,
+        sign_notice: Callable[[bytes, Address], bytes],
     ) -> None:
+        """`sign_notice` signs the server's own mail for its recipient."""
+        self._sign_notice = sign_notice
         self.recipient_policy = recipient_policy
         self.counters = counters
         self._mail_service = mail_service
@@ -91,6 +96,7 @@ class MailGateway:
         own = Transaction(sender, self.recipient_policy.domain, "localhost", True, (to,))
         try:
             request = structs.replace(self._request(own, own.recipients), own=True)
+            content[:] = self._sign_notice(bytes(content), to.user.address)
             sealed = await self._pool.seal(request, content)
             await self._store(own.recipients, sealed, also)
         finally:

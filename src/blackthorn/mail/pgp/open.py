@@ -5,6 +5,7 @@ sealed part is returned, and encrypted parts inside stay as they are (EFAIL).
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from blackthorn.crypto.openpgp_open import UnsealError, unseal
@@ -12,6 +13,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import Part, parse
+from blackthorn.mail.pgp.notice import NoticeError, Reader, verified_notice
 from blackthorn.mail.pgp.seal import FOLLOWS, MARK, RECEIVED, WRITTEN
 
 
@@ -19,7 +21,8 @@ from blackthorn.mail.pgp.seal import FOLLOWS, MARK, RECEIVED, WRITTEN
 class OpenedMail:
     """`content` is the original mail, byte for byte; `trace` the server's fields.
 
-    `marked` says that the sealing server received it in the clear, `own` that it wrote it itself.
+    `marked` says that the sealing server received it in the clear, `own` that it wrote it itself
+    and has signed it.
     """
 
     content: bytes = field(repr=False)
@@ -35,18 +38,18 @@ class OpenedMail:
 
     @property
     def readable_on_the_way(self) -> bool:
-        """Whether others may have read it in transit: unless the server says that it wrote it.
+        """Whether others may have read it in transit: unless the server has written and signed it.
 
-        A sender cannot say so, since the server's fields stand before theirs. A server can leave
-        the mark off; only a sender's verified signature would prove more.
+        A server can leave the mark off; only a sender's verified signature would prove more.
         """
         return not self.own
 
 
-def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
+def open_mail(sealed: bytes, key: Secret, reader: Reader | None = None) -> OpenedMail:
     """The mail that `mail.pgp.seal.seal_mail` sealed for the owner of `key`.
 
-    Raises SealBrokenError if it was altered, is malformed, or is for another key.
+    Without `reader` no mail counts as the server's own. Raises SealBrokenError if it was altered,
+    is malformed, or is for another key.
     """
     content = _open_layer(sealed, key)
     received, written = (MARK + b": " + how + b" by " for how in (RECEIVED, WRITTEN))
@@ -54,8 +57,11 @@ def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
     if not content.startswith((received, written)) or end < 0:
         return OpenedMail(content, b"", False)
     end += 2 + len(FOLLOWS)
-    own = content.startswith(written)
-    return OpenedMail(content[end:], content[:end], not own, own)
+    mail, own = content[end:], False
+    if content.startswith(written) and reader is not None:
+        with suppress(NoticeError):
+            mail, own = verified_notice(mail, reader), True
+    return OpenedMail(mail, content[:end], not own, own)
 
 
 def _open_layer(sealed: bytes, key: Secret) -> bytes:

@@ -12,6 +12,7 @@ from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.render.names import file_name
 from blackthorn.mail.render.render import Attachment, RenderedMail, render, render_head
 from blackthorn.mail.render.text import safe_line
@@ -109,7 +110,8 @@ def open_sealed(
     """Open and render a mail. Raises SecurityError when it was altered."""
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
-    opened = keys.open_with_any(sealed, secrets)
+    reader = Reader(program.opened.keys.address, program.opened.server.pin)
+    opened = keys.open_with_any(sealed, secrets, reader)
     shown = show(opened.content, opener(secrets), prefer_html=prefer_html)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from blackthorn.crypto import tls_keys
+from blackthorn.crypto.secret import Secret
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.pgp.notice import sign_notice
 from blackthorn.ports.enterprise import UsersByAddress
 from blackthorn.ports.governance.exits import FindExitPerson
 from blackthorn.ports.markets import FindMarkets
@@ -30,6 +33,12 @@ SLICE: Final = 16
 
 RETRY_SECONDS: Final = 30.0
 """Pause after a failure of disk or sealing."""
+
+
+def notice_signer(key: Secret) -> Callable[[bytes, Address], bytes]:
+    """Signs the server's own mail for a recipient, by the link's key, which devices have pinned."""
+    public, sign = tls_keys.signer(key)
+    return lambda content, address: sign_notice(content, address, public, sign)
 
 
 def make_rules(database: Database, decisions: Callable[[], DecisionService]) -> ExitRules:

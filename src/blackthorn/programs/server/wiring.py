@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.edges.dns.resolver import DnsResolver
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
@@ -22,7 +23,7 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
-from blackthorn.programs.server.notices import NoticeDelivery, make_rules
+from blackthorn.programs.server.notices import NoticeDelivery, make_rules, notice_signer
 from blackthorn.programs.server.outbound.service import OutboundMail
 from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.programs.server.outside.certificates import Certificates
@@ -285,7 +286,12 @@ class Server:
 
     def gateway(self, pool: SealingPool) -> MailGateway:
         return MailGateway(
-            self._recipient_policy, self.mail_service, pool, self._clock, self.counters
+            self._recipient_policy,
+            self.mail_service,
+            pool,
+            self._clock,
+            self.counters,
+            notice_signer(Secret(self._folder.key.read_bytes())),
         )
 
     def start_decision_service(self) -> None:
