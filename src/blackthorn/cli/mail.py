@@ -4,8 +4,11 @@ import typer
 
 from blackthorn.cli.admin import queue
 from blackthorn.cli.device import mail as device
+from blackthorn.cli.device.openpgp import certificate, keys
 
 
 def register(app: typer.Typer) -> None:
+    device.mail.add_typer(certificate.certificate, name="certificate")
+    device.mail.add_typer(keys.keys, name="keys")
     device.mail.add_typer(queue.queue, name="queue")
     app.add_typer(device.mail, name="mail")

@@ -6,7 +6,7 @@ from blackthorn.link import frames as f
 from blackthorn.ports.outside.certificates import FoundCertificates
 from blackthorn.ports.store import Done
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.mail import MailHandler
+from blackthorn.server.handlers.mail.mailbox import MailHandler
 from blackthorn.server.mail import limits
 from blackthorn.server.mail.outside_certificates import OutsideCertificates
 from tests.support.sessions import RecordingSession

@@ -73,7 +73,7 @@ def make(
     from blackthorn.cli.progress import ProgressBar
     from blackthorn.programs.device.export.export import run_export
 
-    secret = _passphrase(passphrase_file)
+    secret = ask_passphrase(passphrase_file)
     device = options.program(at)
     with ProgressBar() as bar:
         try:
@@ -107,8 +107,8 @@ def _print(summary: "ExportSummary") -> None:
     terminal.say("Anyone with the folder can read everything but the keys.")
 
 
-def _passphrase(file: Path | None) -> Secret:
-    """The passphrase from the file, or asked for twice. Raises UserError."""
+def ask_passphrase(file: Path | None) -> Secret:
+    """The passphrase for exported keys, from the file, or asked for twice. Raises UserError."""
     import getpass
     import sys
 

@@ -5,19 +5,25 @@ revoked device is replaced, never extended (docs/adr/0013-a-new-mail-key-after-a
 """
 
 from collections.abc import Sequence
+from typing import Final
 
+from blackthorn.crypto.openpgp import compatible
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.openpgp import claim
 from blackthorn.identity.openpgp import is_ahead as certificate_is_ahead
-from blackthorn.identity.statements import SetOpenPGP
+from blackthorn.identity.statements import SetCompatible, SetOpenPGP
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.device_store import MailKeyRecord, Records
+from blackthorn.ports.randomness import Randomness
+
+_V4_DIGITS: Final = 40
+"""Of a fingerprint of version 4 (RFC 9580, 5.5.4.2)."""
 
 
 def keep(records: Records, secret: Secret, certificate: bytes, now_ms: int) -> MailKeyRecord:
@@ -29,7 +35,28 @@ def keep(records: Records, secret: Secret, certificate: bytes, now_ms: int) -> M
 
 
 def newest(records: Records) -> MailKeyRecord | None:
-    return next(iter(records.mail_keys.all()), None)
+    """The newest that is not for other programs."""
+    return next((key for key in records.mail_keys.all() if not is_compatible(key)), None)
+
+
+def is_compatible(record: MailKeyRecord) -> bool:
+    """Whether a key is for other programs: only those are of version 4."""
+    return len(record.fingerprint) == _V4_DIGITS
+
+
+def fresh_compatible(
+    records: Records, address: Address, now_ms: int, random: Randomness
+) -> MailKeyRecord:
+    """Generate and store a new key for other programs, dated `now_ms`."""
+    secret, certificate = compatible.generate(address, now_ms // 1000, random)
+    return keep(records, secret, certificate, now_ms)
+
+
+def claim_of_compatible(record: MailKeyRecord, address: Address, *, copies: bool) -> SetCompatible:
+    """The body of a statement that binds a key for other programs to the user."""
+    secret = Secret(record.secret)
+    stated = claim(address, record.certificate, lambda message: compatible.sign(message, secret))
+    return SetCompatible(stated, copies)
 
 
 def fresh(records: Records, address: Address, now_ms: int) -> MailKeyRecord:

@@ -60,15 +60,18 @@ def recipient_keys(records: Records, address: Address, now_ms: int) -> Recipient
     if chain is not None and chain.present:
         if not chain.certificate:
             return None
-        found = _judged(chain.certificate, address, now, "ask them to renew their mail key")
-        return RecipientKeys(address, Origin.CHAIN, (found,))
+        certificates = [each for each in (chain.certificate, chain.compatible) if each]
+        found = [
+            _judged(each, address, now, "ask them to renew their mail key") for each in certificates
+        ]
+        return RecipientKeys(address, Origin.CHAIN, tuple(found))
     known = records.outside_keys.of(address)
     if known is None or not known.certificate:
         return None
     _check_unchanged(known)
     advice = f"ask them, then `blackthorn mail keys forget {address}`"
-    found = _judged(known.certificate, address, now, advice)
-    return RecipientKeys(address, _ORIGINS[Source(known.source)], (found,), bool(known.offered))
+    pinned = _judged(known.certificate, address, now, advice)
+    return RecipientKeys(address, _ORIGINS[Source(known.source)], (pinned,), bool(known.offered))
 
 
 def _check_unchanged(known: OutsideKeyRecord) -> None:

@@ -177,6 +177,21 @@ def enqueue_mail_key(unit: UnitOfWork, record: MailKeyRecord) -> int:
     return enqueue(unit, "the new mail key", body, record.certificate)
 
 
+def enqueue_compatible(unit: UnitOfWork, record: MailKeyRecord, *, copies: bool) -> int:
+    """State a key for other programs. Raises UserError as `known_chain`."""
+    known_chain(unit)
+    body = mail_keys.claim_of_compatible(record, unit.me.address, copies=copies)
+    return enqueue(unit, "the certificate for other programs", body, record.certificate)
+
+
+def enqueue_compatible_end(unit: UnitOfWork) -> int:
+    """Revoke the certificate for other programs. Raises UserError when none is stated."""
+    if known_chain(unit).compatible is None:
+        raise UserError("your identity states no certificate for other programs")
+    what = "the revocation of the certificate for other programs"
+    return enqueue(unit, what, statements.SetCompatible(None))
+
+
 def mail_key_waits(unit: UnitOfWork) -> bool:
     """Whether a mail key was refused so recently that it is not stated again yet."""
     return _refusals(unit, _MAIL_KEY).waits(unit.now_ms)
@@ -223,6 +238,12 @@ def _still_wanted(
             return None if chain.recovery == keys else body
         case statements.Cancel(seq):
             return body if chain.pending is not None and chain.pending.seq == seq else None
+        case statements.SetCompatible(certificate, copies):
+            known = chain.compatible
+            digest = known.stated.digest if known is not None else None
+            wanted = certificate.digest if certificate is not None else None
+            same = digest == wanted and (known is None or known.copies == copies)
+            return None if same else body
         case statements.SetOpenPGP():
             due = mail_keys.renewal_due(unit.records, chain, unit.me.device, clock_ms(unit))
             return body if due or chain.openpgp is None else None

@@ -10,7 +10,7 @@ from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_ala
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
-from blackthorn.identity.openpgp import is_ahead, verify_certificate
+from blackthorn.identity.openpgp import OpenPGP, is_ahead, verify_certificate
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import ChainRecord
 
@@ -58,6 +58,7 @@ def accept_chain(
             fields = {"label": answer.address} | receipt_fields(error.receipt)
         _alarm_chain(unit, error, answer, latest.fields() | fields, before)
         raise
+    certificate = known.certificate if known is not None else b""
     record = ChainRecord(
         answer.address,
         found.version,
@@ -66,13 +67,14 @@ def accept_chain(
         chain.flags,
         msgspec.msgpack.encode(chain.statements),
         msgspec.msgpack.encode(logged),
-        _certificate(unit, chain, part.certificate, known),
+        _certificate(unit, chain, chain.openpgp, part.certificate, certificate),
         unit.now_ms,
         known.verified_ms if known is not None else 0,
         checked_size=latest.epoch.accepted.size,
         as_of_ms=as_of_ms,
         place=found.index[: ledger_state.PLACE_BYTES],
         asked=max(latest.moment, known.asked if known is not None else 0),
+        compatible=_compatible(unit, chain, part.compatible, known),
     )
     ledger_state.keep_chain(unit, before, chain, record)
     ledger_state.looked_up(unit, chain)
@@ -145,18 +147,28 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[verify.Observatio
     return [verify.Observation(checked, known.version)] if checked is not None else []
 
 
-def _certificate(
+def _compatible(
     unit: UnitOfWork, chain: VerifiedChain, offered: bytes, known: ChainRecord | None
 ) -> bytes:
+    """The certificate for other programs, if mail is to be sealed to it as well."""
+    stated = chain.compatible
+    if stated is None or not stated.copies:
+        return b""
+    kept = known.compatible if known is not None else b""
+    return _certificate(unit, chain, stated.stated, offered, kept)
+
+
+def _certificate(
+    unit: UnitOfWork, chain: VerifiedChain, stated: OpenPGP | None, offered: bytes, kept: bytes
+) -> bytes:
     """The user's certificate, if it is the stated one and mail can be sealed to it."""
-    kept = known.certificate if known is not None else b""
-    if chain.openpgp is None:
+    if stated is None:
         return b""
     for certificate in (offered, kept):
         if not certificate:
             continue
         try:
-            verify_certificate(chain.openpgp, certificate).check_sealing()
+            verify_certificate(stated, certificate).check_sealing()
             return certificate
         except CertificateError:
             return b""  # it is what they stated, and of no use: nothing to raise an alarm for
@@ -164,6 +176,6 @@ def _certificate(
             judged = error.rule == "I39" or not is_ahead(certificate, unit.now_ms // 1000)
             if certificate is offered and judged:
                 text = f"the server's mail certificate is another than the stated one: {error}"
-                records, fact = unit.records, str(chain.openpgp.seq)
+                records, fact = unit.records, str(stated.seq)
                 raise_alarm(records, "false-certificate", chain.label, text, unit.now_ms, fact=fact)
     return b""

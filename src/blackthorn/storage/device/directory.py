@@ -9,7 +9,7 @@ from blackthorn.storage.rows import values
 
 _CHAIN = (
     "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
-    " verified_ms, present, checked_size, as_of_ms, devices, place, asked FROM chain"
+    " verified_ms, present, checked_size, as_of_ms, devices, place, asked, compatible FROM chain"
 )
 _CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s, users FROM checkpoint"
 
@@ -30,7 +30,8 @@ class Directory(Table):
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
             " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
-            " devices, place, asked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " devices, place, asked, compatible)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values(record),
         )
 

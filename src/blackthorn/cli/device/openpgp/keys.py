@@ -1,0 +1,76 @@
+"""Commands of the family `mail keys`: certificates of people outside."""
+
+from typing import Annotated, Any
+
+from typer import Argument, Typer
+
+from blackthorn.cli import options, terminal, times
+from blackthorn.ports.outside.keys import OutsideKeyRecord
+
+keys = Typer(
+    help="Certificates of people outside, as this device knows them.", no_args_is_help=True
+)
+
+AddressArgument = Annotated[str, Argument(metavar="ADDRESS", help="An address outside.")]
+
+
+@keys.command("list")
+@options.on_device
+def list_keys(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
+    """List the certificates of people outside, and changes that wait for you.
+
+    Source: wkd is the address's own domain, autocrypt a mail from it, person your own decision.
+    """
+    from blackthorn.programs.device.openpgp import outside_keys
+
+    found = outside_keys.all_keys(options.program(at))
+    if json:
+        terminal.print_json([_document(key) for key in found])
+        return
+    for key in found:
+        since = times.local_time(key.since_ms)
+        terminal.say(f"{key.address}  {key.fingerprint}  {key.source}  since {since}")
+        if key.offered:
+            terminal.say(
+                f"  changed: {key.offered_source} offers {key.offered_fingerprint}; compare it "
+                f"with them, then `blackthorn mail keys accept {key.address}`"
+            )
+    if not found:
+        terminal.say("No certificates of people outside.")
+
+
+def _document(key: OutsideKeyRecord) -> dict[str, Any]:
+    return {
+        "address": key.address,
+        "fingerprint": key.fingerprint,
+        "source": key.source,
+        "since": times.rfc3339(key.since_ms) if key.since_ms else None,
+        "offered_fingerprint": key.offered_fingerprint or None,
+        "offered_source": key.offered_source or None,
+    }
+
+
+@keys.command("accept")
+@options.on_device
+def accept(
+    address: AddressArgument, at: options.DeviceOptions, yes: options.AgreeOption = False
+) -> None:
+    """Accept the other certificate of an address, once its owner has confirmed the fingerprint."""
+    from blackthorn.programs.device.openpgp import outside_keys
+
+    (whose,) = options.parse_addresses([address])
+    if not terminal.confirm(f"Has {whose} confirmed the new fingerprint?", yes=yes):
+        return
+    accepted = outside_keys.accept(options.program(at), whose)
+    terminal.say(f"Mail to {whose} is now sealed to {accepted.fingerprint}.")
+
+
+@keys.command("forget")
+@options.on_device
+def forget(address: AddressArgument, at: options.DeviceOptions) -> None:
+    """Forget what is known of an address; the next mail to it asks its domain again."""
+    from blackthorn.programs.device.openpgp import outside_keys
+
+    (whose,) = options.parse_addresses([address])
+    outside_keys.forget(options.program(at), whose)
+    terminal.say(f"The certificate of {whose} is forgotten.")
