@@ -30,7 +30,7 @@ def over_smtp(port: int, roots: Path) -> str:
     """The same by STARTTLS."""
     context = ssl.create_default_context(cafile=str(roots))
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
-        client.ehlo()
+        assert client.ehlo()[1].startswith(HOST.encode()), "the host greets by its name"
         client._host = HOST  # type: ignore[attr-defined]  # what the certificate must name
         client.starttls(context=context)
         assert isinstance(client.sock, ssl.SSLSocket)

@@ -24,10 +24,10 @@ class InboundEnvelope(MailEnvelope):
 
 
 class InboundPolicy(Policy):
-    """Takes mail for the users of one domain."""
+    """Takes mail for the users of one domain, by the server's host name or else the domain's."""
 
-    def __init__(self, gateway: MailGateway) -> None:
-        super().__init__(gateway.recipient_policy.domain, gateway.counters)
+    def __init__(self, gateway: MailGateway, host_name: str = "") -> None:
+        super().__init__(host_name or gateway.recipient_policy.domain, gateway.counters)
         self._gateway = gateway
 
     def make_envelope(self) -> InboundEnvelope:

@@ -5,8 +5,8 @@ from blackthorn.mail.dns.facts import Facts, Level, of_version, tags
 from blackthorn.mail.dns.setup import DkimKey, Setup
 from blackthorn.mail.dns.zone import dkim_value
 
-_GONE = {"pct": "t=y instead of pct=0", "rf": "nothing", "ri": "nothing"}
-"""Tags that RFC 9989 has removed, and what stands in their place."""
+_GONE = {"pct": "remove it; for a test write t=y", "rf": "remove it", "ri": "remove it"}
+"""Tags that RFC 9989 has removed, and what to do."""
 
 
 def check_spf(setup: Setup, facts: Facts) -> None:
@@ -129,10 +129,10 @@ def _check_policy(name: str, found: dict[str, str], facts: Facts) -> None:
         text = "p=none: mail that only pretends to be of the domain is delivered"
         mend = "once reports show that your own mail passes, write p=quarantine"
         facts.warn("DMARC", "dmarc-none", name, text, mend)
-    for tag, instead in _GONE.items():
+    for tag, mend in _GONE.items():
         if tag in found:
             text = f"{tag}={found[tag]} is no tag any more (RFC 9989), and receivers differ on it"
-            facts.warn("DMARC", f"dmarc-{tag}", name, text, f"remove it: {instead}")
+            facts.warn("DMARC", f"dmarc-{tag}", name, text, mend)
 
 
 def _check_reports(setup: Setup, name: str, found: dict[str, str], facts: Facts) -> None:

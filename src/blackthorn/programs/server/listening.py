@@ -46,7 +46,8 @@ def listen_smtp(
     gateway: MailGateway, settings: Configuration, tls: ssl.SSLContext, gate: Gate
 ) -> SmtpServer:
     """SMTP with STARTTLS. Raises UnavailableError."""
-    return serve_smtp(InboundPolicy(gateway), settings.smtp.host, settings.smtp.port, tls, gate)
+    policy = InboundPolicy(gateway, settings.tls.host_name)
+    return serve_smtp(policy, settings.smtp.host, settings.smtp.port, tls, gate)
 
 
 def ports(

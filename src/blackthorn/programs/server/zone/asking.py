@@ -1,6 +1,7 @@
 """The questions of a check: asked by the resolver port and over HTTPS, until none is left."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -39,6 +40,9 @@ _TEXTS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
     dns.Tlsa: lambda found: f"{found.usage} {found.selector} {found.matching} {found.data.hex()}",
     dns.Caa: lambda found: f"{found.flags} {found.tag} {found.value.decode('utf-8', 'replace')}",
 }
+
+
+_ERRNO: Final = re.compile(r"^\[Errno -?[0-9]+\] ")
 
 
 async def check_domain(setup: Setup, resolver: dns.Resolver, fetch: Fetch) -> list[Finding]:
@@ -90,5 +94,6 @@ async def fetch_policy(host: str) -> Found:
                 if len(data) > limits.MAX_POLICY_BYTES:
                     return Found(failed=f"{url} is too large")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Found(failed=f"{url}: {error or type(error).__name__}")
+        reason = _ERRNO.sub("", str(error)) or type(error).__name__
+        return Found(failed=f"{url}: {reason}")
     return Found((data.decode("utf-8", "replace"),))
