@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from blackthorn.mail.smtp.sts import parse_policy
 from tests.support.authority import Authority, pem
 from tests.support.server_process import ServerProcess, initialise, run
 
 HOST = "mail.acme.example"
+MTA_STS = "mta-sts.acme.example"
 
 
 def verified(port: int, roots: Path) -> str:
@@ -24,6 +26,21 @@ def verified(port: int, roots: Path) -> str:
         context.wrap_socket(connection, server_hostname=HOST) as tls,
     ):
         return hashlib.sha256(tls.getpeercert(True) or b"").hexdigest()
+
+
+def policy_over_https(port: int, roots: Path) -> str:
+    """The MTA-STS policy as senders fetch it."""
+    context = ssl.create_default_context(cafile=str(roots))
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as connection,
+        context.wrap_socket(connection, server_hostname=MTA_STS) as tls,
+    ):
+        head = f"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: {MTA_STS}\r\nConnection: close"
+        tls.sendall(f"{head}\r\n\r\n".encode())
+        with tls.makefile("rb") as answer:
+            head, _, body = answer.read().decode().partition("\r\n\r\n")
+    assert " 200 " in head and "content-type: text/plain" in head.lower()
+    return body
 
 
 def over_smtp(port: int, roots: Path) -> str:
@@ -50,24 +67,28 @@ def test_a_certificate_from_files_is_served_and_changed_in_service(tmp_path: Pat
     roots.write_bytes(pem(authority.root))
     directory = initialise(tmp_path / "server")
     (directory / "tls" / "self-signed.pem").unlink()  # as a folder of an earlier version is
-    authority.files(directory, HOST)
+    authority.files(directory, HOST, MTA_STS)
     settings = {
         "BLACKTHORN_TLS_HOST_NAME": HOST,
+        "BLACKTHORN_TLS_OTHER_NAMES": MTA_STS,
+        "BLACKTHORN_MTA_STS_MODE": "enforce",
         "BLACKTHORN_TLS_CERTIFICATE": "chain.pem",
         "BLACKTHORN_TLS_KEY": "key.pem",
     }
     (directory / "chain.pem").chmod(0o600)
     done = run("certificate", "check", str(directory), **settings)
-    assert done.returncode == 0 and f"The certificate for {HOST} is good for 8" in done.stdout
+    assert done.returncode == 0 and f"The certificate for {HOST}, {MTA_STS} is good" in done.stdout
     with ServerProcess(directory, **settings) as server:
         https, smtp = server.ready["ledger_port"], server.ready["smtp_port"]
         first = verified(https, roots)
         assert over_smtp(smtp, roots) == first
+        policy = parse_policy(policy_over_https(https, roots).encode())
+        assert policy.mode == "enforce" and policy.servers == (HOST,)
         told = json.loads(run("certificate", "show", str(directory), "--json", **settings).stdout)
         assert (told["source"], told["fingerprint"], told["problems"]) == ("files", first, [])
         assert told["link"]["fingerprint"] and len(told["used_by"]) == 2
 
-        (directory / "key.pem").write_bytes(authority.issue(HOST)[0])
+        (directory / "key.pem").write_bytes(authority.issue(HOST, MTA_STS)[0])
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "certificate_refused" in server.events)
         assert verified(https, roots) == first
@@ -76,7 +97,7 @@ def test_a_certificate_from_files_is_served_and_changed_in_service(tmp_path: Pat
         assert done.returncode == 1
         assert done.stdout.startswith("key does not match: ") and done.stdout.count("\n") == 1
 
-        authority.files(directory, HOST)
+        authority.files(directory, HOST, MTA_STS)
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: verified(https, roots) != first)
         second = verified(https, roots)

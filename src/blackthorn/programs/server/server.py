@@ -117,7 +117,7 @@ async def _run(
         stack.callback(operations.close)
         gate = Gate(counters, gate_bounds(settings, most_descriptors()))
         public = server.certificate.tls.context
-        ledger = await server.ledger.start(stack, public, gate, server.openpgp.pages())
+        ledger = await server.ledger.start(stack, public, gate, server.pages())
         await keep_certificate(stack, server.certificate, server.tasks, gate)
         server.start_decision_service()
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)

@@ -6,15 +6,18 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
+from starlette.routing import BaseRoute
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.dns.resolver import DnsResolver
+from blackthorn.edges.http.mta_sts import mta_sts_routes
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.edges.tls import ServerTls
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame, LeafChanged
+from blackthorn.mail.dns.sts import policy_text
 from blackthorn.programs.log import LineLimit
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.certificates.serving import PublicCertificate
@@ -29,6 +32,7 @@ from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.programs.server.outside.certificates import Certificates
 from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.programs.server.settings.outbound import read_smarthost
+from blackthorn.programs.server.zone.setup import policy_setup
 from blackthorn.server.accounts.admission import Admissions
 from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.accounts.recovery import RecoveryService
@@ -331,6 +335,12 @@ class Server:
             self._settings.tls.host_name or domain,
             DkimSigning(folder=self._folder.dkim, domain=domain, clock=self._clock),
         )
+
+    def pages(self) -> list[BaseRoute]:
+        """What HTTPS serves beside the ledger: certificates of users, the MTA-STS policy."""
+        settings = self._settings
+        own = policy_setup(settings.enterprise.domain, settings.tls, settings.mta_sts)
+        return [*self.openpgp.pages(), *mta_sts_routes(policy_text(own))]
 
     def watch_throttled(self) -> None:
         """Take note of the devices that the administrator has stopped."""

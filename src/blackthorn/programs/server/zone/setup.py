@@ -51,6 +51,12 @@ def make_setup(
     )
 
 
+def policy_setup(domain: str, tls: TlsSettings, mta_sts: MtaStsSettings) -> Setup:
+    """Enough of it for the MTA-STS policy."""
+    host = tls.host_name or domain
+    return Setup(domain, host, sts_mode=mta_sts.mode, sts_seconds=mta_sts.max_age_seconds)
+
+
 def _trusted(told: Report) -> bool:
     return told.source.kind is not Kind.SELF_SIGNED and not told.problems
 
