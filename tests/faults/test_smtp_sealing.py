@@ -129,7 +129,7 @@ def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
             sealed = await asyncio.gather(
                 *(running.pool.seal(request, bytearray(MAIL)) for request in requests)
             )
-            assert len({bytes(each) for (each,) in sealed}) == 40
+            assert len({bytes(each.mails[0]) for each in sealed}) == 40
             assert len(running.pool.process_ids) == 2
 
     run(test)

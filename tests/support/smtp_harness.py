@@ -18,6 +18,7 @@ from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.tls_keys import make_key
 from blackthorn.edges.gate import Bounds, Gate
+from blackthorn.edges.sealing.judging import JudgingPool, JudgingRules
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.gateway import MailGateway
@@ -40,6 +41,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from tests.support.fake_dns import FakeResolver
 from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail
 
@@ -108,9 +110,11 @@ class Site:
             quota=MailQuota(self.reader, clock, mailbox_mib),
         )
         recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
+        self.resolver = FakeResolver()
+        self.judging = JudgingPool(self.pool, self.resolver, JudgingRules(DOMAIN))
         signer = notice_signer(make_key(secrets.token_bytes))
         self.gateway = MailGateway(
-            recipient_policy, mail_service, self.pool, clock, self.counters, signer
+            recipient_policy, mail_service, self.pool, clock, self.counters, signer, self.judging
         )
         self.smtp: SmtpServer
 

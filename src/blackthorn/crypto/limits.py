@@ -13,3 +13,8 @@ MAX_OPENPGP_PROOF_BYTES = 8 * KIB
 
 MAX_CHAIN_CERTIFICATES = 16
 """Certificates of one TLS chain; public authorities use two or three."""
+
+MIN_DKIM_RSA_BITS = 1_024
+MAX_DKIM_RSA_BITS = 4_096
+"""RSA keys of mail's signatures (RFC 8301, 3.2): shorter ones can be broken, longer ones cost us
+time."""

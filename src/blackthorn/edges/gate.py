@@ -47,19 +47,21 @@ def client_key(host: str) -> str:
 class GatedSocket(socket.socket):
     """An accepted socket, counted until its transport ends: asyncio closes, uvloop detaches it."""
 
-    __slots__ = ("client", "door", "gate", "known", "since")
+    __slots__ = ("client", "door", "gate", "known", "peer", "since")
 
     client: str
     door: Door
     gate: "Gate | None"
     known: bool
+    peer: str
+    """The client's address: of the socket, or as a proxy of ours said."""
     since: float
 
     @classmethod
     def of(cls, accepted: socket.socket, client: str, door: Door, now: float) -> "GatedSocket":
         made = cls(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
         made.client, made.door, made.since = client, door, now
-        made.gate, made.known = None, False
+        made.gate, made.known, made.peer = None, False, client
         return made
 
     def close(self) -> None:

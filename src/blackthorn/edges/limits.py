@@ -45,3 +45,9 @@ MAX_MAIL_BYTES_IN_MEMORY = 64 * MIB
 MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT = 32 * MIB
 """The part of MAX_MAIL_BYTES_IN_MEMORY that one network (an IPv4 /24, an IPv6 /56) may hold: the
 largest mail fits."""
+
+PROXY_SECONDS = 5.0
+"""Time for a proxy of ours to send its header; it sends it at once."""
+
+MAX_PROXY_HEADER_BYTES = 2_048
+"""One read of a PROXY header, version 2: addresses and what a proxy adds about TLS."""

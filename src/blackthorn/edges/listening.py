@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from blackthorn.edges import limits
 from blackthorn.edges.gate import Door, Gate, GatedSocket, client_key
+from blackthorn.edges.proxy import ProxyError, proxied_peer
 from blackthorn.errors import UnavailableError
 
 LISTENING_SECONDS: Final = 5
@@ -39,7 +40,9 @@ class Listener:
         tls: ssl.SSLContext | None,
         refusal: bytes,
         paced: bool,
+        proxies: frozenset[str],
     ) -> None:
+        self._proxies = proxies
         self._gate = gate
         self._door = door
         self._factory = factory
@@ -74,7 +77,11 @@ class Listener:
                 self._rest(listening)
                 return
             accepted.setblocking(False)
-            self._enter(accepted, client_key(str(peer[0])))
+            address = str(peer[0])
+            if client_key(address) in self._proxies:
+                self._keep(self._loop.create_task(self._behind_proxy(accepted, address)))
+            else:
+                self._enter(accepted, address)
 
     def _rest(self, listening: socket.socket) -> None:
         def resume() -> None:
@@ -84,9 +91,19 @@ class Listener:
         self._loop.remove_reader(listening)
         self._loop.call_later(_REST_SECONDS, resume)
 
-    def _enter(self, accepted: socket.socket, client: str) -> None:
+    async def _behind_proxy(self, accepted: socket.socket, address: str) -> None:
+        """The client behind a proxy of ours counts, not the proxy."""
+        try:
+            self._enter(accepted, await proxied_peer(accepted) or address)
+        except ProxyError:
+            self._gate.counters.proxies_refused += 1
+            accepted.close()
+
+    def _enter(self, accepted: socket.socket, address: str) -> None:
         now = self._loop.time()
+        client = client_key(address)
         stranger = GatedSocket.of(accepted, client, self._door, now)
+        stranger.peer = address
         if not self._gate.enter(stranger, now):
             with contextlib.suppress(OSError):
                 stranger.send(self._refusal)
@@ -102,7 +119,9 @@ class Listener:
         if stranger.gate is None:  # dropped while it waited
             stranger.close()
             return
-        task = self._loop.create_task(self._connect(stranger))
+        self._keep(self._loop.create_task(self._connect(stranger)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
@@ -141,8 +160,11 @@ def listen(
     refusal: bytes = b"",
     *,
     paced: bool = False,
+    proxies: frozenset[str] = frozenset(),
 ) -> Listener:
     """Listen on all addresses of `host`; `refusal` is said to a client with too many sockets.
+
+    `proxies` are addresses whose connections begin with the PROXY protocol (`edges.proxy`).
 
     `paced` without `tls`: the protocol makes TLS handshakes of its own, at the gate's rate.
 
@@ -166,7 +188,7 @@ def listen(
             each.close()
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
-    return Listener(sockets, gate, door, factory, tls, refusal, paced)
+    return Listener(sockets, gate, door, factory, tls, refusal, paced, proxies)
 
 
 class HasSockets(Protocol):

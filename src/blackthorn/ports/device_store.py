@@ -95,6 +95,7 @@ class MailRecord:
     subject: str
     date: str
     readable: bool
+    junk: bool = False
 
 
 @dataclass(frozen=True, slots=True)

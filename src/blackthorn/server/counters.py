@@ -77,6 +77,9 @@ class Counters:
     accepts_failed: int = counter(
         "Times that the system gave a listener no socket: no descriptor or memory was left."
     )
+    proxies_refused: int = counter(
+        "Connections of a named proxy without a valid PROXY header, which were closed."
+    )
     handshakes_delayed: int = counter(
         "TLS handshakes that waited because their client started too many in a second."
     )

@@ -10,6 +10,8 @@ import pytest
 
 from blackthorn.crypto.openpgp import compatible
 from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.edges.sealing.judging import JudgingPool, JudgingRules
+from blackthorn.edges.sealing.pool import SealedMails
 from blackthorn.edges.sealing.worker import SealRequest, answer
 from blackthorn.edges.smtp.gateway import MailGateway, Transaction
 from blackthorn.edges.smtp.replies import refusal
@@ -43,6 +45,7 @@ from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.wire.units import MIB
 from tests.support.certificates import unsealable
+from tests.support.fake_dns import FakeResolver
 from tests.support.market_keys import add_people
 from tests.support.sessions import RecordingSession
 from tests.support.stored import answered
@@ -383,10 +386,11 @@ def test_a_copy_is_sealed_to_a_compatible_certificate_only_when_a_program_reads_
 class SealingNow:
     """The pool, without its processes."""
 
-    async def seal(self, request: SealRequest, content: bytearray) -> list[bytearray]:
+    async def seal(self, request: SealRequest, content: bytearray) -> SealedMails:
         head, sealed = answer(request, bytes(content))
         assert head.refusal is None and head.sizes == [len(each) for each in sealed]
-        return [bytearray(each) for each in sealed]
+        mails = [bytearray(each) for each in sealed]
+        return SealedMails(mails, tuple(head.questions), tuple(head.asked))
 
 
 def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room) -> None:
@@ -394,6 +398,7 @@ def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room
     key_b, certificate_b = compatible.generate(ALICE, 1_700_000_000, os.urandom)
     alice = replace(room.alice, certificate=certificate_a, compatible=certificate_b, copies=True)
     policy = RecipientPolicy("acme.example", Table(alice, room.bob), room.clock)
+    judging = JudgingPool(SealingNow(), FakeResolver(), JudgingRules("acme.example"))
 
     def unsigned(content: bytes, address: str) -> bytes:
         return content
@@ -405,6 +410,7 @@ def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room
         room.clock,
         room.counters,
         lambda content, _: content,
+        judging,
     )
     mail = b"From: eve@out.example\r\nSubject: hello\r\n\r\n" + b"A line of a mail.\r\n" * 10_000
     to = (policy.sealable(alice), policy.sealable(room.bob))

@@ -10,6 +10,8 @@ import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.tls_keys import key_fingerprint, make_key, signer
+from blackthorn.edges.sealing.judging import JudgingPool, JudgingRules
+from blackthorn.edges.sealing.pool import SealedMails
 from blackthorn.edges.sealing.worker import SealRequest, answer
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.errors import DiskError, StorageError
@@ -37,6 +39,7 @@ from blackthorn.simulation.memory import memory_database, wrapping
 from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from tests.support.certificates import unsealable
+from tests.support.fake_dns import FakeResolver
 from tests.support.market_keys import add_people
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.server.test_mail_server import FixedClock, RecordingSession, Table
@@ -69,14 +72,14 @@ class Pool:
         self.refuses: set[str] = set()
         self.sealed = 0
 
-    async def seal(self, request: SealRequest, content: bytearray) -> list[bytes]:
+    async def seal(self, request: SealRequest, content: bytearray) -> SealedMails:
         await asyncio.sleep(0)
         if self.broken or self.refuses & {to.address for to in request.recipients}:
             raise MailRefusedError(451, "4.3.0", "the mail could not be sealed now")
         self.sealed += 1
         said, sealed = answer(request, bytes(content))
         assert said.refusal is None
-        return sealed
+        return SealedMails([bytearray(each) for each in sealed])
 
 
 class World:
@@ -130,7 +133,10 @@ class World:
         )
         recipient_policy = RecipientPolicy("acme.example", self.enterprise, clock)
         sign = notice_signer(LINK_KEY)
-        gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, Counters(), sign)
+        judging = JudgingPool(self.pool, FakeResolver(), JudgingRules("acme.example"))
+        gateway = MailGateway(
+            recipient_policy, mail_service, self.pool, clock, Counters(), sign, judging
+        )
         self.telling = NoticeDelivery(
             self.notices, gateway, self.enterprise, self.writer, lambda: None
         )

@@ -23,6 +23,7 @@ mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 NO_SENDER = "(no sender)"
 NO_SUBJECT = "(no subject)"
 OWN = "The server itself wrote this mail: it is signed by the key that this device knows of it."
+JUNK = "Junk, by the server's verdict on who sent it:"
 
 Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")]
 
@@ -30,7 +31,7 @@ Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its num
 @mail.command("list")
 @on_device
 def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
-    """List the mail, oldest first. Exit code 6: only stored data is shown."""
+    """List the mail, oldest first, junk apart. Exit code 6: only stored data is shown."""
     from blackthorn.cli.device.outcomes import tell_failures
 
     device = program(at)
@@ -45,13 +46,22 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.print_json([_entry(record) for record in found])
     elif not found:
         terminal.say("No mail.")
-    for record in () if json else found:
-        who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
-        terminal.say(f"{record.uid:5}  {times.local_time(record.received_ms)}  {who}  {what}")
+    if not json:
+        _say_list([record for record in found if not record.junk])
+        junk = [record for record in found if record.junk]
+        if junk:
+            terminal.say(JUNK)
+            _say_list(junk)
     if quota:
         terminal.note(_room(used, quota))
     tell_failures(device)
     require_reached(unreached)
+
+
+def _say_list(found: list[MailRecord]) -> None:
+    for record in found:
+        who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
+        terminal.say(f"{record.uid:5}  {times.local_time(record.received_ms)}  {who}  {what}")
 
 
 def _room(used: int, quota: int) -> str:
@@ -72,6 +82,7 @@ def _entry(record: MailRecord) -> dict[str, Any]:
         "received": times.rfc3339(record.received_ms),
         "size": record.size,
         "readable_on_the_way": record.readable,
+        "junk": record.junk,
     }
 
 
@@ -103,6 +114,8 @@ def read_mail(
     for name, value in (*headers, ("Date", date), ("Subject", shown.subject or NO_SUBJECT)):
         if value:
             terminal.say(f"{name}: {value}")
+    if found.junk:
+        terminal.say("(Junk: it may not be from who it says.)")
     terminal.say(f"({_who_could_read(found)})")
     for section in shown.sections:
         terminal.say("")
@@ -140,6 +153,7 @@ def _document(uid: int, found: "ReadMail") -> dict[str, Any]:
         "date": shown.date,
         "received": times.rfc3339(found.received_ms) if found.received_ms else None,
         "readable_on_the_way": found.readable,
+        "junk": found.junk,
         "sealed": shown.sealed,
         "text": shown.text,
         "sections": [{"head": each.head, "text": each.text} for each in shown.sections],

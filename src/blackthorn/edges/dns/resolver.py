@@ -7,6 +7,7 @@ network between could set it.
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from blackthorn.errors import ConfigError
 from blackthorn.ports.dns import Answer, Record, ResolverFailedError, ResolverTimeoutError
 
 _LOCAL: Final = "127.0.0.1"
+_RESERVED: Final = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)$")
+"""Names of documents and tests (RFC 2606, RFC 6761), about which the Internet is not asked."""
 
 
 class DnsResolver:
@@ -29,6 +32,7 @@ class DnsResolver:
     """
 
     def __init__(self, servers: Sequence[str] = ()) -> None:
+        self._configured: Final = bool(servers)
         self._asked: Final = _asked(servers)
         self._trusted: Final = all(map(_is_local, self._asked.nameservers))
         self._cache: Final = AnswerCache()
@@ -38,6 +42,8 @@ class DnsResolver:
     async def look_up(self, name: str, kind: type[Record]) -> Answer[Record]:
         """See `ports.dns.Resolver`."""
         key = name.removesuffix(".").lower(), kind
+        if not self._configured and _RESERVED.search(key[0]):
+            return Answer((), key[0], exists=False)
         kept = self._cache.get(key, asyncio.get_running_loop().time())
         if kept is not None:
             return kept

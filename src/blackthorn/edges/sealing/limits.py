@@ -22,3 +22,18 @@ SEALING_IDLE_SECONDS = 5
 
 MAX_SEALING_DEPTH = 4
 """Mails handed to one sealing worker at once, so that it never waits for the next."""
+
+JUDGING_SECONDS = 20.0
+"""Time in which the domain name system answers all that one mail's verdict needs; then 451."""
+
+MAX_JUDGING_ROUNDS = 24
+"""How often one mail's verdict may ask for more: SPF's ten nested records, one after the other."""
+
+MAX_REMEMBERED_SENDERS = 1_000
+"""Domains whose last mail's questions are remembered, in memory, 64 names each at most."""
+
+MAX_JUDGED_RECORDS = 50
+"""Records of one answer that a verdict looks at."""
+
+MAX_JUDGED_HEADER_BYTES = 128 * 1_024
+"""What is handed over to learn a header's questions: more than the largest header allowed."""

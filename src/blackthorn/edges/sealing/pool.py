@@ -18,6 +18,7 @@ import msgspec
 
 from blackthorn.edges.sealing import limits
 from blackthorn.edges.sealing.worker import SealAnswer, SealRequest, head
+from blackthorn.mail.authentication.questions import Question
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.server.counters import Counters
 from blackthorn.wire.units import MIB
@@ -32,11 +33,25 @@ def _put_off() -> MailRefusedError:
     return MailRefusedError(451, "4.3.0", "the mail could not be sealed now; try again")
 
 
+@dataclass(frozen=True, slots=True)
+class SealedMails:
+    """A worker's answer: the mails by recipient, or the `questions` to be answered first.
+
+    `asked`, `summary` and `place` are those of `edges.sealing.worker.SealAnswer`.
+    """
+
+    mails: list[bytearray]
+    questions: tuple[Question, ...] = ()
+    asked: tuple[Question, ...] = ()
+    summary: str = ""
+    place: str = ""
+
+
 @dataclass(slots=True)
 class _Job:
     head: bytes
     content: bytearray
-    answer: asyncio.Future[list[bytearray]]
+    answer: asyncio.Future[SealedMails]
 
 
 class _Worker:
@@ -123,7 +138,7 @@ class _Worker:
             elif answer.refusal is not None:
                 job.answer.set_exception(MailRefusedError(*answer.refusal))
             else:
-                job.answer.set_result(sealed)
+                job.answer.set_result(_sealed(answer, sealed))
             del job, sealed
             if not self.jobs:
                 self._rest()
@@ -136,6 +151,12 @@ class _Worker:
         else:
             loop = asyncio.get_running_loop()
             self._idle = loop.call_later(limits.SEALING_IDLE_SECONDS, self.kill)
+
+
+def _sealed(answer: SealAnswer, mails: list[bytearray]) -> SealedMails:
+    return SealedMails(
+        mails, tuple(answer.questions), tuple(answer.asked), answer.summary, answer.place
+    )
 
 
 async def _read_answer(answers: asyncio.StreamReader) -> SealAnswer:
@@ -170,8 +191,8 @@ class SealingPool:
         """Of the workers."""
         return [worker.process.pid for worker in self._workers if worker.process is not None]
 
-    async def seal(self, request: SealRequest, content: bytearray) -> list[bytearray]:
-        """The mail sealed to each recipient, in order. `content` has its dots still doubled.
+    async def seal(self, request: SealRequest, content: bytearray) -> SealedMails:
+        """The mail sealed to each recipient, in order, or what to ask first.
 
         Raises MailRefusedError: by the scanner; 450 for a certificate that cannot be sealed to; 451
         when the worker died; 554 when it died of this mail too often.

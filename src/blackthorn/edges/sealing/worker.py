@@ -4,6 +4,7 @@
 order to standard output. It ends with its input, writes no file, and leaves no core dump.
 """
 
+import dataclasses
 import os
 import resource
 import signal
@@ -14,6 +15,16 @@ import msgspec
 
 from blackthorn.crypto.openpgp_seal import CertificateError, parse_certificate
 from blackthorn.edges.sealing import limits
+from blackthorn.mail.authentication.questions import Found, Kind, Question
+from blackthorn.mail.authentication.verdict import (
+    Arrival,
+    Place,
+    Rules,
+    Verdict,
+    clean,
+    judge,
+    questions,
+)
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.scan import remove_dots, scan
 from blackthorn.mail.pgp.seal import Envelope, seal_mail
@@ -24,8 +35,37 @@ class SealTo(msgspec.Struct, array_like=True, frozen=True):
     certificate: bytes
 
 
+class Known(msgspec.Struct, array_like=True, frozen=True):
+    """An answer of the domain name system (`mail.authentication.questions`)."""
+
+    kind: Kind
+    name: str
+    records: list[bytes]
+    exists: bool
+    failed: bool
+
+
+class Authenticate(msgspec.Struct, array_like=True, frozen=True):
+    """How to judge a mail; see `mail.authentication.verdict.Rules`. `last`: ask no more.
+
+    `header_only`: only the header follows, to learn what else is to be asked.
+    """
+
+    host: str
+    refuse_by_dmarc: bool
+    own_from: str
+    sealers: list[str]
+    known: list[Known]
+    last: bool = False
+    header_only: bool = False
+
+
 class SealRequest(msgspec.Struct, array_like=True, frozen=True):
-    """One mail's envelope (`mail.pgp.seal.Envelope`) and recipients; its bytes follow."""
+    """One mail's envelope (`mail.pgp.seal.Envelope`) and recipients; its bytes follow.
+
+    Without `authenticate` it is the server's own, which nobody has to prove. `dots`: they are
+    doubled at the beginnings of lines (RFC 5321, 4.5.2). `junk`: a filter has called it so.
+    """
 
     recipients: list[SealTo]
     domain: str
@@ -35,13 +75,24 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
     tls: bool
     now: int
     own: bool = False
+    id: str = ""
+    authenticate: Authenticate | None = None
+    dots: bool = True
+    junk: bool = False
 
 
 class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """Sizes of the sealed mails that follow, by recipient; or code, status, text."""
+    """Sizes of the sealed mails that follow, by recipient; or code, status, text; or questions.
+
+    `asked` are those that the verdict used, `summary` its results without names.
+    """
 
     sizes: list[int]
     refusal: tuple[int, str, str] | None = None
+    questions: list[Question] = []
+    asked: list[Question] = []
+    summary: str = ""
+    place: str = ""
 
 
 def head(message: SealRequest | SealAnswer) -> bytes:
@@ -51,29 +102,71 @@ def head(message: SealRequest | SealAnswer) -> bytes:
 
 
 def answer(request: SealRequest, data: bytes) -> tuple[SealAnswer, list[bytes]]:
-    """Scan and seal one mail, whose dots are still doubled."""
+    """Scan, judge and seal one mail; or say what is to be asked first."""
     try:
-        content = scan(remove_dots(data))
-        sealed = [_seal(content, request, to) for to in request.recipients]
-        return SealAnswer([len(each) for each in sealed]), sealed
+        content = scan(remove_dots(data) if request.dots else data)
+        judged = _judge(content, request)
+        if isinstance(judged, frozenset):
+            return SealAnswer([], questions=list(judged)), []
+        envelope = _envelope(request, judged)
+        if request.authenticate is not None:
+            content = clean(content, (request.authenticate.host, request.domain))
+        sealed = [_seal(content, envelope, to) for to in request.recipients]
     except MailRefusedError as error:
         return SealAnswer([], (error.code, error.status, str(error))), []
     except CertificateError as error:
         return SealAnswer([], (450, "4.2.1", str(error))), []
+    sizes = [len(each) for each in sealed]
+    if judged is None:
+        return SealAnswer(sizes), sealed
+    asked = list(judged.questions)
+    place = envelope.place
+    return SealAnswer(sizes, asked=asked, summary=judged.summary, place=place), sealed
 
 
-def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
-    envelope = Envelope(
+def _judge(content: bytes, request: SealRequest) -> Verdict | frozenset[Question] | None:
+    asked = request.authenticate
+    if asked is None:
+        return None
+    arrival = Arrival(request.peer, request.sender, request.helo, request.now)
+    rules = Rules(
+        asked.host, request.domain, asked.refuse_by_dmarc, asked.own_from, tuple(asked.sealers)
+    )
+    known = {
+        Question(each.kind, each.name): Found(_records(each), each.exists, each.failed)
+        for each in asked.known
+    }
+    if asked.header_only:
+        return questions(content, arrival, rules, known)
+    return judge(content, arrival, rules, known, asked.last)
+
+
+def _records(known: Known) -> tuple[bytes | str, ...]:
+    if known.kind is Kind.TXT:
+        return tuple(known.records)
+    return tuple(each.decode("ascii", "replace") for each in known.records)
+
+
+def _envelope(request: SealRequest, judged: Verdict | None) -> Envelope:
+    place = "" if judged is None else str(judged.place)
+    return Envelope(
         domain=request.domain,
-        address=to.address,
+        address="",
         sender=request.sender,
         helo=request.helo,
         peer=request.peer,
         tls=request.tls,
         now=request.now,
         own=request.own,
+        id=request.id,
+        results="" if judged is None else judged.field,
+        place=str(Place.JUNK) if request.junk and judged is not None else place,
     )
-    return seal_mail(content, envelope, parse_certificate(to.certificate), os.urandom)
+
+
+def _seal(content: bytes, envelope: Envelope, to: SealTo) -> bytes:
+    own = dataclasses.replace(envelope, address=to.address)
+    return seal_mail(content, own, parse_certificate(to.certificate), os.urandom)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -7,10 +7,12 @@ disk before it is sealed.
 
 import asyncio
 import logging
+import re
 import ssl
 from collections import defaultdict
-from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, NoReturn, Protocol
 
 from aiosmtpd.smtp import SMTP, TLSSetupException, syntax
 
@@ -19,11 +21,12 @@ from blackthorn.edges.gate import Gate
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.memory import MailMemory, Share
 from blackthorn.edges.smtp.policy import MailEnvelope, Policy
-from blackthorn.edges.smtp.receiving import Receiver, TooSlowError
+from blackthorn.edges.smtp.receiving import Chunks, Receiver, TooSlowError
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError
 from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.smtp.dsn import MailDsn, RecipientDsn, take_mail, take_recipient
 from blackthorn.mail.smtp.path import parse_path
 
 logging.getLogger("mail.log").disabled = True  # aiosmtpd logs addresses and contents there
@@ -32,6 +35,9 @@ _CALLS: Final = {"*": 1_000_000} | dict.fromkeys(
     ("NOOP", "RSET", "VRFY", "EXPN", "HELP", "HELO", "EHLO", "AUTH"),
     smtp_limits.MAX_SMTP_JUNK_COMMANDS,
 )
+
+
+_BDAT: Final = re.compile(r"(?P<size>[0-9]{1,12})(?P<last> +LAST)?", re.IGNORECASE)
 
 
 class Site(Protocol):
@@ -51,15 +57,26 @@ class Connection(SMTP):
     """One connection of a server of any kind; its policy decides."""
 
     line_length_limit = mail_limits.MAX_MAIL_LINE_BYTES
+    _chunks: Chunks | None = None
 
-    def __init__(self, server: Site, tls_context: ssl.SSLContext | None, client: str) -> None:
+    def __init__(
+        self,
+        server: Site,
+        tls_context: ssl.SSLContext | None,
+        client: str,
+        peer: str,
+        *,
+        implicit: bool = False,
+    ) -> None:
+        """`implicit`: TLS has begun before the protocol (RFC 8314, 3). `peer` is an address."""
         super().__init__(
             server.policy,
             data_size_limit=None,
             enable_SMTPUTF8=True,
             hostname=server.policy.hostname,
             ident="ESMTP Blackthorn",
-            tls_context=tls_context,
+            tls_context=None if implicit else tls_context,
+            auth_require_tls=not implicit,
             timeout=smtp_limits.SMTP_TIMEOUT_SECONDS,
             auth_exclude_mechanism=["LOGIN", "PLAIN"],
             command_call_limit=_CALLS,
@@ -73,13 +90,22 @@ class Connection(SMTP):
         self._server: Final = server
         self._client: Final = client
         self._errors = 0
+        self._peer: Final = peer
+        self._implicit: Final = implicit
+        self._dsn: MailDsn | RecipientDsn = MailDsn()
 
     def connection_made(self, transport: Any) -> None:
         """Called again after STARTTLS."""
         self._server.enter(self)
         super().connection_made(transport)
+        assert self.session is not None  # aiosmtpd has made it
+        if self._peer:
+            self.session.peer = (self._peer, 0)  # type: ignore[assignment]
+        if self._implicit:
+            self.session.ssl = transport.get_extra_info("ssl_object")
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._drop_chunks()
         self._server.leave(self)
         super().connection_lost(error)
 
@@ -143,36 +169,115 @@ class Connection(SMTP):
         """Mail from the Internet only: no login."""
         await self.push("502 5.5.1 not offered")
 
-    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
-        """Receive the mail, have it sealed and stored, then reply 250."""
-        if await self.check_helo_needed():
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        """aiosmtpd's MAIL, after the parameters of RFC 3461."""
+        arg = await self._without_dsn(arg, take_mail)
+        if arg is not None:
+            await super().smtp_MAIL(arg)
+            if isinstance(self.envelope, MailEnvelope) and isinstance(self._dsn, MailDsn):
+                self.envelope.dsn = self._dsn
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        """aiosmtpd's RCPT, after the parameters of RFC 3461."""
+        arg = await self._without_dsn(arg, take_recipient)
+        envelope = self.envelope
+        if arg is None or not isinstance(envelope, MailEnvelope):
             return
-        if arg:
-            await self.push("501 5.5.4 DATA takes no argument")
-            return
+        before = len(envelope.rcpt_tos)
+        await super().smtp_RCPT(arg)
+        if len(envelope.rcpt_tos) > before and isinstance(self._dsn, RecipientDsn):
+            envelope.rcpt_dsn[envelope.rcpt_tos[-1]] = self._dsn
+
+    async def _without_dsn(
+        self, arg: str | None, take: Callable[[str], tuple[MailDsn | RecipientDsn, str]]
+    ) -> str | None:
+        """The argument without those parameters, which are noted; None: refused."""
+        path, bracket, parameters = (arg or "").rpartition(">")
+        assert self.session is not None  # set by aiosmtpd before any command
+        if not bracket or not self.session.extended_smtp:
+            return arg or ""
+        try:
+            self._dsn, others = take(parameters)
+        except BlackthornError as error:
+            await self.push(refusal(error).reply)
+            return None
+        return f"{path}> {others}".rstrip()
+
+    async def _ready(self) -> MailEnvelope | None:
+        """The envelope, if content may come now; else the refusal is sent."""
+        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
+            return None
         envelope = self.envelope
         if not isinstance(envelope, MailEnvelope) or not envelope.distinct:
             await self.push("503 5.5.1 no recipient")
+            return None
+        return envelope
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
+        """Receive the mail, have it sealed and stored, then reply 250."""
+        if arg:
+            await self.push("501 5.5.4 DATA takes no argument")
+            return
+        if self._chunks is not None:
+            await self.push("503 5.5.1 the mail comes by BDAT already")
+            return
+        envelope = await self._ready()
+        if envelope is None:
             return
         await self.push("354 end with <CR><LF>.<CR><LF>")
         memory = self._server.memory.share(self._client, self.give_way, self.loop.time())
         with self._server.mail_in_hand(), memory as share:
-            reply = await self._take(envelope, share)
+            reply = await self._replied(self._data(envelope, share))
         self.envelope = self._create_envelope()
         await self.push(reply)
 
-    async def _take(self, envelope: MailEnvelope, share: Share) -> str:
+    async def smtp_BDAT(self, arg: str | None) -> None:  # noqa: N802
+        """Receive a chunk (RFC 3030, 2); at the last one as after DATA."""
+        found = _BDAT.fullmatch(arg or "")
+        if found is None:  # nobody knows where the next command begins
+            await self.push("501 5.5.4 BDAT takes a size, and LAST")
+            raise asyncio.CancelledError  # aiosmtpd then closes the connection
+        size, last = int(found["size"]), found["last"] is not None
+        if self._chunks is None:
+            envelope = self.envelope
+            memory = self._server.memory.share(self._client, self.give_way, self.loop.time())
+            self._chunks = Chunks(self._reader, memory, self._reset_timeout)
+            if not isinstance(envelope, MailEnvelope) or not envelope.distinct:
+                self._chunks.refused = MailRefusedError(503, "5.5.1", "no recipient")
+        with self._server.mail_in_hand() if last else nullcontext():
+            reply = await self._replied(self._chunk(self._chunks, size, last=last))
+        if last:
+            self._drop_chunks()
+            self.envelope = self._create_envelope()
+        await self.push(reply)
+
+    async def _chunk(self, chunks: Chunks, size: int, *, last: bool) -> str:
+        try:
+            await chunks.add(size)
+        except TooSlowError:
+            await self._cut_off()
+        if not last:
+            return f"250 2.0.0 {size} octets"
+        envelope = self.envelope
+        assert isinstance(envelope, MailEnvelope)  # else the chunks are refused
+        envelope.dots = False
+        return await self._take(envelope, chunks.data, chunks.share)
+
+    def _drop_chunks(self) -> None:
+        chunks, self._chunks = self._chunks, None
+        if chunks is not None:
+            chunks.close()
+
+    def _set_rset_state(self) -> None:
+        """aiosmtpd's, at RSET, HELO, EHLO and STARTTLS."""
+        self._drop_chunks()
+        super()._set_rset_state()  # type: ignore[no-untyped-call]
+
+    async def _replied(self, taking: Awaitable[str]) -> str:
+        """The reply, or that to an error, which is counted."""
         counters = self._server.policy.counters
         try:
-            content = await self._receive(share)
-            share.receiving = False
-            if len(content) * envelope.distinct > smtp_limits.MAX_MAIL_TIMES_RECIPIENTS:
-                text = "too many recipients for a mail of this size: send it to fewer at once"
-                raise MailRefusedError(554, "5.5.3", text)
-            if self._server.stopping:
-                raise MailRefusedError(421, "4.3.2", "the server is stopping")
-            assert self.session is not None  # set by aiosmtpd before any command
-            return await self._server.policy.accept(self.session, envelope, content)
+            return await taking
         except BlackthornError as error:
             refused = refusal(error)
             if refused.code >= 500:
@@ -181,9 +286,25 @@ class Connection(SMTP):
                 counters.mail_deferred += 1
             return refused.reply
 
+    async def _data(self, envelope: MailEnvelope, share: Share) -> str:
+        return await self._take(envelope, await self._receive(share), share)
+
+    async def _take(self, envelope: MailEnvelope, content: bytearray, share: Share) -> str:
+        share.receiving = False
+        if len(content) * envelope.distinct > smtp_limits.MAX_MAIL_TIMES_RECIPIENTS:
+            text = "too many recipients for a mail of this size: send it to fewer at once"
+            raise MailRefusedError(554, "5.5.3", text)
+        if self._server.stopping:
+            raise MailRefusedError(421, "4.3.2", "the server is stopping")
+        assert self.session is not None  # set by aiosmtpd before any command
+        return await self._server.policy.accept(self.session, envelope, content)
+
     async def _receive(self, share: Share) -> bytearray:
         try:
             return await Receiver(self._reader, share, self._reset_timeout).data()
         except TooSlowError:
-            await super().push("421 4.7.0 too slow, or without end")
-            raise asyncio.CancelledError from None  # aiosmtpd then closes the connection
+            await self._cut_off()
+
+    async def _cut_off(self) -> NoReturn:
+        await super().push("421 4.7.0 too slow, or without end")
+        raise asyncio.CancelledError  # aiosmtpd then closes the connection

@@ -11,6 +11,7 @@ from functools import partial
 
 from msgspec import structs
 
+from blackthorn.edges.sealing.judging import JudgingPool
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
@@ -33,6 +34,10 @@ class Transaction:
     peer: str
     tls: bool
     recipients: tuple[Recipient, ...]
+    dots: bool = True
+    """Whether dots at the beginnings of lines are doubled (RFC 5321, 4.5.2)."""
+    id: str = ""
+    """Names the mail in 250, Received and the trace."""
 
 
 class MailGateway:
@@ -46,6 +51,7 @@ class MailGateway:
         clock: Clock,
         counters: Counters,
         sign_notice: Callable[[bytes, Address], bytes],
+        judging: JudgingPool,
     ) -> None:
         """`sign_notice` signs the server's own mail for its recipient."""
         self._sign_notice = sign_notice
@@ -53,6 +59,7 @@ class MailGateway:
         self.counters = counters
         self._mail_service = mail_service
         self._pool = pool
+        self._judging = judging
         self._clock = clock
         self._large = asyncio.Lock()
 
@@ -74,7 +81,7 @@ class MailGateway:
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; durable at the return.
 
-        `content` is the mail with dots still doubled; it is overwritten. Raises MailRefusedError
+        `content` is overwritten. Raises MailRefusedError
         with the SMTP reply, or StorageError. A mail too large for all recipients at once may then
         have reached some; the sender retries.
         """
@@ -98,7 +105,7 @@ class MailGateway:
             request = structs.replace(self._request(own, own.recipients), own=True)
             content[:] = self._sign_notice(bytes(content), to.user.address)
             sealed = await self._pool.seal(request, content)
-            await self._store(own.recipients, sealed, also)
+            await self._store(own.recipients, sealed.mails, also)
         finally:
             _overwrite(content)
 
@@ -108,11 +115,11 @@ class MailGateway:
         for start in range(0, len(transaction.recipients), unit):
             recipients = transaction.recipients[start : start + unit]
             request = self._request(transaction, recipients)
-            sealed = await self._pool.seal(request, content)
+            sealed = await self._judging.seal(request, content)
             if start + unit >= len(transaction.recipients):
                 _overwrite(content)
                 content.clear()  # no longer needed, and it may be 25 MiB
-            await self._store(recipients, sealed)
+            await self._store(recipients, sealed.mails)
 
     def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
         return SealRequest(
@@ -127,6 +134,8 @@ class MailGateway:
             peer=transaction.peer,
             tls=transaction.tls,
             now=self._clock.wall_ms() // 1000,
+            dots=transaction.dots,
+            id=transaction.id,
         )
 
     async def _store(

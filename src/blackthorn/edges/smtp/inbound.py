@@ -3,12 +3,17 @@
 Never here: the protocol itself, which `connection` speaks.
 """
 
+import secrets
+from typing import Final
+
 from aiosmtpd.smtp import Session
 
 from blackthorn.edges.smtp.gateway import MailGateway, Transaction
 from blackthorn.edges.smtp.policy import MailEnvelope, Policy
 from blackthorn.mail.smtp.path import NULL_SENDER
 from blackthorn.server.mail.recipient_policy import Recipient
+
+_ID_BYTES: Final = 8
 
 
 class InboundEnvelope(MailEnvelope):
@@ -50,6 +55,8 @@ class InboundPolicy(Policy):
             peer=str(session.peer[0]) if session.peer else "",
             tls=session.ssl is not None,
             recipients=tuple(envelope.recipients.values()),
+            dots=envelope.dots,
+            id=secrets.token_hex(_ID_BYTES),
         )
         await self._gateway.accept(transaction, content)
-        return "250 2.0.0 accepted and sealed"
+        return f"250 2.0.0 accepted and sealed as {transaction.id}"

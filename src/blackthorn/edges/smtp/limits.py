@@ -36,3 +36,6 @@ MAX_SMTP_ERRORS = 20
 
 MAX_SMTP_JUNK_COMMANDS = 100
 """NOOP, RSET, VRFY and their like on one connection (Postfix's junk command limit)."""
+
+MAX_SMTP_CHUNKS = 5_000
+"""BDAT commands of one mail (RFC 3030): each costs a command; 5 KiB each make the largest mail."""

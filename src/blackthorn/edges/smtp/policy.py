@@ -10,6 +10,7 @@ from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError
 from blackthorn.mail import limits as mail_limits
+from blackthorn.mail.smtp.dsn import MailDsn, RecipientDsn
 from blackthorn.server.counters import Counters
 
 
@@ -20,6 +21,11 @@ class MailEnvelope(Envelope):
         super().__init__()
         self.size = 0
         """What MAIL declared (RFC 1870), 0 for nothing."""
+        self.dots = True
+        """Whether dots at the beginnings of lines are doubled: after DATA, not after BDAT."""
+        self.dsn = MailDsn()
+        self.rcpt_dsn: dict[str, RecipientDsn] = {}
+        """What senders ask about notifications (RFC 3461), by recipient as RCPT named it."""
 
     @property
     def distinct(self) -> int:
@@ -37,6 +43,8 @@ class Policy:
         f"SIZE {mail_limits.MAX_MAIL_BYTES}",
         "PIPELINING",
         "ENHANCEDSTATUSCODES",
+        "CHUNKING",
+        "DSN",
     )
     """EHLO keywords besides those of aiosmtpd (8BITMIME, SMTPUTF8, STARTTLS)."""
 
@@ -58,7 +66,7 @@ class Policy:
         """Whether a mail of so many bytes may come. Raises BlackthornError."""
 
     async def accept(self, session: Session, envelope: MailEnvelope, content: bytearray) -> str:
-        """Take a mail's content, its dots still doubled, and overwrite it; the reply, 250 …
+        """Take a mail's content (see `MailEnvelope.dots`) and overwrite it; the reply, 250 …
 
         Durable, or taken by the next server, at the return. Raises BlackthornError, which
         `replies` translates.

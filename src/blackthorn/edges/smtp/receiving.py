@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
+from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.memory import Share
 from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.errors import MailRefusedError
@@ -55,6 +57,23 @@ class Receiver:
         del data[:2]
         return data
 
+    async def chunk(self, size: int, data: bytearray, *, keep: bool) -> None:
+        """Add exactly `size` octets (RFC 3030, 2) to `data`, or drop them.
+
+        What is too large, or finds no memory, is read to its end and dropped; then
+        MailRefusedError. Raises TooSlowError.
+        """
+        refused: MailRefusedError | None = None
+        while size:
+            piece = await self._read(min(size, _MOST))
+            size -= len(piece)
+            if not keep or refused is not None:
+                continue
+            refused = self._refused(len(piece))
+            data += piece
+        if refused is not None:
+            raise refused
+
     async def _read(self, most: int) -> bytes:
         chunk = await self._reader.read(most)
         self._alive()
@@ -76,3 +95,37 @@ class Receiver:
             self._share.release()
             return error
         return None
+
+
+class Chunks:
+    """One mail that comes by BDAT, in memory shared as `memory` says; `close` gives it back."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        memory: AbstractContextManager[Share],
+        alive: Callable[[], None],
+    ) -> None:
+        self._memory = memory
+        self.share = memory.__enter__()
+        self._receiver = Receiver(reader, self.share, alive)
+        self._count = 0
+        self.data = bytearray()
+        self.refused: MailRefusedError | None = None
+        """Why this mail is not taken: said again for each chunk, whose octets are dropped."""
+
+    async def add(self, size: int) -> None:
+        """Read a chunk. Raises MailRefusedError, TooSlowError."""
+        self._count += 1
+        if self._count > limits.MAX_SMTP_CHUNKS:
+            self.refused = MailRefusedError(554, "5.5.0", "the mail comes in too many chunks")
+        try:
+            await self._receiver.chunk(size, self.data, keep=self.refused is None)
+        except MailRefusedError as error:
+            self.refused = error
+        if self.refused is not None:
+            self.data.clear()
+            raise self.refused
+
+    def close(self) -> None:
+        self._memory.__exit__(None, None, None)

@@ -29,7 +29,12 @@ class SmtpServer:
         tls_context: ssl.SSLContext | None,
         gate: Gate,
         memory: MailMemory | None = None,
+        *,
+        implicit: bool = False,
+        proxies: frozenset[str] = frozenset(),
     ) -> None:
+        self._implicit = implicit
+        self._proxies = proxies
         self.policy = policy
         self.memory = memory or MailMemory()
         self.gate = gate
@@ -54,7 +59,15 @@ class SmtpServer:
     def listen(self, host: str, port: int) -> None:
         """Start to accept connections. Raises UnavailableError."""
         self._listener = listen(
-            self.policy.what, host, port, self.gate, Door.SMTP, self._connection, refusal=_TOO_MANY
+            self.policy.what,
+            host,
+            port,
+            self.gate,
+            Door.SMTP,
+            self._connection,
+            tls=self._tls_context if self._implicit else None,
+            refusal=b"" if self._implicit else _TOO_MANY,
+            proxies=self._proxies,
         )
 
     async def close(self, grace: float = 5.0) -> None:
@@ -88,7 +101,9 @@ class SmtpServer:
                 self._quiet.set()
 
     def _connection(self, accepted: GatedSocket) -> Connection:
-        return Connection(self, self._tls_context, accepted.client)
+        return Connection(
+            self, self._tls_context, accepted.client, accepted.peer, implicit=self._implicit
+        )
 
 
 def serve_smtp(
@@ -98,12 +113,23 @@ def serve_smtp(
     tls_context: ssl.SSLContext | None = None,
     gate: Gate | None = None,
     memory: MailMemory | None = None,
+    *,
+    implicit: bool = False,
+    proxies: frozenset[str] = frozenset(),
 ) -> SmtpServer:
     """Listen for mail on `host`:`port` (0 for any free port). Raises UnavailableError.
 
-    With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered. Close the server before
+    With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered; `implicit`: TLS comes
+    first (RFC 8314, 3). `proxies` are those of `edges.listening.listen`. Close the server before
     what its policy uses, such as the gateway's sealing pool and the writer.
     """
-    server = SmtpServer(policy, tls_context, gate or Gate(policy.counters), memory)
+    server = SmtpServer(
+        policy,
+        tls_context,
+        gate or Gate(policy.counters),
+        memory,
+        implicit=implicit,
+        proxies=proxies,
+    )
     server.listen(host, port)
     return server

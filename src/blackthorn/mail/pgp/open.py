@@ -14,7 +14,7 @@ from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import Part, parse
 from blackthorn.mail.pgp.notice import NoticeError, Reader, verified_notice
-from blackthorn.mail.pgp.seal import FOLLOWS, MARK, RECEIVED, WRITTEN
+from blackthorn.mail.pgp.seal import FOLLOWS, MARK, PLACE, RECEIVED, WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class OpenedMail:
         """The envelope sender (RFC 5321, 3.3) that the sealing server noted, or empty."""
         found = re.search(rb"^Return-Path: <([^<>\r\n]*)>\r$", self.trace, re.MULTILINE)
         return found[1].decode("utf-8", "replace") if found else ""
+
+    @property
+    def junk(self) -> bool:
+        """Whether the sealing server's verdict files it as junk (`mail.authentication`)."""
+        return b"\r\n" + PLACE + b": junk\r\n" in self.trace
 
     @property
     def readable_on_the_way(self) -> bool:

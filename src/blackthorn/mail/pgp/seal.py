@@ -14,6 +14,8 @@ MARK = b"Blackthorn-Readable-On-The-Way"
 RECEIVED = b"yes; received in the clear"
 WRITTEN = b"no; written"
 """What the mark says: a mail that came by SMTP, and one that the server wrote itself."""
+PLACE = b"Blackthorn-Place"
+"""Where the device files the mail, by the server's verdict."""
 FOLLOWS = b"Blackthorn-Original-Follows: 1\r\n"
 """Ends the block; a fold in the mail's first line attaches to it instead of the mark."""
 
@@ -23,7 +25,9 @@ class Envelope:
     """How a mail arrived: `domain` received it for `address` at `now` (Unix seconds).
 
     `sender` is the envelope's (RFC 5321, 3.3), `helo` the peer's name, `peer` its IP address,
-    `tls` whether the connection was encrypted. `own`: the server wrote the mail itself.
+    `tls` whether the connection was encrypted. `own`: the server wrote the mail itself. `id` names
+    the mail in the server's trace. `results` is Authentication-Results (RFC 8601) with its CRLF,
+    and `place` says where the device files the mail: `mail.authentication.verdict`.
     """
 
     domain: str
@@ -34,6 +38,9 @@ class Envelope:
     tls: bool
     now: int
     own: bool = False
+    id: str = ""
+    results: str = ""
+    place: str = ""
 
 
 def seal_mail(
@@ -76,11 +83,14 @@ def trace_block(envelope: Envelope) -> bytes:
     date = formatdate(envelope.now)
     protocol = "ESMTPS" if envelope.tls else "ESMTP"
     how = RECEIVED if not envelope.own else WRITTEN
+    number = f" id {envelope.id}" if envelope.id else ""
     block = (
         f"{MARK.decode()}: {how.decode()} by {envelope.domain}; {date}\r\n"
         f"Return-Path: <{_printable(envelope.sender)}>\r\n"
         f"Received: from {_printable(envelope.helo)} ([{_printable(envelope.peer)}])\r\n"
-        f" by {envelope.domain} with {protocol}; {date}\r\n"
+        f" by {envelope.domain} with {protocol}{number}; {date}\r\n"
+        + (f"{PLACE.decode()}: {envelope.place}\r\n" if envelope.place else "")
+        + envelope.results
     )
     return block.encode("utf-8", "replace") + FOLLOWS
 

@@ -41,6 +41,8 @@ class ReadMail:
     rendered: RenderedMail
     readable: bool
     received_ms: int = 0
+    junk: bool = False
+    """By the server's verdict, inside the seal."""
 
     @property
     def attached(self) -> list[tuple[Attachment, bytes]]:
@@ -116,7 +118,7 @@ def open_sealed(
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
-    return ReadMail(shown, opened.readable_on_the_way)
+    return ReadMail(shown, opened.readable_on_the_way, junk=opened.junk)
 
 
 async def refresh(program: DeviceProgram) -> tuple[int, int]:
@@ -150,6 +152,7 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
         subject=shown.subject,
         date=shown.date,
         readable=mail.readable,
+        junk=mail.junk,
     )
 
 

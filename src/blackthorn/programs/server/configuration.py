@@ -19,7 +19,11 @@ from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
 from blackthorn.programs.server.settings import tls as tls_section
 from blackthorn.programs.server.settings.budgets import BudgetsSettings
-from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
+from blackthorn.programs.server.settings.mail import (
+    AuthenticationSettings,
+    DnsSettings,
+    SmtpSettings,
+)
 from blackthorn.programs.server.settings.outbound import OutboundSettings, check_smarthost
 from blackthorn.programs.server.settings.setting import host_setting, port_setting, setting
 from blackthorn.programs.server.settings.tls import MtaStsSettings, TlsSettings
@@ -186,6 +190,7 @@ class Configuration:
     mta_sts: MtaStsSettings = field(default_factory=MtaStsSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
+    authentication: AuthenticationSettings = field(default_factory=AuthenticationSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     directives: DirectivesSettings = field(default_factory=DirectivesSettings)
@@ -343,6 +348,8 @@ def _check_ports(configuration: Configuration) -> None:
         for name in ("link", "smtp", "ledger", "ops")
         for section in (getattr(configuration, name),)
     }
+    if configuration.smtp.tls_port:
+        services["smtp.tls_port"] = configuration.smtp.host, configuration.smtp.tls_port
     if configuration.tls.acme:
         services["tls.acme_port"] = configuration.tls.acme_host, configuration.tls.acme_port
     if configuration.ledger.witness == "embedded":

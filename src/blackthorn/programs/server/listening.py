@@ -2,6 +2,8 @@
 
 import resource
 import ssl
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from blackthorn.edges import limits
 from blackthorn.edges.gate import Bounds, Gate, share
@@ -43,11 +45,28 @@ def tell_bounds(settings: Configuration) -> str:
 
 
 def listen_smtp(
-    gateway: MailGateway, settings: Configuration, tls: ssl.SSLContext, gate: Gate
-) -> SmtpServer:
-    """SMTP with STARTTLS. Raises UnavailableError."""
-    policy = InboundPolicy(gateway, settings.tls.host_name)
-    return serve_smtp(policy, settings.smtp.host, settings.smtp.port, tls, gate)
+    stack: AsyncExitStack,
+    gateway: MailGateway,
+    settings: Configuration,
+    tls: ssl.SSLContext,
+    gate: Gate,
+) -> tuple[SmtpServer, Callable[[], bool]]:
+    """SMTP with STARTTLS and, if a port is set, with TLS from the beginning, until the stack ends.
+
+    Also whether all of it listens. Raises UnavailableError, ConfigError.
+    """
+    smtp, policy = settings.smtp, InboundPolicy(gateway, settings.tls.host_name)
+    proxies = smtp.proxy_addresses()
+    servers = [serve_smtp(policy, smtp.host, smtp.port, tls, gate, proxies=proxies)]
+    stack.push_async_callback(servers[0].close)
+    if smtp.tls_port:
+        memory = servers[0].memory
+        another = serve_smtp(
+            *(policy, smtp.host, smtp.tls_port, tls, gate, memory), implicit=True, proxies=proxies
+        )
+        stack.push_async_callback(another.close)
+        servers.append(another)
+    return servers[0], lambda: all(each.listening for each in servers)
 
 
 def ports(

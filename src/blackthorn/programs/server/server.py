@@ -129,8 +129,7 @@ async def _run(
         host, port = settings.link.host, settings.link.port
         link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
-        smtp = listen_smtp(server.gateway(pool), settings, public, gate)
-        stack.push_async_callback(smtp.close)
+        smtp, smtp_listens = listen_smtp(stack, server.gateway(pool), settings, public, gate)
         purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
@@ -138,7 +137,7 @@ async def _run(
         server.tasks.every(DISK_SECONDS, "stopped devices", server.watch_throttled)
         listeners = {
             "the link": lambda: link.listening,
-            "SMTP": lambda: smtp.listening,
+            "SMTP": smtp_listens,
             "the ledger": lambda: ledger.listening,
             "operations HTTP": lambda: is_listening(operations),
         }

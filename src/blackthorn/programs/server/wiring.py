@@ -3,7 +3,7 @@
 import secrets
 import time
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import cached_property, partial
 
 import structlog
 from starlette.routing import BaseRoute
@@ -26,6 +26,7 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
+from blackthorn.programs.server.mail.judging import make_judging
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules, notice_signer
 from blackthorn.programs.server.outbound.service import OutboundMail
 from blackthorn.programs.server.outbound.signing import DkimSigning
@@ -288,6 +289,11 @@ class Server:
     def _notify(self, address: Address, frame: AnyFrame) -> None:
         self.dispatcher.notify_user(address, frame)
 
+    @cached_property
+    def resolver(self) -> DnsResolver:
+        """The domain name system. Raises ConfigError."""
+        return DnsResolver(self._settings.dns.addresses())
+
     def gateway(self, pool: SealingPool) -> MailGateway:
         return MailGateway(
             self._recipient_policy,
@@ -296,6 +302,7 @@ class Server:
             self._clock,
             self.counters,
             notice_signer(Secret(self._folder.key.read_bytes())),
+            make_judging(self._settings, pool, self.resolver),
         )
 
     def start_decision_service(self) -> None:
@@ -330,7 +337,7 @@ class Server:
             self.tasks,
             self.gateway(pool),
             self._cache,
-            DnsResolver(self._settings.dns.addresses()),
+            self.resolver,
             read_smarthost(self._folder.path, self._settings.outbound),
             self._settings.tls.host_name or domain,
             DkimSigning(folder=self._folder.dkim, domain=domain, clock=self._clock),

@@ -286,8 +286,9 @@ class MailIndex(Table):
 
     def put(self, record: MailRecord) -> None:
         self._run(
-            "INSERT OR REPLACE INTO mail (uid, size, received_ms, sender, subject, date, readable)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO mail"
+            " (uid, size, received_ms, sender, subject, date, readable, junk)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             values(record),
         )
 
@@ -298,9 +299,10 @@ class MailIndex(Table):
     def all(self) -> list[MailRecord]:
         """Oldest first."""
         rows = self._run(
-            "SELECT uid, size, received_ms, sender, subject, date, readable FROM mail ORDER BY uid"
+            "SELECT uid, size, received_ms, sender, subject, date, readable, junk FROM mail"
+            " ORDER BY uid"
         )
-        return [replace(MailRecord(*row), readable=bool(row[6])) for row in rows]
+        return [replace(MailRecord(*row), readable=bool(row[6]), junk=bool(row[7])) for row in rows]
 
 
 @contextmanager
