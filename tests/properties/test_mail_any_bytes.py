@@ -10,10 +10,17 @@ from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.scan import normalise, remove_dots, scan
 from blackthorn.mail.mime.structure import parse, walk
+from blackthorn.mail.mime.transfer import decode_base64
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.pgp.seal import Envelope, seal_mail
-from blackthorn.mail.render.render import render
+from blackthorn.mail.render.calendar import calendar_text
+from blackthorn.mail.render.html_text import html_text
+from blackthorn.mail.render.render import render, render_head
+from blackthorn.mail.render.walk import MESSAGE, SEALED, SIGNED
 from blackthorn.mail.smtp.path import parse_path
+from blackthorn.mail.unpack.smime import read_smime
+from blackthorn.mail.unpack.tnef import SIGNATURE, read_tnef
+from blackthorn.mail.unpack.uuencode import find_uuencoded
 from tests.support import runs
 from tests.support.work import Work
 
@@ -39,6 +46,17 @@ PIECES = [
     b"Received: by x\r\n",
     b"--b\r\n", b"--b--\r\n", b"--bb\r\n", b"--", b"\r\n", b"\n", b"\r", b".", b"..", b" ", b"\t",
     b"<p>", b"<a href='x:y'>", b"<!--", b"<script>", b"&#x1b;", b"&#99999999999;", b"=1B=9B",
+    b"Content-Type: multipart/related; boundary=b; start=x\r\n",
+    b"Content-Type: multipart/signed; boundary=b\r\n",
+    b"Content-Type: text/plain; format=flowed\r\n",
+    b"Content-Type: multipart/encrypted; boundary=b\r\n", b"Content-Type: text/enriched\r\n",
+    b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART:x\r\n",
+    b"END:VEVENT\r\nEND:VCALENDAR\r\n", b"Content-Type: application/pkcs7-mime\r\n",
+    b"Content-Type: application/ms-tnef\r\n\r\n\x78\x9f\x3e\x22\x01\x00",
+    b"-----BEGIN PGP MESSAGE-----\r\n\r\n", b"\r\n-----END PGP MESSAGE-----\r\n",
+    b"-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\n", b"\r\n-----BEGIN PGP SIGNATURE-----\r\n",
+    b"begin 644 x\r\n", b"#86)C\r\n", b"`\r\nend\r\n", b"<table><tr><td>", b"</table>", b"<li>",
+    b"<div style='display:none'>", b"<blockquote>", b"<img alt='", b"'>", b"</a>", b"<svg>",
     b"\xe2\x80\xae", b"\x1b[2J", b"\x00", b"\xff", b"aGVsbG8=", b"text",
 ]  # fmt: skip
 MAILS = st.one_of(
@@ -80,14 +98,24 @@ def test_the_tree_lies_within_the_mail(data: bytes) -> None:
 @given(MAILS)
 def test_rendering_never_raises_and_is_always_safe(data: bytes) -> None:
     with Work() as work:
-        mail = render(data)
-    assert work.calls < 20_000
+        mail = render(data, lambda armored: armored)
+    assert work.calls < 60_000
     lines = (mail.sender, mail.to, mail.cc, mail.subject, mail.date)
     assert not any("/" in each.name or "\\" in each.name for each in mail.attachments)
     names = [text for each in mail.attachments for text in (each.name, each.type)]
     for text in (*lines, *names):
         assert not UNSAFE.search(text) and "\n" not in text
     assert not UNSAFE.search(mail.text)
+    assert not any(UNSAFE.search(note) or "\n" in note for note in mail.notes)
+    heads = {
+        SEALED,
+        MESSAGE,
+        *(SIGNED.format(kind) for kind in ("OpenPGP", "S/MIME", "a signature")),
+    }
+    assert {each.head.removeprefix("end: ") for each in mail.sections} <= heads | {""}
+    assert len(mail.files) == len(mail.attachments)
+    head = render_head(data, lambda armored: armored)
+    assert (head.sender, head.subject, head.date) == (mail.sender, mail.subject, mail.date)
 
 
 @settings(max_examples=runs.many(60))
@@ -130,3 +158,63 @@ def test_dots_come_and_go(lines: list[bytes]) -> None:
 def test_paths_never_raise(text: str) -> None:
     found = parse_path(text)
     assert found is None or found[0].isprintable()
+
+
+@many
+@given(st.binary(max_size=600))
+def test_containers_of_any_bytes_never_raise(data: bytes) -> None:
+    read_tnef(SIGNATURE + b"\x01\x00" + data)
+    read_smime(data)
+    find_uuencoded(b"begin 644 x\n" + data + b"\nend\n")
+    decode_base64(data)
+    calendar_text("BEGIN:VCALENDAR\n" + data.decode("latin-1") + "\nEND:VCALENDAR\n")
+
+
+@many
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "<p>",
+                "<b>",
+                "</p>",
+                "<table>",
+                "<td>",
+                "<tr>",
+                "</table>",
+                "<a",
+                "href=x>",
+                "</a>",
+                "<ul>",
+                "<li>",
+                "</ul>",
+                "<select>",
+                "<svg>",
+                "<math>",
+                "<desc>",
+                "<template>",
+                "<form>",
+                "<button>",
+                "x",
+                "&",
+                "&amp;",
+                "<!--",
+                "-->",
+                "<br>",
+                "<td",
+                "style=font-size:0>",
+                "<pre>",
+                "<frameset>",
+                "<body>",
+                "</body>",
+                "</html>",
+                "<title>",
+                "<textarea>",
+                "<dd>",
+            ]
+        )
+    )
+)
+def test_html_of_any_tags_never_raises(tags: list[str]) -> None:
+    found = html_text("".join(tags))
+    assert not found.cut or "cut here" in found.text

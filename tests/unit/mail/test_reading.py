@@ -166,6 +166,12 @@ def test_uuencoded_files_are_attachments() -> None:
     assert render(b"\r\nbegin 644 x\r\nnot coded\r\nend\r\n").text.startswith("begin 644 x")
 
 
+def test_uuencode_as_a_transfer_encoding() -> None:
+    head = b"Content-Type: image/png; name=p.png\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n"
+    coded = binascii.b2a_uu(b"picture").replace(b"\n", b"\r\n")
+    assert render(head + b"begin 644 p.png\r\n" + coded + b"`\r\nend\r\n").files == (b"picture",)
+
+
 def test_the_charset_of_an_html_part_may_stand_in_it() -> None:
     page = (
         b'<html><head><meta http-equiv=x content="text/html; charset=koi8-r"></head>\xf0\xd2</html>'

@@ -311,7 +311,10 @@ def _parsed(content: bytes) -> Part | None:
 
 
 def _data(content: bytes, part: Part) -> bytes:
-    return decode_transfer(content[part.start : part.end], part.encoding)
+    body = content[part.start : part.end]
+    if part.encoding == b"x-uuencode" and (files := find_uuencoded(body)):
+        return files[0].data
+    return decode_transfer(body, part.encoding)
 
 
 def _disposition(part: Part) -> tuple[bytes, dict[bytes, bytes]]:
