@@ -49,7 +49,8 @@ def test_init_makes_a_folder_that_only_its_owner_can_read(directory):
     assert directory.stat().st_mode & 0o777 == 0o700
     modes = {each.name: each.stat().st_mode & 0o777 for each in directory.iterdir()}
     files = ("blackthorn.toml", "server.key", "server.crt", "blackthorn.db", "ledger.keys")
-    assert modes == dict.fromkeys((*files, "policy.txt"), 0o600) | {"witness": 0o700}
+    folders = dict.fromkeys(("tls", "witness"), 0o700)
+    assert modes == dict.fromkeys((*files, "policy.txt"), 0o600) | folders
 
 
 @pytest.mark.real_start

@@ -51,7 +51,6 @@ class PublicCertificate:
         self._stamp = sources.stamp(self._source)
         self.current: Loaded = self._first()
         self.tls: Final = PublicTls(self.current.context)
-        self._tell("certificate_in_use")
 
     def _first(self) -> Loaded:
         if self._source.kind is not Kind.SELF_SIGNED and self._stamp != (None, None):
@@ -101,16 +100,16 @@ class PublicCertificate:
         if fresh.certificate.fingerprint != self.current.certificate.fingerprint:
             self.current = fresh
             self.tls.use(fresh.context)
-            self._tell("certificate_in_use")
+            self._tell()
 
     def _refuse(self, problem: Problem) -> None:
         self._refused = problem
         self._counters.certificates_refused += 1
         structlog.get_logger().warning("certificate_refused", reason=problem.text)
 
-    def _tell(self, event: str) -> None:
+    def _tell(self) -> None:
         structlog.get_logger().info(
-            event,
+            "certificate_in_use",
             source=self.current.source.kind,
             names=list(self.current.certificate.names),
             ends=f"{self.current.certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
