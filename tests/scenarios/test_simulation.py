@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.cli.simulate import processes
 from blackthorn.simulation import traffic
-from blackthorn.simulation.schedule import Event, Schedule
+from blackthorn.simulation.schedule import SERVER, Event, Schedule
 from blackthorn.simulation.simulate import Outcome, simulate
 
 HOUR = 3_600
@@ -29,6 +29,45 @@ def test_people_who_come_and_go_read_everything() -> None:
     )
     assert outcome.violations == []
     assert outcome.texts == outcome.accepted == 9
+
+
+def test_mail_is_opened_by_all_devices_whatever_becomes_of_them() -> None:
+    """A revocation replaces the key: devices that come later, or were off line, get all keys."""
+    outcome = lived(
+        (600, "alice.1", "mail-key"),
+        (700, "alice.1", "link", "alice.2"),
+        (900, "alice.1", "link", "alice.3"),
+        (HOUR, SERVER, "mail", "alice"),
+        (2 * HOUR, "alice.2", "leave"),
+        (3 * HOUR, "alice.1", "revoke", "alice.3"),
+        (DAY, SERVER, "mail", "alice"),
+        (DAY + 60, SERVER, "mail", "bob"),
+        (2 * DAY, "alice.2", "connect"),
+        (3 * DAY, "alice.2", "link", "alice.4"),
+    )
+    assert outcome.violations == []
+    assert outcome.mails == 2, "nobody accepts mail for Bob, who has no key"
+
+
+def test_what_waits_for_a_user_outlasts_a_move_between_markets() -> None:
+    """The move stops after a step, the server ends; parcels and mail come before it goes on."""
+    texts = [(2 * HOUR + 10 * n, "bob.1", "text", "alice") for n in range(12)]
+    later = [(4 * HOUR + 10 * n, "carol.1", "text", "alice") for n in range(6)]
+    outcome = lived(
+        (600, "alice.1", "mail-key"),
+        (HOUR, "alice.1", "leave"),
+        *texts,
+        (3 * HOUR, SERVER, "mail", "alice"),
+        (3 * HOUR + 1, SERVER, "market", "alice", "XA", 1),
+        (3 * HOUR + 2, SERVER, "server-crash", "before"),
+        *later,
+        (5 * HOUR, SERVER, "mail", "alice"),
+        (5 * HOUR + 1, SERVER, "market", "alice", "XA", 0),
+        (6 * HOUR, SERVER, "market", "alice", "XB", 2),
+        (7 * HOUR, "alice.1", "connect"),
+    )
+    assert outcome.violations == []
+    assert (outcome.mails, outcome.accepted >= 18) == (2, True)
 
 
 def test_who_is_added_while_a_reset_waits_may_be_out_once_it_takes_effect() -> None:

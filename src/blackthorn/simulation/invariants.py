@@ -1,6 +1,7 @@
-"""What must hold of a simulation: six invariants, checked against what devices show.
+"""What must hold of a simulation: invariants, checked against what devices show.
 
 unread      an accepted message is read by each device that was entitled to it, or both are told
+unopened    each accepted mail is opened by all devices of its user
 order       no message is shown twice, and each sender's messages are shown in their order
 apart       all members of a conversation come to one epoch, and a message of each is read by all
 overheard   nobody reads what was written while they were no member
@@ -56,6 +57,7 @@ def check(life: Life) -> list[Violation]:
     shown = {name: _texts(person) for name, person in life.devices.items()}
     return [
         *unread(life, shown),
+        *unopened(life),
         *repeated(life, shown),
         *apart(life),
         *overheard(life, shown),
@@ -116,6 +118,32 @@ def _must_read(life: Life, history: History, text: Text) -> bool:
         if author.longest_on_line(span.since, text.written) < RECOVERED_SECONDS:
             return False
     return not any(kept <= text.accepted <= back for kept, back in history.restored)
+
+
+def unopened(life: Life) -> list[Violation]:
+    """Accepted mail that a device of its user cannot open."""
+    return [
+        Violation("unopened", f"{name} cannot open: {mail.body.decode()!r}")
+        for name, person in life.devices.items()
+        if life.records.devices[name].span.surely_until == NEVER
+        for mail in life.mailboxes.unread(person, life.records.devices[name].user)
+        if _must_open(life, name, mail.at)
+    ]
+
+
+def _must_open(life: Life, name: str, at: float) -> bool:
+    """Whether a device has the keys of that time: not those lost with a user's last device, nor
+    what no other device has given back to a folder that was put back."""
+    history = life.records.devices[name]
+    began = [
+        other.span.surely_since + RECOVERED_SECONDS
+        for _, other in life.records.devices_of(history.user)
+        if other.came in (Came.RECOVERED, Came.RESET)
+    ]
+    others = [one for one, other in life.records.devices_of(history.user) if one != name]
+    if not others and any(kept <= at for kept, _ in history.restored):
+        return False
+    return at > max(began, default=-1.0)
 
 
 def repeated(life: Life, shown: Shown) -> list[Violation]:

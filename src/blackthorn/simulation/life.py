@@ -12,6 +12,7 @@ from blackthorn.device.transparency import alarms
 from blackthorn.errors import UserError
 from blackthorn.link import frames as f
 from blackthorn.simulation.device import Person
+from blackthorn.simulation.mailboxes import Mailboxes, state_key
 from blackthorn.simulation.memory import CrashError
 from blackthorn.simulation.ownership import CHAIN_EVENTS, OwnedWorld
 from blackthorn.simulation.records import NEVER, Change, Text
@@ -44,6 +45,7 @@ class Life(OwnedWorld):
 
     def __init__(self, schedule: Schedule) -> None:
         self.thieves: dict[str, Thief] = {}
+        self.mailboxes = Mailboxes(self)
         self._follow: dict[float, set[Person]] = {}
         """Times at which devices are served, by age."""
         self._all_served = 0.0
@@ -199,6 +201,10 @@ class Life(OwnedWorld):
                 self.cosigning = state == "on"
             case "server-clock", (int(seconds),):
                 self._set_server_clock(seconds * 1000)
+            case "mail", (str(user),):
+                self.mailboxes.arrive(user, self.age)
+            case "market", (str(user), str(market), int(steps)):
+                self.mailboxes.move(user, market, steps)
             case _:
                 raise ValueError(f"no such event: {event}")
 
@@ -225,6 +231,8 @@ class Life(OwnedWorld):
                 self.held.pop(person, None)
             case "clock", (int(seconds),):
                 person.ahead_ms = seconds * 1000
+            case "mail-key", _:
+                state_key(person)
             case "claim", (str(other), int(times)):
                 self._claim(person, other, times)
             case "steal", _:

@@ -15,7 +15,7 @@ from blackthorn.simulation.records import Came, History, Records, Span
 from blackthorn.simulation.schedule import Event, Schedule, user_of
 from blackthorn.simulation.world import World
 
-CHAIN_EVENTS: Final = ("link", "revoke", "recover", "reset", "state-recovery")
+CHAIN_EVENTS: Final = ("link", "revoke", "recover", "reset", "state-recovery", "mail-key")
 """After these many devices have something to do."""
 
 RESET_SECONDS: Final = DELAY_MS // 1000 + 86_400

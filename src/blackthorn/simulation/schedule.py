@@ -23,8 +23,11 @@ Any part of a schedule is a schedule: an event that cannot be done does nothing.
 | `steal` | | a thief copies its folder, and reads along from then on |
 | `state-recovery` | | its user gets recovery words |
 | `lose` | | nobody has it any more: it never comes back |
+| `mail-key` | | its user gets a key for mail |
 | `recover` | name | all devices are lost; a new one comes by the words, under that number |
 | `reset` | name | all devices are lost; a new one asks for a reset, under that number |
+| `mail` | user | (the server) a mail comes in for that user |
+| `market` | user, market, steps | (the server) so many steps of a move; 0: to its end |
 | `server-crash` | `before` or `after` | the server ends before or after storing what waits |
 | `server-clock` | seconds | the server's clock is that far ahead of the true time |
 | `witnesses` | `on` or `off` | the witnesses cosign, or are silent |

@@ -29,6 +29,8 @@ class Outcome:
     texts: int = 0
     accepted: int = 0
     deliveries: int = 0
+    mails: int = 0
+    """Mails that the server accepted for its users."""
     device_days: float = 0.0
     cpu_seconds: float = 0.0
     drawn: str = ""
@@ -72,6 +74,7 @@ def _count(life: Life, outcome: Outcome) -> None:
     outcome.texts = len(life.records.texts)
     outcome.accepted = sum(text.accepted != NEVER for text in life.records.texts)
     outcome.deliveries = sum(len(person.received()) for person in life.devices.values())
+    outcome.mails = len(life.mailboxes.mails)
     chances = [life.chance, *(person.chance for person in life.devices.values())]
     states = repr([chance.getstate() for chance in chances]).encode()
     outcome.drawn = hashlib.sha256(states).hexdigest()[:16]

@@ -24,6 +24,11 @@ CHANGES_A_DAY: Final = 0.1
 VISITS_A_DAY: Final = 1.0
 """How often a device that is not away goes off line and comes back within hours."""
 
+MAILS_A_DAY: Final = 0.3
+MOVES_A_DAY: Final = 0.01
+MARKETS: Final = ("XA", "XB", "XC")
+"""Mails to a person, and moves of a person between these markets."""
+
 FEW_PEOPLE: Final = (3, 8)
 MANY_PEOPLE: Final = 30
 """In every tenth seed."""
@@ -39,6 +44,7 @@ class Traffic:
     """Draws one schedule."""
 
     def __init__(self, seed: int, days: int) -> None:
+        self.seed = seed
         self.chance = random.Random(seed)  # noqa: S311
         self.end = days * DAY
         count = MANY_PEOPLE if seed % 10 == 0 else self.chance.randint(*FEW_PEOPLE)
@@ -66,6 +72,14 @@ class Traffic:
         for fault, a_day in FAULTS.items():
             for _ in range(self.often(a_day * len(self.users))):
                 fault(self)
+
+        self.chance = random.Random(f"mail {self.seed}")  # noqa: S311 (the rest stays as it was)
+        for user in self.users:
+            self.add(self.chance.randrange(HOUR // 4, HOUR), f"{user}.1", "mail-key")
+            for _ in range(self.often(MAILS_A_DAY)):
+                self.add(self.moment(), SERVER, "mail", user)
+            for _ in range(self.often(MOVES_A_DAY)):
+                self.move(user)
 
     # --- Drawing ----------------------------------------------------------------------------
 
@@ -198,6 +212,14 @@ class Traffic:
         """Somebody copies a device's folder and reads along."""
         at = self.moment()
         self.add(at, self.some_device(at), "steal")
+
+    def move(self, user: str) -> None:
+        """A user moves to another market; what happens meanwhile may be a crash of the server."""
+        at, market = self.moment(), self.chance.choice(MARKETS)
+        self.add(at, SERVER, "market", user, market, self.chance.randrange(1, 4))
+        if self.chance.random() < 0.3:
+            self.add(at + 1, SERVER, "server-crash", self.chance.choice(("before", "after")))
+        self.add(self.after(at, 2, HOUR), SERVER, "market", user, market, 0)
 
     def restored_folder(self) -> None:
         """A copy of a device's folder is put back hours or weeks later; once for each device.
