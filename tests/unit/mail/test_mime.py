@@ -160,3 +160,12 @@ def test_a_boundary_in_the_forms_of_rfc_2231(parameter: bytes) -> None:
 @pytest.mark.parametrize("value", [b"Base64", b'"base64"', b" base64;", b"base64 (as usual)"])
 def test_the_name_of_an_encoding_is_read_as_it_is_meant(value: bytes) -> None:
     assert parse(b"Content-Transfer-Encoding: " + value + b"\r\n\r\n").encoding == b"base64"
+
+
+@pytest.mark.parametrize("parameter", [b"", b"; boundary=other", b"; boundary=x_"])
+def test_a_boundary_that_occurs_nowhere_is_guessed(parameter: bytes) -> None:
+    mail = b"Content-Type: multipart/mixed" + parameter + b"\r\n\r\nThis is MIME.\r\n"
+    part = b"--x\r\nContent-Type: text/html\r\n\r\none\r\n"
+    assert outline(mail + part + b"--x--\r\n") == [(1, "text/html", b"one")]
+    letter = mail + b"-----Original Message-----\r\nFrom: a\r\n\r\ntext"
+    assert [kind for _, kind, _ in outline(letter)] == ["multipart/mixed"]

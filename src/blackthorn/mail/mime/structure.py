@@ -16,6 +16,12 @@ from blackthorn.mail.mime.transfer import IDENTITY, encoding_name
 _DASH_LINE = re.compile(rb"^--([^\r\n]*)", re.MULTILINE)
 """Possible delimiter lines; matches in linear time."""
 
+_FIRST_DELIMITER = re.compile(
+    rb"^--([^\s-][^\r\n]{0,254}|-[^\r\n]{0,254})\r\nContent-", re.M | re.I
+)
+_GUESSED_WITHIN = 4_096
+"""A part that no declared boundary begins is looked for in so many bytes of a mail's body."""
+
 
 @dataclass(slots=True)
 class Part:
@@ -124,10 +130,22 @@ class _Walker:
         if self.open:
             self.open[-1].children.append(part)
         self.open.append(part)
+        if part.is_multipart and len(self.open) == 1 and kind != b"multipart/encrypted":
+            self._guess_boundary(part)
         boundary = part.boundary
         if part.is_multipart and 0 < len(boundary) <= limits.MAX_MIME_BOUNDARY_BYTES:
             self.boundaries.setdefault(boundary, []).append(len(self.open) - 1)
         return part
+
+    def _guess_boundary(self, root: Part) -> None:
+        """Where the declared boundary occurs nowhere: take the first line that begins a part."""
+        declared = b"--" + root.boundary
+        if len(declared) > 2 and self.content.find(declared, root.start) >= 0:
+            return
+        found = _FIRST_DELIMITER.search(self.content, root.start, root.start + _GUESSED_WITHIN)
+        if found is not None:
+            others = {k: v for k, v in root.parameters.items() if not k.startswith(b"boundary")}
+            root.parameters = {**others, b"boundary": found[1]}
 
     def _close_above(self, index: int, end: int) -> None:
         """Close the open parts above `index`: their bodies end at `end`."""
