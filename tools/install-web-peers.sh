@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Debian's pebble (an ACME server for tests), Chromium, and the certutil that makes an authority known
-# to it, for tests/interop. No service is started.
+# Debian's pebble (an ACME server for tests), Chromium, the certutil that makes an authority known
+# to it, and GnuPG and sq, for tests/interop. No service is started.
 set -euo pipefail
-command -v pebble >/dev/null && command -v chromium >/dev/null && command -v certutil >/dev/null && exit 0
+command -v pebble >/dev/null && command -v chromium >/dev/null && command -v certutil >/dev/null &&
+    command -v gpg >/dev/null && command -v sq >/dev/null && exit 0
 sudo=""
 [ "$(id -u)" = 0 ] || sudo="sudo"
-echo "installing Debian's pebble, chromium and libnss3-tools"
+echo "installing Debian's pebble, chromium, libnss3-tools, gnupg and sq"
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
@@ -14,4 +15,4 @@ if [ ! -e "$policy" ]; then
 fi
 $sudo apt-get update -qq
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends \
-    pebble chromium libnss3-tools >/dev/null
+    pebble chromium libnss3-tools gnupg sq >/dev/null
