@@ -96,6 +96,8 @@ def test_a_certificate_from_files_is_served_and_changed_in_service(tmp_path: Pat
         done = run("certificate", "check", str(directory), **settings)
         assert done.returncode == 1
         assert done.stdout.startswith("key does not match: ") and done.stdout.count("\n") == 1
+        status = json.loads(run("ledger", "status", str(directory), "--json", **settings).stdout)
+        assert any("does not belong to the first certificate" in it for it in status["warnings"])
 
         authority.files(directory, HOST, MTA_STS)
         server.process.send_signal(signal.SIGHUP)

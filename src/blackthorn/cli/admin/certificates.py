@@ -102,8 +102,11 @@ def _report(directory: Path) -> tuple["Configuration", "Report"]:
 
 
 def _users(settings: "Configuration") -> list[str]:
-    listeners = (("SMTP", settings.smtp), ("ledger and report", settings.ledger))
-    return [f"{what} on {section.host}:{section.port}" for what, section in listeners]
+    smtp, ledger = settings.smtp, settings.ledger
+    users = [f"SMTP on {smtp.host}:{smtp.port}"]
+    if smtp.tls_port:
+        users.append(f"SMTP with TLS on {smtp.host}:{smtp.tls_port}")
+    return [*users, f"ledger, report and policy on https://{ledger.host}:{ledger.port}"]
 
 
 def _rows(settings: "Configuration", told: "Report") -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from blackthorn.governance.package.build import register_key
 from blackthorn.ports import ledger
 from blackthorn.ports.store import AtOnce, BlockingReader
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.certificates.report import certificate_warnings
 from blackthorn.programs.server.closure import register_seed
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_INDEPENDENT
@@ -66,6 +67,7 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
             enterprise.domain, cache, SystemClock(), postmaster=enterprise.postmaster
         )
         warnings = asyncio.run(postmaster_warnings(recipients))
+    warnings += certificate_warnings(settings.tls, enterprise.domain, path)
     head = heads[published.size] if published else None
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:

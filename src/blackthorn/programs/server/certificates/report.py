@@ -58,6 +58,17 @@ def report(settings: TlsSettings, domain: str, server: Path, now: datetime.datet
     return Report(source, names, certificate, loaded.problems(now), days, soon, attempt)
 
 
+def certificate_warnings(settings: TlsSettings, domain: str, server: Path) -> list[str]:
+    """What is to be mended of it, one line each, whether the server runs or not."""
+    told = report(settings, domain, server, datetime.datetime.now(datetime.UTC))
+    if told.certificate is None and told.source.kind is Kind.SELF_SIGNED:
+        return []  # the server makes it when it starts
+    found = [f"the certificate of HTTPS and SMTP: {each.text}" for each in told.problems]
+    if told.ends_soon:
+        found.append(f"the certificate of HTTPS and SMTP ends in {told.days_left} days: renew it")
+    return found
+
+
 def renew(settings: TlsSettings, domain: str, server: Path, now: datetime.datetime) -> Kind:
     """Renew now; a running server does it itself, and takes the new one. Blocks for minutes.
 
