@@ -43,6 +43,7 @@ from tests.support.work import Work
         ("<!--[if mso]>x<![endif]--><![if !mso]>y<![endif]>", "y"),
         ('<td style="font-size:0"><p style="font-size:12px">shown</p></td>', "shown"),
         ('<span style="display:inline-block">1</span><span>200</span>', "1 200"),
+        ('<div style="display:flex"><b>Tax</b><b>1.90</b></div>x<b>y</b>', "Tax 1.90\nxy"),
         ("<p>a<p>b<br>c", "a\n\nb\nc"),
         ("<input type=submit value=Go><input type=hidden value=x>", "[button: Go]"),
         ("<button>Buy</button>", "[button: Buy]"),

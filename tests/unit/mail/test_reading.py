@@ -115,6 +115,8 @@ def test_a_calendar_invitation_is_readable() -> None:
     assert "Invitation: Plan, review\n  Begins: 2029-01-02 10:00 Europe/Berlin" in mail.text
     assert "Where: Room 5\n  Organiser: Bob <bob@example.net>" in mail.text
     assert names(mail) == ["invitation.ics"]
+    twice = render(multipart("mixed", part + calendar, part + calendar))
+    assert twice.text.count("Invitation") == 1 and len(twice.attachments) == 2
     assert "cannot be read" in render(part + b"BEGIN:VCALENDAR\r\nEND:x").text
 
 

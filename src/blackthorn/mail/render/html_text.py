@@ -161,7 +161,7 @@ class _Writer:
         tag = element.tag
         shown = not style.hidden
         self._begin_block(tag)
-        if shown and is_apart(element.attrib):
+        if shown and (style.spread or is_apart(element.attrib)):
             self._flow.text(" ")
         own = tag in _FLOWS and len(self._flows) <= limits.MAX_HTML_FLOWS
         self._own.append(own)

@@ -20,13 +20,18 @@ _APART: Final = frozenset(("float", "padding", "padding-left", "margin", "margin
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a child inherits. `gone` hides a whole subtree; the others may be undone inside it."""
+    """What a child inherits. `gone` hides a whole subtree; the others may be undone inside it.
+
+    `spreads` its children, each of which is then `spread`, are laid out apart from each other.
+    """
 
     gone: bool = False
     invisible: bool = False
     tiny: bool = False
     preformatted: bool = False
     struck: bool = False
+    spreads: bool = False
+    spread: bool = False
 
     @property
     def hidden(self) -> bool:
@@ -35,6 +40,8 @@ class Style:
 
 def inherit(style: Style, tag: str, attributes: Mapping[str, str]) -> Style:
     """The style of an element in one of `style`."""
+    if style.spreads or style.spread:
+        style = replace(style, spreads=False, spread=style.spreads)
     if "style" not in attributes and "hidden" not in attributes and tag not in _SPECIAL:
         return style
     css = declarations(attributes.get("style", ""))
@@ -47,6 +54,7 @@ def inherit(style: Style, tag: str, attributes: Mapping[str, str]) -> Style:
         invisible=visibility in ("hidden", "collapse") if visibility else style.invisible,
         tiny=_is_tiny(size) if size else style.tiny,
         preformatted=_is_preformatted(space, tag, inherited=style.preformatted),
+        spreads=css.get("display", "").endswith(("flex", "grid")),
         struck=style.struck or tag in _STRUCK or "line-through" in css.get("text-decoration", ""),
     )
 

@@ -70,6 +70,7 @@ class Walker:
         self._prefer_html = prefer_html
         self._opened = self._messages = 0
         self._bodies: dict[int, tuple[Part, Body]] = {}
+        self._calendars: set[str] = set()
         self.protected: list[Field] | None = None
 
     def entity(self, content: bytes, root: Part, depth: int = 0) -> None:
@@ -283,7 +284,9 @@ class Walker:
     def _calendar(self, content: bytes, part: Part) -> None:
         data = _data(content, part)
         text = calendar_text(decode_charset(data, part.parameters.get(b"charset", b"")))
-        self._page.say(text or "[a calendar entry that cannot be read]")
+        if text not in self._calendars:  # many programs send an invitation as two parts
+            self._page.say(text or "[a calendar entry that cannot be read]")
+        self._calendars.add(text)
         self._page.attach(_name(part) or "invitation.ics", part.type, data)
 
     def _attach(self, content: bytes, part: Part) -> None:
