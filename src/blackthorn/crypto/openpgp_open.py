@@ -6,12 +6,13 @@ as if it had been decrypted, so the packets are checked first.
 
 import base64
 import binascii
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pysequoia
 
 from blackthorn.crypto import limits, openpgp_dates
-from blackthorn.crypto.openpgp_seal import sequoia_errors
+from blackthorn.crypto.openpgp_seal import Certificate, sequoia_errors
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import InputError, SecurityError
 
@@ -60,6 +61,41 @@ def sign_detached(message: bytes, key: Secret) -> bytes:
         signer = pysequoia.Tsk.from_bytes(key.expose()).signer()
         detached = pysequoia.SignatureMode.DETACHED
         return bytes(pysequoia.sign(signer, message, mode=detached, armor=False))
+
+
+class UnsignedError(SecurityError):
+    """The message holds no signature."""
+
+
+class SignatureError(SecurityError):
+    """The signature in the message is by none of the certificates, or does not hold."""
+
+
+def signer_of(armored: bytes, key: Secret, certificates: Sequence[Certificate]) -> str:
+    """The fingerprint, in small hex digits, of the certificate that signed inside of a message.
+
+    Raises UnsealError, UnsignedError, SignatureError. pysequoia judges by the machine's clock.
+    """
+    refusal = SignatureError("the signature is by another key, or does not hold")
+    unseal(armored, key)  # which checks the packets
+    signed_by: list[str] = []
+
+    def known(ids: list[str]) -> list[pysequoia.Cert]:
+        signed_by.extend(ids)
+        return [certificate.sequoia for certificate in certificates]
+
+    try:
+        with sequoia_errors(refusal):
+            decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
+            found = pysequoia.decrypt(_dearmor(armored), decryptor=decryptor, store=known)
+            signers = [signature.certificate.lower() for signature in found.valid_sigs]
+    except SignatureError:
+        if not signed_by:
+            raise UnsignedError("the mail is not signed") from None
+        raise
+    if not signers:
+        raise refusal
+    return signers[0]
 
 
 def unseal(armored: bytes, key: Secret) -> bytes:

@@ -70,6 +70,13 @@ def reply_recipients(
     return (to, cc) if to else (cc, [])
 
 
+def author(fields: list[Field]) -> str:
+    """The address of the one author, or "" when there is not exactly one From with one."""
+    found = [value for name, value in fields if name == b"from"]
+    people = list(_mailboxes(found[0])) if len(found) == 1 else []
+    return people[0].address if len(people) == 1 else ""
+
+
 def _seen(person: Mailbox, known: set[str]) -> bool:
     address = person.address.lower()
     seen = address in known

@@ -1,19 +1,23 @@
 """Opens a stored mail with the user's key. Only devices import this module.
 
-The outer mail must be exactly the server's multipart/encrypted with two parts. Nothing outside the
-sealed part is returned, and encrypted parts inside stay as they are (EFAIL).
+The outer mail must be exactly a multipart/encrypted with two parts, by the server or by a sender.
+Nothing outside the sealed part is returned but the header of a sender who has not sealed one
+(`protected`), and encrypted parts inside stay as they are (EFAIL).
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from blackthorn.crypto.openpgp_open import UnsealError, unseal
+from blackthorn.crypto.openpgp_open import UnsealError, signer_of, unseal
+from blackthorn.crypto.openpgp_seal import Certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import Part, parse
 from blackthorn.mail.pgp.notice import NoticeError, Reader, verified_notice
+from blackthorn.mail.pgp.protected import message_of
 from blackthorn.mail.pgp.seal import FOLLOWS, MARK, PLACE, RECEIVED, WRITTEN
 
 
@@ -22,13 +26,14 @@ class OpenedMail:
     """`content` is the original mail, byte for byte; `trace` the server's fields.
 
     `marked` says that the sealing server received it in the clear, `own` that it wrote it itself
-    and has signed it.
+    and has signed it. `by_sender`: it came sealed, and no server's fields are in it.
     """
 
     content: bytes = field(repr=False)
     trace: bytes = field(repr=False)
     marked: bool
     own: bool = False
+    by_sender: bool = False
 
     @property
     def envelope_sender(self) -> str:
@@ -56,11 +61,12 @@ def open_mail(sealed: bytes, key: Secret, reader: Reader | None = None) -> Opene
     Without `reader` no mail counts as the server's own. Raises SealBrokenError if it was altered,
     is malformed, or is for another key.
     """
-    content = _open_layer(sealed, key)
+    root, armored = _layer(sealed)
+    content = _unseal(armored, key)
     received, written = (MARK + b": " + how + b" by " for how in (RECEIVED, WRITTEN))
     end = content.find(b"\r\n" + FOLLOWS, 0, limits.MAX_TRACE_BLOCK_BYTES)
     if not content.startswith((received, written)) or end < 0:
-        return OpenedMail(content, b"", False)
+        return OpenedMail(message_of(root.fields, content), b"", False, by_sender=True)
     end += 2 + len(FOLLOWS)
     mail, own = content[end:], False
     if content.startswith(written) and reader is not None:
@@ -69,8 +75,19 @@ def open_mail(sealed: bytes, key: Secret, reader: Reader | None = None) -> Opene
     return OpenedMail(mail, content[:end], not own, own)
 
 
-def _open_layer(sealed: bytes, key: Secret) -> bytes:
-    """The sealed content of a mail of the shape of RFC 3156, 4."""
+def signer(sealed: bytes, key: Secret, certificates: Sequence[Certificate]) -> str:
+    """The fingerprint of the certificate that signed inside of a mail that `open_mail` opens.
+
+    Raises UnsignedError, SignatureError, SealBrokenError.
+    """
+    try:
+        return signer_of(_layer(sealed)[1], key, certificates)
+    except UnsealError as error:
+        raise SealBrokenError(str(error)) from None
+
+
+def _layer(sealed: bytes) -> tuple[Part, bytes]:
+    """A mail of the shape of RFC 3156, 4, and its armored message."""
     try:
         root = parse(sealed)
     except MailRefusedError:
@@ -84,8 +101,12 @@ def _open_layer(sealed: bytes, key: Secret) -> bytes:
     control, message = root.children
     if _body(sealed, control) != b"Version: 1":
         raise SealBrokenError("the stored mail is sealed in a way that is not known")
+    return root, _body(sealed, message)
+
+
+def _unseal(armored: bytes, key: Secret) -> bytes:
     try:
-        return unseal(_body(sealed, message), key)
+        return unseal(armored, key)
     except UnsealError as error:
         raise SealBrokenError(str(error)) from None
 
