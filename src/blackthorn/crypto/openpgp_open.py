@@ -88,7 +88,7 @@ def signer_of(armored: bytes, key: Secret, certificates: Sequence[Certificate]) 
         with sequoia_errors(refusal):
             decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
             found = pysequoia.decrypt(_dearmor(armored), decryptor=decryptor, store=known)
-            signers = [signature.certificate.lower() for signature in found.valid_sigs]
+            signers = [str(signature.certificate).lower() for signature in found.valid_sigs]
     except SignatureError:
         if not signed_by:
             raise UnsignedError("the mail is not signed") from None

@@ -83,6 +83,23 @@ class RemovePieces(Command[int]):
     limit: int
 
 
+class DeleteMail(Command[int | None]):
+    """Delete one mail of the user, with the copy for other programs that was stored next to it.
+
+    Returns how many sealed bytes are free then; None when there is no such mail. The pieces of a
+    large mail wait for `RemovePieces`.
+    """
+
+    user: int
+    uid: int
+
+
+class CountMail(Query[int]):
+    """Mails of the user, without copies for other programs."""
+
+    user: int
+
+
 class ListMail(Query[list[MailHead]]):
     """At most `limit` mails of the user with a uid above `after`, oldest first.
 

@@ -6,6 +6,8 @@ from blackthorn.errors import AbsentError, DiskError, StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.governance.notices import FindNoticeState, NoteNotice
 from blackthorn.ports.mail import (
+    CountMail,
+    DeleteMail,
     ListMail,
     MailHead,
     MailPart,
@@ -55,6 +57,23 @@ def test_copies_for_other_programs_are_listed_by_themselves_and_counted(store: S
     copies = store.ask(ListMail(1, 0, 10, compatible=True))
     assert copies == [MailHead(2, 2, 1), MailHead(3, len(large), 1)]
     assert store.ask(UsedByMail(1)) == 3 + len(large)
+
+
+def test_a_mail_is_deleted_with_its_copy_and_its_pieces(store: Store) -> None:
+    large = b"x" * 70_000
+    store.submit(StorePieces((MailPiece(1, 77, 0, large),)))
+    mails = (SealedMail(1, b"a"), SealedMail(1, b"bb", True), PiecedMail(1, 77, len(large)))
+    assert store.submit(StoreMail(mails, 1)) == [1, 2, 3]
+    store.submit(mail(1, b"dddd"))
+    store.submit(mail(2, b"e"))
+    assert store.ask(CountMail(1)) == 3
+    assert store.submit(DeleteMail(1, 1)) == 3
+    assert store.submit(DeleteMail(1, 1)) is None and store.submit(DeleteMail(2, 4)) is None
+    assert store.submit(DeleteMail(1, 3)) == len(large)
+    assert store.ask(ReadMail(1, 3, 0, 10)) is None and store.ask(UsedByMail(1)) == 4
+    assert uids(store, 1) == [4] and store.ask(CountMail(1)) == 1
+    assert store.submit(RemovePieces(frozenset(), 10)) < 10
+    assert store.submit(mail(1, b"f")) == [5] and uids(store, 2) == [1]
 
 
 def test_the_mail_of_a_user_is_counted(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from blackthorn.errors import AbsentError, DamageError
 from blackthorn.ports.mail import (
+    CountMail,
+    DeleteMail,
     ListMail,
     MailHead,
     MailPart,
@@ -85,11 +87,34 @@ def remove_pieces(state: State, command: RemovePieces) -> int:
     return len(found)
 
 
-COMMANDS = {StoreMail: store, StorePieces: store_pieces, RemovePieces: remove_pieces}
+def delete(state: State, command: DeleteMail) -> int | None:
+    found = state.mails.pop((command.user, command.uid), None)
+    if found is None:
+        return None
+    following = (command.user, command.uid + 1)
+    other = state.mails.get(following)
+    if found.compatible or other is None or not other.compatible:
+        return len(found.sealed)
+    if other.received_ms != found.received_ms:
+        return len(found.sealed)
+    return len(found.sealed) + len(state.mails.pop(following).sealed)
+
+
+def count(state: State, query: CountMail) -> int:
+    mails = state.mails.items()
+    return sum(user == query.user and not mail.compatible for (user, _), mail in mails)
+
+
+COMMANDS = {
+    DeleteMail: delete,
+    StoreMail: store,
+    StorePieces: store_pieces,
+    RemovePieces: remove_pieces,
+}
 
 
 def used(state: State, query: UsedByMail) -> int:
     return sum(len(mail.sealed) for (user, _), mail in state.mails.items() if user == query.user)
 
 
-QUERIES = {ListMail: list_mail, ReadMail: read, UsedByMail: used}
+QUERIES = {CountMail: count, ListMail: list_mail, ReadMail: read, UsedByMail: used}

@@ -4,6 +4,8 @@ The next connected command reports a later failure once on standard error; `stat
 more.
 """
 
+from collections.abc import Callable
+
 from blackthorn.cli import terminal, times
 from blackthorn.device.core import failures
 from blackthorn.device.core.failures import Failure
@@ -21,13 +23,18 @@ NEXT_COMMANDS = "with your next send, inbox or status"
 """When pending work goes on, in words."""
 
 
-def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
+def report(
+    device: DeviceProgram,
+    operations: Operations,
+    json: bool,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
     """Finish the operations and print their outcomes.
 
     Raises UserError when one was given up, SecurityError when the server shows another key.
     """
     try:
-        outcomes = run(device.see_to(list(operations)))
+        outcomes = run(device.see_to(list(operations), progress))
     except SecurityError as error:
         raise SecurityError(_kept(device, operations, str(error))) from None
     ended = market_exit.sending_ended(device)

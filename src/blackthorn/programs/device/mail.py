@@ -26,7 +26,7 @@ MAX_SAME_NAMES: Final = 1_000
 NOT_KEPT: Final = "a mail is fetched each time, since this device keeps only the list"
 
 
-_Answer = TypeVar("_Answer", f.MailListing, f.MailChunk)
+_Answer = TypeVar("_Answer", f.MailListing, f.MailChunk, f.MailDeleted)
 
 _ABSENT: Final = "there is no mail {uid}: see `blackthorn mail list`"
 
@@ -59,6 +59,8 @@ class MailFetcher:
         self._requests = count(1)
         self.used = self.quota = 0
         """Bytes of the user's mail on the server and of their quota, 0 while there is room."""
+        self.count = 0
+        """Mails of the user on the server; 0 also when an older server does not say."""
 
     async def _answer(self, kind: type[_Answer], request: int) -> _Answer:
         while True:
@@ -73,11 +75,17 @@ class MailFetcher:
             pass
         return listing.entries
 
+    async def delete(self, uid: int) -> bool:
+        """Delete a mail on the server; whether there was one."""
+        request = next(self._requests)
+        self._connection.send(f.DeleteMail(request, uid))
+        return (await self._answer(f.MailDeleted, request)).found
+
     async def _page(self, after: int) -> f.MailListing:
         request = next(self._requests)
         self._connection.send(f.ListMail(request, after))
         answer = await self._answer(f.MailListing, request)
-        self.used, self.quota = answer.used, answer.quota
+        self.used, self.quota, self.count = answer.used, answer.quota, answer.count
         return answer
 
     async def find(self, uid: int) -> f.MailEntry:
@@ -134,7 +142,19 @@ async def refresh(program: DeviceProgram) -> tuple[int, int]:
             record = _index(program, entry, await fetcher.sealed(entry))
             with program.opened.vault.transaction() as records:
                 records.mail.put(record)
+            known.add(entry.uid)
+        if fetcher.count < len(known):
+            await _forget_deleted(program, fetcher)
     return fetcher.used, fetcher.quota
+
+
+async def _forget_deleted(program: DeviceProgram, fetcher: MailFetcher) -> None:
+    """Another device of the user has deleted mail: forget what the server no longer lists."""
+    listed = {entry.uid for entry in await fetcher.listing(0)}
+    with program.opened.vault.transaction() as records:
+        for record in records.mail.all():
+            if record.uid not in listed:
+                records.mail.remove(record.uid)
 
 
 def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:

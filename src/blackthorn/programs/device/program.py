@@ -53,11 +53,17 @@ class Backoff:
 
 
 @asynccontextmanager
-async def server_timeout(seconds: float, text: str = NO_ANSWER) -> AsyncIterator[None]:
-    """Bound the wait for the server. Raises UnavailableError with `text`."""
+async def server_timeout(
+    seconds: float, text: str = NO_ANSWER
+) -> AsyncIterator[Callable[[], None]]:
+    """Bound the wait for the server; what it yields begins the wait anew.
+
+    Raises UnavailableError with `text`.
+    """
+    loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        async with asyncio.timeout(seconds) as bound:
+            yield lambda: bound.reschedule(loop.time() + seconds)
     except TimeoutError:
         raise UnavailableError(text) from None
 
@@ -134,18 +140,29 @@ class DeviceProgram:
         await connection.drain()
         return frame
 
-    async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
+    async def see_to(
+        self, numbers: list[int], progress: Callable[[int, int], None] | None = None
+    ) -> dict[int, Outcome]:
         """Connect and finish these operations; their outcomes. What waits stays in the outbox.
 
+        `progress` gets the bytes of a mail that the server has, and all of them.
         Never raises UnavailableError: an operation that could not be sent has that as its reason.
         They are given up when the server does not know this device.
         """
         reason, remaining = "", set(numbers)
         try:
-            async with server_timeout(FINISH_SECONDS), self.link(receive=True) as connection:
+            async with (
+                server_timeout(FINISH_SECONDS) as wait_on,
+                self.link(receive=True) as connection,
+            ):
                 connection.send(*self.device.tick(wall_ms()))
                 while remaining := self._unfinished(remaining):
+                    before = self.device.upload
                     await self.step(connection)
+                    if self.device.upload != before:
+                        wait_on()
+                        if progress is not None:
+                            progress(*self.device.upload)
         except UnavailableError as error:
             reason = str(error)
         except DeviceRefusedError as error:

@@ -46,6 +46,7 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.handlers.mail.mailbox import MailHandler, announcing
+from blackthorn.server.handlers.mail.submission import SubmissionHandler
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler
@@ -244,6 +245,7 @@ class Server:
             mail_service=MailHandler(
                 self.mail_service, self._cache, self.counters, self.openpgp.asked
             ),
+            submission=SubmissionHandler(self.outbound.submissions, self._cache),
             enrolment=enrolment,
             ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
             pairing=PairingHandler(),

@@ -134,7 +134,7 @@ class Dispatcher:
         )
         self._handlers = self._own_handlers(hello, messaging, self._key_package_handler)
         served: tuple[tuple[FrameHandler | None, tuple[type[f.Frame], ...]], ...] = (
-            (mail_service, (f.ListMail, f.FetchMail, f.FindCertificates)),
+            (mail_service, (f.ListMail, f.FetchMail, f.DeleteMail, f.FindCertificates)),
             (submission, (f.SubmitMail, f.SubmitMailPiece)),
             (enrolment, (f.ActivateBegin, f.ActivateProve)),
             (ledger, LEDGER_FRAMES),

@@ -96,6 +96,12 @@ class MailQuota:
             if not stored:
                 self._count(mailbox, -size)
 
+    def freed(self, user: int, size: int) -> None:
+        """So many bytes of the user's mail were deleted."""
+        mailbox = self._mailboxes.get(user)
+        if mailbox is not None:
+            mailbox.used = max(0, mailbox.used - size)
+
     def _count(self, mailbox: _Mailbox, size: int) -> None:
         self._wear_off(mailbox)
         mailbox.used += size

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -10,7 +10,16 @@ from blackthorn.errors import BlackthornError, DiskError, StorageError, Unavaila
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
+from blackthorn.ports.mail import (
+    CountMail,
+    DeleteMail,
+    ListMail,
+    MailHead,
+    MailPart,
+    ReadMail,
+    SealedMail,
+    StoreMail,
+)
 from blackthorn.ports.store import Command, Done, Reader, Then, call_each, unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail import limits
@@ -34,13 +43,15 @@ class MailFor:
 class MailPage:
     """Mails of a user, oldest first; `more` when others follow.
 
-    `used` and `quota` are bytes of all their mail, both 0 while there is enough room.
+    `used` and `quota` are bytes of all their mail, both 0 while there is enough room. `count` is
+    how many mails they have, on the last page.
     """
 
     heads: list[MailHead]
     more: bool
     used: int
     quota: int
+    count: int = 0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -113,12 +124,31 @@ class MailService:
             def counted(used: int) -> None:
                 quota = self.quota.bytes
                 told = (used, quota) if used > quota * limits.TELL_USED else (0, 0)
-                done(MailPage(heads[:limit], len(heads) > limit, *told))
+                page = MailPage(heads[:limit], len(heads) > limit, *told)
+                if page.more:
+                    done(page)
+                    return
+
+                def last(count: int) -> None:
+                    done(replace(page, count=count))
+
+                self.reader.ask(CountMail(user.number), unless_failed(done, last))
 
             self.quota.used(user.number, unless_failed(done, counted))
 
         query = ListMail(user.number, after, limit + 1)
         self.reader.ask(query, unless_failed(done, found))
+
+    def delete(self, user: UserRecord, uid: int, done: Done[bool]) -> None:
+        """Delete one of the user's mails; whether there was one."""
+
+        def deleted(freed: int | None) -> None:
+            if freed is not None:
+                self.quota.freed(user.number, freed)
+                self.pieces.remove()
+            done(freed is not None)
+
+        self.pieces.writer.submit(DeleteMail(user.number, uid), unless_failed(done, deleted))
 
     def read(
         self, user: UserRecord, uid: int, offset: int, length: int, done: Done[MailPart | None]

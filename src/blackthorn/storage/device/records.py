@@ -292,6 +292,9 @@ class MailIndex(Table):
             values(record),
         )
 
+    def remove(self, uid: int) -> None:
+        self._run("DELETE FROM mail WHERE uid = ?", (uid,))
+
     def get(self, uid: int) -> MailRecord | None:
         found = [record for record in self.all() if record.uid == uid]
         return found[0] if found else None

@@ -1,4 +1,4 @@
-"""Link handler: a device lists and fetches the mail of its own user only, and asks for the
+"""Link handler: a device lists, fetches and deletes the mail of its own user only, and asks for the
 certificates of people outside."""
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class MailHandler:
         """Serve one frame of a known device; its peer waits for the answer."""
         if isinstance(frame, f.FindCertificates):
             self._find_certificates(session, frame)
-        if session.device is None or not isinstance(frame, f.ListMail | f.FetchMail):
+        if session.device is None or not isinstance(frame, f.ListMail | f.FetchMail | f.DeleteMail):
             return
 
         def loaded(user: UserRecord | None) -> None:
@@ -41,6 +41,8 @@ class MailHandler:
                 session.answered()
             elif isinstance(frame, f.ListMail):
                 self._list(session, user, frame)
+            elif isinstance(frame, f.DeleteMail):
+                self._delete(session, user, frame)
             else:
                 self._fetch(session, user, frame)
 
@@ -67,10 +69,17 @@ class MailHandler:
     def _list(self, session: Session, user: UserRecord, frame: f.ListMail) -> None:
         def answer(page: MailPage) -> f.MailListing:
             entries = [f.MailEntry(head.uid, head.size, head.received_ms) for head in page.heads]
-            return f.MailListing(frame.request, entries, page.more, page.used, page.quota)
+            told = (page.more, page.used, page.quota, page.count)
+            return f.MailListing(frame.request, entries, *told)
 
         done = answering(session, answer)
         self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)
+
+    def _delete(self, session: Session, user: UserRecord, frame: f.DeleteMail) -> None:
+        def answer(found: bool) -> f.MailDeleted:
+            return f.MailDeleted(frame.request, found)
+
+        self.mail.delete(user, frame.uid, answering(session, answer))
 
     def _fetch(self, session: Session, user: UserRecord, frame: f.FetchMail) -> None:
         def answer(part: MailPart | None) -> f.MailChunk:

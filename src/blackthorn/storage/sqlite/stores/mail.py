@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from blackthorn.errors import AbsentError, DamageError
 from blackthorn.ports.mail import (
+    CountMail,
+    DeleteMail,
     ListMail,
     MailHead,
     MailPart,
@@ -38,6 +40,12 @@ _LIST = (
     " ORDER BY uid LIMIT ?"
 )
 _FIND = "SELECT rowid, size, market, pieces FROM mail WHERE user = ? AND uid = ?"
+_DELETED = (
+    "SELECT rowid, size, pieces FROM mail AS found WHERE user = ?1 AND (uid = ?2 OR (uid = ?2 + 1"
+    " AND compatible AND EXISTS (SELECT 1 FROM mail WHERE user = ?1 AND uid = ?2"
+    " AND NOT compatible AND received_ms = found.received_ms)))"
+)
+_COUNT = "SELECT count(*) FROM mail WHERE user = ? AND NOT compatible"
 _USED = "SELECT coalesce(sum(size), 0) FROM mail WHERE user = ?"
 _BEGIN = "INSERT INTO mail_begun (id, user) VALUES (?, ?)"
 _PUT_PIECE = "INSERT INTO mail_piece (user, mail, start, market, sealed) VALUES (?, ?, ?, ?, ?)"
@@ -85,6 +93,21 @@ def delete_pieces(connection: Connection, user: int, limit: int, mail: int | Non
     )
     connection.execute(query, (user, mail, max(0, limit))).fetchall()
     return connection.changes()
+
+
+def _delete(transaction: Transaction, command: DeleteMail) -> int | None:
+    connection = transaction.connection
+    rows: list[Any] = connection.execute(_DELETED, (command.user, command.uid)).fetchall()
+    for rowid, _, pieces in rows:
+        connection.execute("DELETE FROM mail WHERE rowid = ?", (rowid,))
+        if pieces is not None:
+            connection.execute(_BEGIN, (pieces, command.user))
+    return sum(size for _, size, _ in rows) if rows else None
+
+
+def _count(transaction: Transaction, query: CountMail) -> int:
+    count: int = transaction.connection.execute(_COUNT, (query.user,)).get
+    return count
 
 
 def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
@@ -188,5 +211,6 @@ COMMANDS: Final[Table] = {
     StoreMail: _store,
     StorePieces: _store_pieces,
     RemovePieces: _remove_pieces,
+    DeleteMail: _delete,
 }
-QUERIES: Final[Table] = {ListMail: list_mail, ReadMail: read, UsedByMail: _used}
+QUERIES: Final[Table] = {CountMail: _count, ListMail: list_mail, ReadMail: read, UsedByMail: _used}

@@ -1,0 +1,64 @@
+"""The mail that is answered, forwarded, printed raw or deleted: fetched and opened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from blackthorn import errors
+from blackthorn.device.mail.signatures import VerifiedMail, open_verified
+from blackthorn.mail.compose.answer import quotation
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.mime.fields import Field
+from blackthorn.mail.mime.scan import normalise
+from blackthorn.mail.mime.structure import parse
+from blackthorn.mail.render.render import render
+from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher
+from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """An opened mail: its bytes, and its header fields."""
+
+    content: bytes = field(repr=False)
+    fields: list[Field] = field(repr=False)
+
+    @property
+    def quotation(self) -> str:
+        """Its text, quoted."""
+        return quotation(self.fields, render(self.content).text)
+
+
+async def fetch(program: DeviceProgram, uid: int) -> VerifiedMail:
+    """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
+    try:
+        async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
+            fetcher = MailFetcher(program, connection)
+            sealed = await fetcher.sealed(await fetcher.find(uid))
+    except errors.UnavailableError as error:
+        raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
+    with program.opened.vault.transaction() as records:
+        return open_verified(records, sealed, program.opened.keys.address)
+
+
+async def original(program: DeviceProgram, uid: int) -> Original:
+    """A mail to answer. Raises as `fetch`, and InputError for one that cannot be parsed."""
+    content = (await fetch(program, uid)).mail.content
+    try:
+        whole = normalise(content)
+        return Original(whole, parse(whole).fields)
+    except MailRefusedError as error:
+        text = f"mail {uid} cannot be answered: {error}; `blackthorn mail raw {uid}` has its bytes"
+        raise errors.InputError(text) from None
+
+
+async def delete(program: DeviceProgram, uids: Sequence[int]) -> list[int]:
+    """Delete mails on the server and here; those that were there. Raises UnavailableError."""
+    found: list[int] = []
+    async with server_timeout(FINISH_SECONDS) as wait_on, program.link(receive=False) as connection:
+        fetcher = MailFetcher(program, connection)
+        for uid in uids:
+            found += [uid] if await fetcher.delete(uid) else []
+            with program.opened.vault.transaction() as records:
+                records.mail.remove(uid)
+            wait_on()
+    return found
