@@ -4,16 +4,21 @@ import random
 
 import pytest
 
+from blackthorn.crypto.openpgp.recipients import judge, seal_to_all
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.device.letters import letters, limits
 from blackthorn.device.mail import outside_keys
 from blackthorn.device.mail.keys import open_with_any
+from blackthorn.device.mail.signatures import open_verified
 from blackthorn.device.operations import send_mail
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import OverrunError, UserError
-from blackthorn.ids import Address
+from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import frames as f
-from blackthorn.mail.compose.entity import File
+from blackthorn.mail.compose import protection
+from blackthorn.mail.compose.entity import File, compose
+from blackthorn.mail.compose.letter import Letter, Mailbox
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.ports.device_letters import DRAFT, SENT, WAITING
 from blackthorn.ports.outside.keys import Source
 from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
@@ -69,7 +74,7 @@ def test_nobody_learns_of_a_bcc():
     """A copy for them alone: neither in a header nor among the keys that the others' mail has."""
     world = MailWorld(3, "alice", "bob", "carol")
     alice, bob, carol = world.people
-    secret = pin(alice, "dora@example.net", world.now_ms)
+    secret = world.publish_key("dora@example.net")
     written = mail_to("bob@acme.example", bcc=("carol@acme.example", "dora@example.net"))
     send(alice, written)
     world.settle()
@@ -233,12 +238,48 @@ def test_a_mail_to_somebody_without_a_key_is_not_sent_and_stays_a_draft():
     assert "no key is known for eve@example.net" in alice.outcomes[number].error
     record, _ = letter_of(alice)
     assert record.standing == DRAFT and "no key is known" in record.why
-    pin(alice, "eve@example.net", world.now_ms)
+    world.publish_key("eve@example.net")
+    world.later(2 * 3_600)  # the server has remembered that there was none
+    world.reconnect_all()
     alice.enqueue(lambda unit: send_mail.enqueue_draft(unit, record.number))
     world.settle()
     world.deliver()
     assert len(world.mailbox(bob)) == 1 and len(world.outside) == 1
     assert letter_of(alice)[0].standing == SENT
+
+
+def test_a_domain_is_asked_once_a_day_and_a_changed_key_is_told():
+    world = MailWorld(40, "alice")
+    (alice,) = world.people
+    world.publish_key("dora@example.net")
+    for _ in range(2):
+        send(alice, mail_to(DORA))
+        world.settle()
+    assert world.asked == ["dora@example.net"] and not alice.waiting()
+    world.publish_key("dora@example.net")
+    world.submission.submissions.queue.clock.later(2 * 86_400)
+    world.reconnect_all()
+    number = send(alice, mail_to(DORA))
+    world.settle()
+    world.later(60)
+    world.reconnect_all()
+    assert "the certificate of dora@example.net has changed" in alice.outcomes[number].error
+    assert letters_of(alice)[-1].standing == DRAFT
+
+
+def test_a_mail_waits_for_a_domain_that_does_not_answer():
+    world = MailWorld(41, "alice")
+    (alice,) = world.people
+    world.unreachable = True
+    number = send(alice, mail_to(DORA))
+    world.settle()
+    assert "cannot be looked up now: the domain does not answer" in alice.outcomes[number].error
+    world.unreachable = False
+    world.publish_key("dora@example.net")
+    world.later(61)
+    world.reconnect_all()
+    world.deliver()
+    assert alice.outcomes[number].error == "" and len(world.outside) == 1
 
 
 def test_a_colleague_who_does_not_exist_is_named():
@@ -342,3 +383,50 @@ def test_a_server_that_claims_to_have_what_was_not_sent_is_not_believed(offset):
     answer = f.SubmissionState(alice.last_operation(), offset, [])
     with pytest.raises(OverrunError, match="another part of a mail"):
         alice.device.receive(answer, alice.now_ms)
+
+
+def test_who_has_signed_is_told_of_each_mail():
+    world = MailWorld(42, "alice", "bob")
+    alice, bob = world.people
+    send(alice, mail_to("bob@acme.example"))
+    world.settle()
+    world.deliver()
+    assert [verified(world, person).signature for person in (alice, bob)] == ["own", "ledger"]
+    assert not verified(world, bob).readable
+    secret, certificate = generate_user_key("dora@example.net")
+    (own,) = [key.certificate for key in keys_of(bob)]
+    to_bob = judge(own, "bob@acme.example", world.now_ms // 1000)
+
+    def from_dora(author, signer):
+        letter = Letter(
+            Mailbox(author), (Mailbox("bob@acme.example"),), (), "hi", 1, "<1@x.example>"
+        )
+        outer = protection.outside(letter)
+        inner = protection.payload(letter, compose("hi", random=bytes), outer)
+        armored = seal_to_all(inner, [to_bob], now=world.now_ms // 1000, signer=signer)
+        sealed = protection.message(outer, armored, bytes)
+        with bob.vault.transaction() as records:
+            return open_verified(records, sealed, Reader(bob.address, Fingerprint(bytes(32))))
+
+    assert from_dora("dora@example.net", secret).signature == "unknown"
+    assert from_dora("dora@example.net", None).signature == "none"
+    assert from_dora("alice@acme.example", secret).signature == "wrong"
+    assert from_dora("bob@acme.example", secret).signature == "wrong"
+    assert from_dora("alice@acme.example, dora@example.net", secret).signature == "unknown"
+    with bob.vault.transaction() as records:
+        outside_keys.learn(
+            records, Address("dora@example.net"), Source.WKD, certificate, world.now_ms
+        )
+    assert from_dora("dora@example.net", secret).signature == "pinned"
+    assert from_dora("alice@acme.example", secret).readable
+
+
+def verified(world, person):
+    (sealed,) = world.mailbox(person)
+    with person.vault.transaction() as records:
+        return open_verified(records, sealed, Reader(person.address, Fingerprint(bytes(32))))
+
+
+def keys_of(person):
+    with person.vault.transaction() as records:
+        return records.mail_keys.all()

@@ -1,10 +1,13 @@
 """A world in which people mail each other: their servers' queue, and mailboxes in the database."""
 
+from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.letters import letters
 from blackthorn.device.letters.letters import Head, Written
 from blackthorn.device.mail import keys
 from blackthorn.device.operations import change_chain, send_mail
+from blackthorn.errors import UnavailableError
+from blackthorn.ids import Address
 from blackthorn.mail.compose.answer import Thread
 from blackthorn.mail.compose.entity import File, compose
 from blackthorn.mail.compose.letter import Mailbox
@@ -12,10 +15,13 @@ from blackthorn.mail.pgp.open import OpenedMail
 from blackthorn.ports.device_letters import LetterRecord
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.outbound.queue import DueDeliveries, DueDomains, FinishDelivery, ReadQueued
+from blackthorn.ports.outside.certificates import FoundCertificates
+from blackthorn.ports.store import Done
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.dispatcher import FrameHandler
 from blackthorn.server.handlers.mail.mailbox import MailHandler
 from blackthorn.server.handlers.mail.submission import SubmissionHandler
+from blackthorn.server.mail.outside_certificates import OutsideCertificates
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
@@ -35,6 +41,10 @@ class MailWorld(World):
     full = False
 
     def __init__(self, seed: int, *names: str) -> None:
+        self.published: dict[str, bytes] = {}
+        """Certificates of people outside, as their domains publish them."""
+        self.unreachable = False
+        self.asked: list[str] = []
         self.outside: list[tuple[str, bytes]] = []
         """What was delivered to other domains: recipient and sealed mail."""
         super().__init__(seed, *names)
@@ -71,7 +81,17 @@ class MailWorld(World):
         policy = RecipientPolicy(DOMAIN, self.ledger.cache, self)
         submissions = SubmissionService(queue=queue, recipient_policy=policy)
         self.submission = SubmissionHandler(submissions, self.ledger.cache)
-        return MailHandler(mail, self.ledger.cache, counters), self.submission
+        published = OutsideCertificates(DOMAIN, self._published, self)
+        mailbox = MailHandler(mail, self.ledger.cache, counters, published)
+        return mailbox, self.submission
+
+    def _published(self, address: Address, done: Done[FoundCertificates]) -> None:
+        """What the web server of the address's domain publishes."""
+        self.asked.append(address)
+        if self.unreachable:
+            done(UnavailableError("the domain does not answer"))
+        else:
+            done(FoundCertificates("direct", self.published.get(address, b"")))
 
     def deliver(self) -> None:
         """Empty the queue: to mailboxes here, and to `outside`."""
@@ -87,6 +107,11 @@ class MailWorld(World):
                     else:
                         self.outside.append((to.address, sealed))
                 engine.execute(FinishDelivery(delivery.number))
+
+    def publish_key(self, address: str) -> Secret:
+        """Somebody outside publishes a certificate; its secret key."""
+        secret, self.published[address] = generate_user_key(address)
+        return secret
 
     def number_of(self, address: str) -> int:
         (person,) = [one for one in self.people if one.address == address]

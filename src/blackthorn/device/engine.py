@@ -207,10 +207,8 @@ class Device:
             case f.Orders():
                 with self.unit(now_ms) as unit:
                     return self._healer.orders(unit, frame)
-            case f.SubmissionState():
-                return self._sender.mail_state(frame, now_ms)
-            case f.MailSubmitted():
-                self._sender.mail_submitted(frame, now_ms)
+            case f.SubmissionState() | f.MailSubmitted() | f.CertificatesFound():
+                return self._sender.mail_answered(frame, now_ms)
             case f.KeyPackageStock(stock):
                 self._stock = stock
             case f.KeyPackages():

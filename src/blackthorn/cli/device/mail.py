@@ -132,6 +132,8 @@ def read_mail(
 
 
 def _who_could_read(found: "ReadMail") -> str:
+    if found.signature is not None:
+        return found.signature.told
     if not found.readable:
         return OWN
     if not found.rendered.sealed:
@@ -154,6 +156,7 @@ def _document(uid: int, found: "ReadMail") -> dict[str, Any]:
         "received": times.rfc3339(found.received_ms) if found.received_ms else None,
         "readable_on_the_way": found.readable,
         "junk": found.junk,
+        "signature": found.signature.value if found.signature is not None else None,
         "sealed": shown.sealed,
         "text": shown.text,
         "sections": [{"head": each.head, "text": each.text} for each in shown.sections],

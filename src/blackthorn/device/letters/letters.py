@@ -38,8 +38,8 @@ class Copy(Struct, frozen=True, array_like=True):
 class Head(Struct, frozen=True, array_like=True):
     """A mail's header and state. `type` and `fields` are those of its MIME entity.
 
-    `refused`: recipients who could not get it, and why in words. `lost` is why the mail is a draft
-    again.
+    `refused`: recipients who could not get it, and why in words. `asked`: people outside whose
+    domain was asked for their key.
     """
 
     to: list[tuple[str, str]]
@@ -54,6 +54,7 @@ class Head(Struct, frozen=True, array_like=True):
     date: int = 0
     copies: list[Copy] = []
     refused: dict[str, str] = {}
+    asked: list[str] = []
 
     @property
     def recipients(self) -> list[str]:
@@ -171,4 +172,5 @@ def _sent_now(unit: UnitOfWork, head: Head) -> Head:
         date=unit.now_ms // 1000,
         copies=[],
         refused={},
+        asked=[],
     )

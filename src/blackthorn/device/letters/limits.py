@@ -16,3 +16,8 @@ MAX_SEALED_TO = 60
 
 CLOCK_APART_SECONDS = 1_800
 """How far the clock may be from the ledger's time for mail: others refuse signatures of later."""
+
+LOOKUP_SECONDS = 86_400
+LOOKUP_AGAIN_SECONDS = 60
+"""How long a mail waits for a domain that does not answer for a recipient's key, and how often it
+is asked; then the mail is a draft again."""

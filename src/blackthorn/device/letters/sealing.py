@@ -18,7 +18,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.letters import limits
 from blackthorn.device.letters.letters import Head, letter_of
-from blackthorn.device.mail import keys
+from blackthorn.device.mail import keys, outside_keys
 from blackthorn.device.mail.recipient_keys import recipient_keys
 from blackthorn.errors import DecodeError, UserError
 from blackthorn.ids import Address
@@ -68,6 +68,25 @@ def colleagues(unit: UnitOfWork, addresses: Iterable[str]) -> list[Address]:
     domain = domain_of(unit.me.address)
     found = [colleague(address, domain) for address in addresses]
     return list(dict.fromkeys([unit.me.address, *(one for one in found if one is not None)]))
+
+
+def to_look_up(unit: UnitOfWork, head: Head) -> list[Address]:
+    """People outside whose domain is to be asked for their key before the mail is sealed."""
+    domain = domain_of(unit.me.address)
+    found = [normalised(address) for address in head.recipients if not colleague(address, domain)]
+    return [
+        address
+        for address in dict.fromkeys(found)
+        if address not in head.asked and _is_due(unit, address)
+    ]
+
+
+def _is_due(unit: UnitOfWork, address: Address) -> bool:
+    """Somebody without a key is asked for each time: they may have one now."""
+    known = unit.records.outside_keys.of(address)
+    if known is None or not known.certificate:
+        return True
+    return outside_keys.is_due(unit.records, address, unit.now_ms)
 
 
 def seal(unit: UnitOfWork, head: Head, entity: Entity) -> Iterator[SealedCopy]:

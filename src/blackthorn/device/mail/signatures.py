@@ -17,6 +17,7 @@ from blackthorn.errors import DecodeError
 from blackthorn.mail.compose.answer import author
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import parse
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail, open_mail, signer
 from blackthorn.ports.device_store import Records
 from blackthorn.wire.address import parse_address
@@ -65,21 +66,21 @@ class VerifiedMail:
         return self.mail.readable_on_the_way and not self.signature.holds
 
 
-def open_verified(records: Records, sealed: bytes, own: str) -> VerifiedMail:
-    """Open a stored mail of the user `own` and judge its signature.
+def open_verified(records: Records, sealed: bytes, reader: Reader) -> VerifiedMail:
+    """Open a stored mail of the `reader` and judge its signature.
 
     Raises SealBrokenError, InputError.
     """
     refusal = SealBrokenError("this device has no key for mail yet")
     for key in keys.secrets(records):
         try:
-            mail = open_mail(sealed, key)
+            mail = open_mail(sealed, key, reader)
         except SealBrokenError as error:
             refusal = error
             continue
         if not mail.by_sender:
             return VerifiedMail(mail, Signature.NONE)
-        return VerifiedMail(mail, _judge(records, sealed, key, mail, own))
+        return VerifiedMail(mail, _judge(records, sealed, key, mail, reader.address))
     raise refusal
 
 

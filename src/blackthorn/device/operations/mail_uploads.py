@@ -1,7 +1,10 @@
-"""Uploads of sealed mail over one link: offered, then sent in pieces, a few of them ahead.
+"""The server's answers to mail that is sent: keys of people outside, uploads, and their end.
 
-State is in memory: after a cut the copy is offered again, and the server says how much it has.
+A copy is offered, then sent in pieces, a few of them ahead. State is in memory: after a cut it is
+offered again, and the server says how much it has.
 """
+
+from dataclasses import dataclass, field
 
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.letters import letters
@@ -11,8 +14,18 @@ from blackthorn.device.operations.send_mail import SendMail, current
 from blackthorn.errors import OverrunError
 from blackthorn.link import frames as f
 from blackthorn.ports.device_letters import WAITING
+from blackthorn.ports.device_store import OutboxRecord
 
-Frames = list[f.AnyFrame]
+MailAnswer = f.SubmissionState | f.MailSubmitted | f.CertificatesFound
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """The frames to send; without `goes_on` the operation is prepared again, after `wait_ms`."""
+
+    frames: list[f.AnyFrame] = field(default_factory=list)
+    goes_on: bool = False
+    wait_ms: int = 0
 
 
 class MailUploads:
@@ -26,42 +39,43 @@ class MailUploads:
         self.taken = self.total = 0
         """Bytes of the newest upload: what the server has, and all of them."""
 
-    def offered(self, unit: UnitOfWork, answer: f.SubmissionState) -> Frames | None:
-        """The pieces to send now; None when nobody is left whom this copy could reach.
-
-        Raises OverrunError for an answer against the server's own word.
-        """
+    def answered(self, unit: UnitOfWork, answer: MailAnswer) -> Reaction:
+        """Process an answer. Raises OverrunError for one against the server's own word."""
         row = unit.records.outbox.get(answer.request)
         operation = table.operation_of(row) if row is not None else None
         if row is None or not isinstance(operation, SendMail):
-            return []
+            return Reaction()
+        match answer:
+            case f.SubmissionState():
+                return self._offered(unit, row, operation, answer)
+            case f.MailSubmitted():
+                self._sent.pop(answer.request, None)
+                if not answer.refusal:
+                    self.taken = self.total
+                return Reaction(wait_ms=operation.submitted(unit, row, answer))
+            case f.CertificatesFound():
+                return Reaction(wait_ms=operation.found(unit, row, answer))
+
+    def _offered(
+        self, unit: UnitOfWork, row: OutboxRecord, operation: SendMail, answer: f.SubmissionState
+    ) -> Reaction:
+        """Send the next pieces, unless nobody is left whom this copy could reach."""
         if answer.refused and not operation.refused(unit, row, answer.refused):
             self._sent.pop(answer.request, None)
-            return None
+            return Reaction()
         record = unit.records.letters.get(operation.letter)
         if record is None or record.standing != WAITING:
-            return []
+            return Reaction()
         place, copy = current(letters.head_of(record))
         total = unit.records.letters.size(operation.letter, place)
         if answer.offset > total or answer.offset % PIECE_BYTES:
             raise OverrunError("the server has another part of a mail than this device sent")
         self.taken, self.total = answer.offset, total
-        frames: Frames = []
+        frames: list[f.AnyFrame] = []
         sent = max(self._sent.get(answer.request, 0), answer.offset)
         while sent < min(total, answer.offset + limits.PIECES_AHEAD * PIECE_BYTES):
             data = unit.records.letters.piece(operation.letter, place, sent)
             frames.append(f.SubmitMailPiece(answer.request, copy.token, sent, data))
             sent += len(data)
         self._sent[answer.request] = sent
-        return frames
-
-    def submitted(self, unit: UnitOfWork, answer: f.MailSubmitted) -> int:
-        """Process the end of an upload; when to try it again, in ms, 0 for no pause."""
-        self._sent.pop(answer.request, None)
-        row = unit.records.outbox.get(answer.request)
-        operation = table.operation_of(row) if row is not None else None
-        if row is None or not isinstance(operation, SendMail):
-            return 0
-        if not answer.refusal:
-            self.taken = self.total
-        return operation.submitted(unit, row, answer)
+        return Reaction(frames, goes_on=True)

@@ -19,7 +19,12 @@ from blackthorn.device.operations import limits
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
-from blackthorn.link.frames import StatementStored, SubmitMail, SubmitStatement
+from blackthorn.link.frames import (
+    FindCertificates,
+    StatementStored,
+    SubmitMail,
+    SubmitStatement,
+)
 from blackthorn.ports.device_store import OutboxRecord, OutcomeRecord, Records
 from blackthorn.wire.address import domain_of
 
@@ -44,6 +49,7 @@ Step = (
     PreparedPosting
     | SubmitStatement
     | SubmitMail
+    | FindCertificates
     | ClaimRequest
     | LookUpFirst
     | NothingToDo

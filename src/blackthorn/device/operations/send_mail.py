@@ -14,18 +14,24 @@ from blackthorn.device.core import anchors, failures
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.letters import letters, limits, sealing
 from blackthorn.device.letters.letters import Copy, Head
+from blackthorn.device.mail import outside_keys
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
 from blackthorn.device.transparency.ledger_state import clock_ms
 from blackthorn.errors import DamageError
 from blackthorn.ids import Address
-from blackthorn.link.frames import MailSubmitted, RefusedRecipient, SubmitMail
+from blackthorn.link.frames import (
+    CertificatesFound,
+    FindCertificates,
+    MailSubmitted,
+    RefusedRecipient,
+    SubmitMail,
+)
 from blackthorn.ports.device_letters import CONTENT, WAITING, LetterRecord
 from blackthorn.ports.device_store import OutboxRecord
+from blackthorn.ports.outside.keys import Source
 
 TOKEN_BYTES: Final = 16
-
-NOBODY: Final = "nobody can get it"
 
 
 class SendMail(base.Operation, frozen=True, tag="mail"):
@@ -78,6 +84,8 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
             return base.NothingToDo()
         head = letters.head_of(record)
         if not head.copies:
+            if wanted := sealing.to_look_up(unit, head):
+                return FindCertificates(row.number, wanted[0])
             head = self._seal(unit, record, head)
         place, copy = current(head)
         size = unit.records.letters.size(self.letter, place)
@@ -99,6 +107,28 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
     def _waiting(self, head: Head, copy: Copy) -> list[str]:
         """Recipients of a copy whom the server has not refused."""
         return [address for address in copy.recipients if address not in head.refused]
+
+    def found(self, unit: UnitOfWork, row: OutboxRecord, answer: CertificatesFound) -> int:
+        """Take what a domain says of a recipient; when to try again, in ms, 0 for no pause."""
+        record = self._record(unit)
+        if record is None:
+            return 0
+        head = letters.head_of(record)
+        wanted = sealing.to_look_up(unit, head)
+        if not wanted:
+            return 0
+        address, records = wanted[0], unit.records
+        known = records.outside_keys.of(address)
+        waited_ms = unit.now_ms - row.created_ms
+        if answer.refusal and (known is None or not known.certificate):
+            if waited_ms < limits.LOOKUP_SECONDS * 1000:
+                problem = f"the key of {address} cannot be looked up now: {answer.refusal}"
+                records.outbox.update(replace(row, problem=problem))
+                return limits.LOOKUP_AGAIN_SECONDS * 1000
+        elif not answer.refusal:
+            outside_keys.learn(records, address, Source.WKD, answer.certificates, unit.now_ms)
+        letters.put(unit, record, msgspec.structs.replace(head, asked=[*head.asked, address]))
+        return 0
 
     def refused(self, unit: UnitOfWork, row: OutboxRecord, refused: list[RefusedRecipient]) -> bool:
         """Record whom the server refuses; whether somebody is left for this copy."""

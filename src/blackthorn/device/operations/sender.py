@@ -17,7 +17,7 @@ from blackthorn.device.operations import limits, outbox, postings, table
 from blackthorn.device.operations.claims import ClaimRequest, LookUpFirst
 from blackthorn.device.operations.frames import send_frames
 from blackthorn.device.operations.healing import settle_members
-from blackthorn.device.operations.mail_uploads import MailUploads
+from blackthorn.device.operations.mail_uploads import MailAnswer, MailUploads
 from blackthorn.device.operations.operation import (
     AlarmScope,
     NothingToDo,
@@ -54,6 +54,9 @@ MAX_SLOW_MS: Final = 3_600_000
 """The longest time for which a server can make this device wait."""
 
 ASKED: Final = "you have begun more conversations than the server allows at once; it waits"
+
+REQUESTS: Final = (f.SubmitStatement, f.SubmitMail, f.FindCertificates)
+"""Steps that are sent as they are, and answered."""
 
 SLOW: Final = "this device has sent more than the server takes at once; it waits"
 
@@ -205,7 +208,7 @@ class Sender:
                 self._directory.want(addresses)
                 waiting = unit.records.outbox.get(row.number)
                 self._wait(unit, waiting or row, text, AGAIN_MS)
-            case f.SubmitStatement() | f.SubmitMail() if row.number not in self._claiming:
+            case step if isinstance(step, REQUESTS) and row.number not in self._claiming:
                 self._claiming.add(row.number)
                 requests.append(step)
         return None
@@ -350,18 +353,15 @@ class Sender:
                 if row is not None and row.problem != text:
                     unit.records.outbox.update(replace(row, problem=text))
 
-    def mail_state(self, frame: f.SubmissionState, now_ms: int) -> Frames:
+    def mail_answered(self, frame: MailAnswer, now_ms: int) -> Frames:
+        if frame.request not in self._claiming:
+            return []
         with self._unit(now_ms) as unit:
-            pieces = self.uploads.offered(unit, frame)
-        if pieces is None:
+            reaction = self.uploads.answered(unit, frame)
+        if not reaction.goes_on:
             self._claiming.discard(frame.request)
-        return pieces or []
-
-    def mail_submitted(self, frame: f.MailSubmitted, now_ms: int) -> None:
-        with self._unit(now_ms) as unit:
-            wait_ms = self.uploads.submitted(unit, frame)
-        self._not_before[frame.request] = now_ms + min(wait_ms, MAX_SLOW_MS)
-        self._claiming.discard(frame.request)
+            self._not_before[frame.request] = now_ms + min(reaction.wait_ms, MAX_SLOW_MS)
+        return reaction.frames
 
     def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
         with self._unit(now_ms) as unit:

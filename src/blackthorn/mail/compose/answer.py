@@ -73,8 +73,8 @@ def reply_recipients(
 def author(fields: list[Field]) -> str:
     """The address of the one author, or "" when there is not exactly one From with one."""
     found = [value for name, value in fields if name == b"from"]
-    people = list(_mailboxes(found[0])) if len(found) == 1 else []
-    return people[0].address if len(people) == 1 else ""
+    addresses = _parsed(found[0]) if len(found) == 1 else []
+    return addresses[0][1] if len(addresses) == 1 else ""
 
 
 def _seen(person: Mailbox, known: set[str]) -> bool:
@@ -109,14 +109,17 @@ def _people(fields: list[Field], name: bytes) -> list[Mailbox]:
     return list(_mailboxes(first(fields, name)))
 
 
-def _mailboxes(value: bytes) -> Iterable[Mailbox]:
-    # The addresses are parsed before encoded words are decoded: a name cannot become an address.
+def _parsed(value: bytes) -> list[tuple[str, str]]:
+    """Names and addresses of a field, before encoded words are decoded."""
     text = value[: limits.MAX_ADDRESS_LIST_BYTES].decode("ascii", "replace")
     try:
-        found = getaddresses([text])
+        return getaddresses([text])
     except RecursionError:  # comments within comments
-        return
-    for name, address in found[: limits.MAX_ADDRESSED]:
+        return []
+
+
+def _mailboxes(value: bytes) -> Iterable[Mailbox]:
+    for name, address in _parsed(value)[: limits.MAX_ADDRESSED]:
         try:
             known = mail_address(address)
         except UserError:

@@ -33,5 +33,7 @@ def message_of(outer: list[Field], payload: bytes) -> bytes:
     sealed = parameters.get(b"hp") or parameters.get(b"protected-headers")
     if sealed or any(name == b"from" for name, _ in fields):
         return payload
-    lines = [name.title() + b": " + value for name, value in outer if name in _SHOWN and value]
+    own = {name for name, _ in fields}
+    taken = [(name, value) for name, value in outer if name in _SHOWN and name not in own]
+    lines = [name.title() + b": " + value for name, value in taken if value]
     return b"".join(line + b"\r\n" for line in lines) + ends

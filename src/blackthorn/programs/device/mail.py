@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from blackthorn import errors
 from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
+from blackthorn.device.mail.signatures import Signature, open_verified
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
 from blackthorn.mail.pgp.notice import Reader
@@ -43,6 +44,8 @@ class ReadMail:
     received_ms: int = 0
     junk: bool = False
     """By the server's verdict, inside the seal."""
+    signature: Signature | None = None
+    """Of a mail that its sender has sealed."""
 
     @property
     def attached(self) -> list[tuple[Attachment, bytes]]:
@@ -110,6 +113,11 @@ class MailFetcher:
                 return sealed
 
 
+def reader_of(program: DeviceProgram) -> Reader:
+    """The user of this device, and the key by which their server signs its own mail."""
+    return Reader(program.opened.keys.address, program.opened.server.pin)
+
+
 def open_sealed(
     program: DeviceProgram,
     sealed: bytes,
@@ -120,13 +128,14 @@ def open_sealed(
     """Open and render a mail. Raises SecurityError when it was altered."""
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
-    reader = Reader(program.opened.keys.address, program.opened.server.pin)
-    opened = keys.open_with_any(sealed, secrets, reader)
+        verified = open_verified(records, sealed, reader_of(program))
+    opened = verified.mail
     shown = show(opened.content, opener(secrets), prefer_html=prefer_html)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
-    return ReadMail(shown, opened.readable_on_the_way, junk=opened.junk)
+    signature = verified.signature if opened.by_sender else None
+    return ReadMail(shown, verified.readable, junk=opened.junk, signature=signature)
 
 
 async def refresh(program: DeviceProgram) -> tuple[int, int]:

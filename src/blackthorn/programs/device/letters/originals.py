@@ -11,7 +11,7 @@ from blackthorn.mail.mime.fields import Field
 from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.mime.structure import parse
 from blackthorn.mail.render.render import render
-from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher
+from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher, reader_of
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 
@@ -37,7 +37,7 @@ async def fetch(program: DeviceProgram, uid: int) -> VerifiedMail:
     except errors.UnavailableError as error:
         raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
     with program.opened.vault.transaction() as records:
-        return open_verified(records, sealed, program.opened.keys.address)
+        return open_verified(records, sealed, reader_of(program))
 
 
 async def original(program: DeviceProgram, uid: int) -> Original:
