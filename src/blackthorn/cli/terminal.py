@@ -123,6 +123,14 @@ def print_tabs(rows: Iterable[Iterable[str]]) -> None:
         sys.stdout.write("\t".join(map(printable, row)) + "\n")
 
 
+def put_bytes(data: bytes) -> None:
+    """Bytes for a program that reads the output, never at a terminal. Raises UserError there."""
+    if is_terminal():
+        raise UserError("raw bytes could control your terminal: name a file, or use a pipe")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def is_terminal(*, stderr: bool = False) -> bool:
     return _console("err" if stderr else "out").is_terminal
 

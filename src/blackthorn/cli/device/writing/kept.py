@@ -1,6 +1,5 @@
 """Commands on single mails in the mailbox: `mail raw` and `mail delete`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +37,7 @@ def raw(
         raise UserError("raw bytes could control your terminal: give --out FILE, or use a pipe")
     content = run(fetch(program(at), uid)).mail.content
     if out is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        terminal.put_bytes(content)
     else:
         write_new(out, content)
         terminal.say(f"{out}: saved")
