@@ -29,12 +29,12 @@ class Outcome:
     texts: int = 0
     accepted: int = 0
     deliveries: int = 0
-    mails: int = 0
-    """Mails that the server accepted for its users."""
     device_days: float = 0.0
     cpu_seconds: float = 0.0
     drawn: str = ""
     """Of two runs that were the same, the same: what all their random numbers had come to."""
+    mails: int = 0
+    """Mails that the server accepted for its users."""
 
 
 def simulate(schedule: Schedule) -> Outcome:
