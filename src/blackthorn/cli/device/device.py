@@ -74,7 +74,7 @@ def send(
 ) -> None:
     """Send a text to one or several people, to each separately.
 
-    They are of this organisation: nothing can be sent out of it, neither messages nor mail.
+    They are of this organisation; others are reached by `blackthorn mail send`.
     Other users of this machine can see arguments: with - the text is read from standard input.
     A text that cannot be sent now is stored and sent later. Put -- before one that begins with a
     dash.

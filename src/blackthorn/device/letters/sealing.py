@@ -141,7 +141,10 @@ def _with_certificates(unit: UnitOfWork, addresses: Iterable[str]) -> list[_Addr
         if known is None:
             unknown.append(address)
         else:
-            found += [_Addressed(address, one) for one in known.certificates]
+            # A colleague's first certificate is for their devices, which read this mail; a copy
+            # to the second one would come to them as another mail.
+            taken = known.certificates[:1] if inside is not None else known.certificates
+            found += [_Addressed(address, one) for one in taken]
     if unknown:
         raise UserError(no_key(unknown))
     return found

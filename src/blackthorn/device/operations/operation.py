@@ -258,6 +258,6 @@ def check_domain(unit: UnitOfWork, addresses: Iterable[Address]) -> None:
             local = address.rpartition("@")[0]
             hint = f"; did you mean {local}@{here}?" if near else ""
             raise UserError(
-                f"{address} is not of {here}: neither messages nor mail can be sent out of this "
-                f"organisation{hint}"
+                f"{address} is not of {here}: messages stay within the organisation; others are "
+                f"reached by `blackthorn mail send`{hint}"
             )
