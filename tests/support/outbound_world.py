@@ -56,10 +56,14 @@ class FakeCarrier:
         self.connections += 1
         return self
 
-    async def send(self, sender: str, recipients: Sequence[str], content: bytes) -> list[Reply]:
+    async def send(
+        self, sender: str, recipients: Sequence[str], content: bytes, *, whole: bool = False
+    ) -> list[Reply]:
         self.before()
         await asyncio.sleep(0)
         found = [self.replies.get(address, OK) for address in recipients]
+        if whole and not all(reply.accepted for reply in found):
+            return found
         self.taken += [
             (to, content) for to, reply in zip(recipients, found, strict=True) if reply.accepted
         ]

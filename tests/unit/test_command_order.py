@@ -20,6 +20,8 @@ ORDER: Final = {
     "mail draft": "save send delete list",
     "mail certificate": "add export revoke list",
     "mail keys": "list accept forget",
+    "mail": "list read save queue",
+    "app-password": "add list revoke",
     "dkim": "add list retire",
     "mail queue": "list retry drop",
     "device": "add link list passphrase settings revoke reset-status cancel-reset",

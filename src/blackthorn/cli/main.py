@@ -14,6 +14,7 @@ _DNS: Final = "blackthorn.cli.admin.dns"
 _LEDGER: Final = "blackthorn.cli.ledger"
 _DEVICE: Final = "blackthorn.cli.device.device"
 _DKIM: Final = "blackthorn.cli.admin.dkim"
+_PROGRAMS: Final = "blackthorn.cli.app_password"
 _MAIL: Final = "blackthorn.cli.mail"
 _ALARMS: Final = "blackthorn.cli.device.alarms"
 _EXPORT: Final = "blackthorn.cli.device.export"
@@ -68,6 +69,11 @@ COMMANDS: Final = {
     "status": LazyCommand(_DEVICE, "Sync with the server and show the device status.", _ON_DEVICE),
     "group": LazyCommand(_DEVICE, "Conversations of several people under a name.", _ON_DEVICE),
     "mail": LazyCommand(_MAIL, "E-mail, sealed to this user.", _ON_DEVICE),
+    "app-password": LazyCommand(
+        _PROGRAMS,
+        "Passwords by which your mail programs send mail, one for each.",
+        _ON_DEVICE,
+    ),
     "verify": LazyCommand(
         _DEVICE,
         "Show sixty digits and a QR code to compare identities with another person.",

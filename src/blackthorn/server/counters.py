@@ -133,6 +133,8 @@ class Counters:
     outbound_failed: int = counter("Recipients whose server refused a mail for good (5xx).")
     outbound_reports: int = counter("Reports of failed or delayed mail, sealed to its sender.")
     outbound_reports_lost: int = counter("Reports whose user has no certificate to seal to.")
+    outbound_passed_on: int = counter("Unsealed mails passed on to others, and never stored.")
+    logins_refused: int = counter("Logins of mail programs with a wrong name or app password.")
     outbound_tls_verified: int = counter(
         "Connections to others whose certificate was checked (MTA-STS, DANE or a smarthost)."
     )

@@ -52,6 +52,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.MailSubmitted(1, 7),
         f.DeleteMail(1, 1),
         f.MailDeleted(1, True),
+        f.AskAppPasswords(1, "mutt", bytes(16), bytes(32)),
+        f.AppPasswordList(1, [f.AppPasswordEntry("mutt", 1, 2)]),
         f.ActivateBegin(1, "1234", b"m"),
         f.ActivateChallenge(b"m", KEY, b"p"),
         f.ActivateProve(KEY, bytes(64), b"p"),

@@ -38,8 +38,16 @@ class SmtpConnection:
         self._server = server
         self.tls = False
 
-    async def send(self, sender: str, recipients: Sequence[str], content: bytes) -> list[Reply]:
-        """See the port; at most MAX_TRANSACTION_RECIPIENTS in one transaction."""
+    async def send(
+        self, sender: str, recipients: Sequence[str], content: bytes, *, whole: bool = False
+    ) -> list[Reply]:
+        """See the port; at most MAX_TRANSACTION_RECIPIENTS in one transaction.
+
+        `whole`: to all recipients, no more than those, or to none.
+        """
+        if whole and len(recipients) > limits.MAX_TRANSACTION_RECIPIENTS:
+            text = "too many recipients for one mail in the clear: send it to fewer at once"
+            return [Reply(554, "5.5.3", text)]
         unfit = self._unfit(sender, recipients, content)
         if unfit is not None:
             return [unfit] * len(recipients)
@@ -48,7 +56,7 @@ class SmtpConnection:
         for start in range(0, len(recipients), step):
             some = recipients[start : start + step]
             try:
-                replies += await self._transact(sender, some, content)
+                replies += await self._transact(sender, some, content, whole=whole)
             except CarrierError as error:
                 if not replies:
                     raise
@@ -79,13 +87,14 @@ class SmtpConnection:
         return None
 
     async def _transact(
-        self, sender: str, recipients: Sequence[str], content: bytes
+        self, sender: str, recipients: Sequence[str], content: bytes, *, whole: bool
     ) -> list[Reply]:
         try:
             options = self._options(sender, recipients, content)
             await self._command("MAIL FROM:", sender, *options)
             replies = [await self._recipient(each) for each in recipients]
-            if not any(reply.accepted for reply in replies):
+            taken = [reply.accepted for reply in replies]
+            if not (all(taken) if whole else any(taken)):
                 await self.client.rset()
                 return replies
             final = await self._data(content)

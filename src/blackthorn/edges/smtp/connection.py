@@ -103,6 +103,8 @@ class Connection(SMTP):
             self.session.peer = (self._peer, 0)  # type: ignore[assignment]
         if self._implicit:
             self.session.ssl = transport.get_extra_info("ssl_object")
+        if self.session is not None and transport.get_extra_info("sslcontext") is not None:
+            self.session.ssl = self.session.ssl or {}  # TLS before the greeting (RFC 8314)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._drop_chunks()
@@ -166,8 +168,16 @@ class Connection(SMTP):
         await self.push("214 2.0.0 see RFC 5321")
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
-        """Mail from the Internet only: no login."""
-        await self.push("502 5.5.1 not offered")
+        """Log in where the policy has users of its own."""
+        if not self._server.policy.login:
+            await self.push("502 5.5.1 not offered")
+            return
+        assert self.session is not None  # set by aiosmtpd before any command
+        hook = self._server.policy.handle_AUTH
+        envelope = self.envelope or self._create_envelope()
+        reply = await hook(self, self.session, envelope, (arg or "").split())
+        if reply is not None:
+            await self.push(reply)
 
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         """aiosmtpd's MAIL, after the parameters of RFC 3461."""

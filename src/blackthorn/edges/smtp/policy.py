@@ -49,8 +49,7 @@ class Policy:
     """EHLO keywords besides those of aiosmtpd (8BITMIME, SMTPUTF8, STARTTLS)."""
 
     login = False
-    """Whether AUTH is offered, over TLS alone. Then the policy has a hook `handle_AUTH`, which gets
-    the arguments of AUTH and replies; see aiosmtpd's `smtp_AUTH`."""
+    """Whether AUTH is offered, over TLS alone, and answered by `handle_AUTH`."""
 
     max_recipients = smtp_limits.MAX_SMTP_RECIPIENTS
 
@@ -81,6 +80,12 @@ class Policy:
         kept = [line[4:] for line in offers if line[4:8] not in hidden]
         kept += self.offers
         return [f"250-{line}" for line in kept[:-1]] + [f"250 {kept[-1]}"]
+
+    async def handle_AUTH(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, args: list[str]
+    ) -> str | None:
+        """The reply to AUTH; None when the client was told already."""
+        return "502 5.5.1 not offered"
 
     async def handle_MAIL(  # noqa: N802
         self,

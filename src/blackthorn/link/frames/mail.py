@@ -5,9 +5,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from blackthorn.link import limits as link_limits
-from blackthorn.link.frames.types import AddressText, Exchange, Frame, Id16, Uint64
+from blackthorn.link.frames.types import AddressText, Day, Exchange, Frame, Id16, Uint64
 
 AddressedText = Annotated[str, Meta(min_length=1, max_length=512)]
+AppName = Annotated[str, Meta(max_length=40)]
 Refusal = Annotated[str, Meta(max_length=512)]
 
 
@@ -141,6 +142,33 @@ class CertificatesFound(Exchange, tag=56, frozen=True):
     refusal: Annotated[str, Meta(max_length=512)] = ""
 
 
+class AskAppPasswords(Exchange, tag=57, frozen=True):
+    """Device to server: keep an app password of this name, or end one, or neither; list them.
+
+    The device has made the password; `verifier` is Argon2id of it and `salt`, both empty for none.
+    """
+
+    keep: AppName = ""
+    salt: Annotated[bytes, Meta(max_length=16)] = b""
+    verifier: Annotated[bytes, Meta(max_length=32)] = b""
+    revoke: AppName = ""
+
+
+class AppPasswordEntry(Struct, array_like=True, frozen=True, gc=False):
+    """One app password; `used_day` is a Unix day, 0 for never."""
+
+    name: AppName
+    created_ms: Uint64
+    used_day: Day
+
+
+class AppPasswordList(Exchange, tag=58, frozen=True):
+    """Server to device: all app passwords of its user. With a `refusal` nothing was changed."""
+
+    entries: Annotated[list[AppPasswordEntry], Meta(max_length=64)]
+    refusal: Refusal = ""
+
+
 MailFrame = (
     ListMail
     | MailListing
@@ -155,4 +183,6 @@ MailFrame = (
     | MailDeleted
     | FindCertificates
     | CertificatesFound
+    | AskAppPasswords
+    | AppPasswordList
 )

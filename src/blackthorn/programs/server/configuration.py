@@ -25,6 +25,12 @@ from blackthorn.programs.server.settings.mail import (
     SmtpSettings,
 )
 from blackthorn.programs.server.settings.outbound import OutboundSettings, check_smarthost
+from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
+from blackthorn.programs.server.settings.outbound import (
+    OutboundSettings,
+    SubmissionSettings,
+    check_smarthost,
+)
 from blackthorn.programs.server.settings.setting import host_setting, port_setting, setting
 from blackthorn.programs.server.settings.tls import MtaStsSettings, TlsSettings
 from blackthorn.storage.files.market_keys import check_market
@@ -191,6 +197,7 @@ class Configuration:
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
     authentication: AuthenticationSettings = field(default_factory=AuthenticationSettings)
+    submission: SubmissionSettings = field(default_factory=SubmissionSettings)
     dns: DnsSettings = field(default_factory=DnsSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     directives: DirectivesSettings = field(default_factory=DirectivesSettings)
@@ -352,6 +359,10 @@ def _check_ports(configuration: Configuration) -> None:
         services["smtp.tls_port"] = configuration.smtp.host, configuration.smtp.tls_port
     if configuration.tls.acme:
         services["tls.acme_port"] = configuration.tls.acme_host, configuration.tls.acme_port
+    submission = configuration.submission
+    if submission.host:
+        services["submission.port"] = submission.host, submission.port
+        services["submission.tls_port"] = submission.host, submission.tls_port
     if configuration.ledger.witness == "embedded":
         services["ledger.witness_port"] = "127.0.0.1", configuration.ledger.witness_port
     for (one, (host, port)), (other, (another, same)) in combinations(services.items(), 2):

@@ -88,7 +88,7 @@ async def _run(
     """Listen, wait for a reason to stop, drain; returns the reason if it was a failure."""
     loop = asyncio.get_running_loop()
     counters = Counters()
-    faults = log.FaultLog(counters)
+    faults, logger = log.FaultLog(counters), structlog.get_logger()
     loop.set_exception_handler(faults.handle)
     stop: asyncio.Future[BlackthornError | None] = loop.create_future()
 
@@ -130,6 +130,9 @@ async def _run(
         link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
         smtp, smtp_listens = listen_smtp(stack, server.gateway(pool), settings, public, gate)
+        smtp = listen_smtp(server.gateway(pool), settings, public, gate)
+        stack.push_async_callback(smtp.close)
+        submission = server.start_submission(stack, pool, public, gate, smtp.memory)
         purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
@@ -144,9 +147,8 @@ async def _run(
         server.tasks.every(LISTENING_SECONDS, "listeners", partial(check_listening, listeners, end))
         stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
         gc.freeze()  # start-up's objects stay
-        logger = structlog.get_logger()
-        seconds = round(time.monotonic() - begun, 3)
-        logger.info("ready", **ports(link, smtp, ledger, operations), seconds=seconds)
+        listening = ports(link, smtp, ledger, operations) | submission
+        logger.info("ready", **listening, seconds=round(time.monotonic() - begun, 3))
         failure = await stop
         server.health.draining = True
         logger.info("stopping", failed=failure is not None)

@@ -1,6 +1,7 @@
 """Composition of one server's services, handlers and edges; `server.serve` runs them."""
 
 import secrets
+import ssl
 import time
 from contextlib import AsyncExitStack
 from functools import cached_property, partial
@@ -11,8 +12,10 @@ from starlette.routing import BaseRoute
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.dns.resolver import DnsResolver
 from blackthorn.edges.http.mta_sts import mta_sts_routes
+from blackthorn.edges.gate import Gate
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.memory import MailMemory
 from blackthorn.edges.tls import ServerTls
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address, DeviceId
@@ -30,6 +33,7 @@ from blackthorn.programs.server.mail.judging import make_judging
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules, notice_signer
 from blackthorn.programs.server.outbound.service import OutboundMail
 from blackthorn.programs.server.outbound.signing import DkimSigning
+from blackthorn.programs.server.outbound.submitting import serve_submission
 from blackthorn.programs.server.outside.certificates import Certificates
 from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.programs.server.settings.outbound import read_smarthost
@@ -47,6 +51,7 @@ from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.handlers.mail.mailbox import MailHandler, announcing
 from blackthorn.server.handlers.mail.submission import SubmissionHandler
+from blackthorn.server.handlers.mail.passwords import AppPasswordHandler
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler
@@ -59,6 +64,7 @@ from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notices import Notices
+from blackthorn.server.outbound.passwords import AppPasswords
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.files.throttled import stopped
@@ -123,6 +129,9 @@ class Server:
             enterprise.domain, self._cache, self._clock, self.exits, enterprise.postmaster
         )
         self.outbound = self._make_outbound()
+        self._passwords = AppPasswords(
+            writer=writer, reader=reader, clock=self._clock, enterprise=self._cache
+        )
         self.decisions = make_decision_service(
             ledger, self._cache, writer, reader, self._clock, settings.directives.max_accounts
         )
@@ -249,6 +258,7 @@ class Server:
             enrolment=enrolment,
             ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
             pairing=PairingHandler(),
+            passwords=AppPasswordHandler(self._passwords, self._cache),
             recovery=RecoveryHandler(RecoveryService(ledger, self._clock, self.exits)),
             decisions=DecisionHandler(self.decisions),
             productions=ProductionHandler(
@@ -350,6 +360,23 @@ class Server:
         settings = self._settings
         own = policy_setup(settings.enterprise.domain, settings.tls, settings.mta_sts)
         return [*self.openpgp.pages(), *mta_sts_routes(policy_text(own))]
+    def start_submission(
+        self,
+        stack: AsyncExitStack,
+        pool: SealingPool,
+        tls: ssl.SSLContext,
+        gate: Gate,
+        memory: MailMemory,
+    ) -> dict[str, int]:
+        """Listen for mail programs if the settings say so; the ports. Raises UnavailableError."""
+        settings = self._settings.submission
+        if not settings.host:
+            return {}
+        host_name = self._settings.tls.host_name or self._settings.enterprise.domain
+        gateway = self.gateway(pool)
+        policy = self.outbound.policy(settings, host_name, self._passwords, gateway)
+        plain, secured = serve_submission(stack, policy, settings, tls, gate, memory)
+        return {"submission_port": plain, "submission_tls_port": secured}
 
     def watch_throttled(self) -> None:
         """Take note of the devices that the administrator has stopped."""

@@ -87,6 +87,7 @@ class Dispatcher:
         counters: Counters,
         mail_service: FrameHandler | None = None,
         submission: FrameHandler | None = None,
+        passwords: FrameHandler | None = None,
         enrolment: FrameHandler | None = None,
         ledger: DirectoryHandler | None = None,
         pairing: SessionHandler | None = None,
@@ -114,8 +115,7 @@ class Dispatcher:
         self._key_packages = KeyPackages(enterprise, writer, reader, counters, exits, self._claimed)
         self._key_package_handler = KeyPackageHandler(self._key_packages)
         self._restrictions = Restrictions(exits, self._key_package_handler)
-        self._recovery = recovery
-        self._ledger = ledger
+        self._recovery, self._ledger = recovery, ledger
         self._session_handlers = [part for part in (ledger, pairing) if part is not None]
         hello = HelloHandler(
             self._connections,
@@ -136,6 +136,7 @@ class Dispatcher:
         served: tuple[tuple[FrameHandler | None, tuple[type[f.Frame], ...]], ...] = (
             (mail_service, (f.ListMail, f.FetchMail, f.DeleteMail, f.FindCertificates)),
             (submission, (f.SubmitMail, f.SubmitMailPiece)),
+            (passwords, (f.AskAppPasswords,)),
             (enrolment, (f.ActivateBegin, f.ActivateProve)),
             (ledger, LEDGER_FRAMES),
             (pairing, PAIRING_FRAMES),
@@ -146,8 +147,7 @@ class Dispatcher:
             (closures, (f.FetchExit, f.FetchReceipt)),
         )
         for handler, frames in served:
-            if handler is not None:
-                self._handlers |= dict.fromkeys(frames, handler.handle)
+            self._handlers |= dict.fromkeys(frames, handler.handle) if handler is not None else {}
 
     def _own_handlers(
         self, hello: HelloHandler, messaging: MessagingHandler, key_packages: KeyPackageHandler

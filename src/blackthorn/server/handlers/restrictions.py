@@ -65,6 +65,7 @@ PENDING: Final[dict[type[f.Frame], Callable[[Any], Answers]]] = {
     f.SubmitMailPiece: lambda frame: [f.MailSubmitted(frame.request, 0, WAITS)],
     f.DeleteMail: lambda frame: [f.MailDeleted(frame.request, False)],
     f.FindCertificates: lambda frame: [f.CertificatesFound(frame.request, "", b"", WAITS)],
+    f.AskAppPasswords: lambda frame: [f.AppPasswordList(frame.request, [], WAITS)],
     f.OpenPairing: lambda frame: [f.PairingOpened(WAITS)],
     f.Relay: lambda frame: [],
     f.PairingEnded: lambda frame: [],

@@ -46,3 +46,25 @@ MAX_UPLOAD_BYTES = 256 * MIB
 UPLOAD_IDLE_SECONDS = 300
 """Time after which a mail that stopped coming in is dropped: a device that is back sooner goes on
 where it was."""
+
+MAX_APP_PASSWORDS = 20
+"""App passwords of one user; each is tried at a login, for 10 ms."""
+
+MAX_APP_NAME_CHARS = 40
+"""Characters of the name of an app password."""
+
+LOGIN_TRIES = 10
+LOGIN_TRIES_SECONDS = 600
+"""Wrong passwords of one client, or for one user, in so many seconds; then they wait."""
+
+MAX_COUNTED_CLIENTS = 10_000
+"""Clients and users whose wrong passwords are counted in memory."""
+
+MAX_LOGINS_AT_ONCE = 2
+"""Passwords hashed at once, each with 8 MiB and a core; other logins wait."""
+
+MAX_LOGIN_NAME_CHARS = 254
+"""Characters of a login name that are counted by."""
+
+MAX_PASSWORD_BYTES = 256
+"""A longer password is wrong."""

@@ -17,7 +17,7 @@ from blackthorn.errors import (
 )
 from blackthorn.mail.mime.scan import scan
 from blackthorn.mail.mime.structure import parse
-from blackthorn.mail.pgp.sealed import check_sealed
+from blackthorn.mail.pgp.sealed import NotSealedError, check_sealed
 from blackthorn.mail.smtp.recipient import parse_author, parse_recipient
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.store import Done, unless_failed
@@ -94,6 +94,10 @@ class SubmissionService:
         if recipients and self.spent.wait_seconds(user.number, now) > 0:
             raise TooManyRecipientsError("too many recipients in the last hour; try again later")
 
+    def count(self, user: UserRecord, recipients: int) -> None:
+        """Count recipients of a mail that is passed on."""
+        self.spent.spend(user.number, recipients, self.queue.clock.monotonic())
+
     def destination(self, path: str, done: Done[Destination]) -> None:
         """Where mail to an envelope address goes.
 
@@ -129,7 +133,7 @@ class SubmissionService:
         try:
             content = self._check(submission)
         except BlackthornError as error:
-            self.queue.counters.submissions_refused += 1
+            self.queue.counters.submissions_refused += not isinstance(error, NotSealedError)
             done(error)
             return
 

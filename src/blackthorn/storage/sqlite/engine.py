@@ -22,6 +22,7 @@ from blackthorn.storage.sqlite.stores import (
     notices,
     outbound,
     parcels,
+    passwords,
     policies,
     users,
 )
@@ -52,6 +53,7 @@ COMMANDS: Final[Table] = {
     **notices.COMMANDS,
     **outbound.COMMANDS,
     **parcels.COMMANDS,
+    **passwords.COMMANDS,
     **policies.COMMANDS,
     **chains.COMMANDS,
     **enrolment.COMMANDS,
@@ -69,6 +71,7 @@ QUERIES: Final[Table] = {
     **notices.QUERIES,
     **outbound.QUERIES,
     **parcels.QUERIES,
+    **passwords.QUERIES,
     **policies.QUERIES,
     **chains.QUERIES,
     **enrolment.QUERIES,

@@ -9,7 +9,9 @@ import httpx
 
 from blackthorn.edges.outbound.carrier import Smarthost, SmtpCarrier
 from blackthorn.edges.outbound.sts import StsPolicies
+from blackthorn.edges.smtp.clear import ClearMail
 from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.submission import SubmissionPolicy
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.dns import Resolver
 from blackthorn.ports.store import Reader, Writer
@@ -19,12 +21,14 @@ from blackthorn.programs.server.outbound.delivery import Delivering
 from blackthorn.programs.server.outbound.local import LocalMail
 from blackthorn.programs.server.outbound.reports import Reports
 from blackthorn.programs.server.outbound.signing import DkimSigning
-from blackthorn.programs.server.settings.outbound import OutboundSettings
+from blackthorn.programs.server.outbound.submitting import ClearNotices
+from blackthorn.programs.server.settings.outbound import OutboundSettings, SubmissionSettings
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.outbound import limits
+from blackthorn.server.outbound.passwords import AppPasswords
 from blackthorn.server.outbound.queue import OutboundQueue
 from blackthorn.server.outbound.submission import SubmissionService
 from blackthorn.server.rate_limiter import Buckets
@@ -49,6 +53,8 @@ class OutboundMail:
         self._writer, self._reader = writer, reader
         self._clock, self._counters = clock, counters
         self._delivering: Delivering | None = None
+        self._carrier: SmtpCarrier | None = None
+        self._signing: DkimSigning | None = None
         self.queue = OutboundQueue(
             pieces=mail_service.pieces,
             reader=reader,
@@ -68,6 +74,28 @@ class OutboundMail:
     def _queued(self, domains: Sequence[str]) -> None:
         if self._delivering is not None:
             self._delivering.wake(domains)
+
+    def policy(
+        self,
+        settings: SubmissionSettings,
+        host_name: str,
+        passwords: AppPasswords,
+        gateway: MailGateway,
+    ) -> SubmissionPolicy:
+        """What submission by mail programs decides by, once delivery has started."""
+        clear = None
+        if settings.clear_outbound != "deny" and self._carrier and self._signing:
+            warns = settings.clear_outbound == "warn"
+            clear = ClearMail(
+                self._carrier,
+                self._signing.sign,
+                self.submissions,
+                self._counters,
+                ClearNotices(gateway, self._clock).warn if warns else None,
+            )
+        return SubmissionPolicy(
+            host_name, self._counters, self.submissions, passwords, clear, self._clock
+        )
 
     async def start(
         self,
@@ -127,5 +155,6 @@ class OutboundMail:
             signing=signing,
         )
         self._delivering = delivering
+        self._carrier, self._signing = carrier, signing
         tasks.keep("outbound queue", delivering.scan_and_rest)
         stack.push_async_callback(delivering.close)

@@ -7,7 +7,7 @@ from pathlib import Path
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.outbound.carrier import Smarthost
 from blackthorn.errors import ConfigError, DecodeError
-from blackthorn.programs.server.settings.setting import setting
+from blackthorn.programs.server.settings.setting import port_setting, setting
 from blackthorn.server.outbound import limits
 from blackthorn.wire.address import parse_domain
 
@@ -38,6 +38,26 @@ class OutboundSettings:
     )
     smarthost_password: str = setting(
         "", "The file with the smarthost's password, for the server alone (mode 0600)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionSettings:
+    """Submission, by which users' mail programs send mail, with app passwords over TLS."""
+
+    host: str = setting(
+        "",
+        "Address on which submission listens. 0.0.0.0 or :: is every interface. Empty: nowhere, "
+        "and mail is sent by Blackthorn devices only.",
+    )
+    port: int = port_setting(2587, "submission with STARTTLS; 587 for mail programs")
+    tls_port: int = port_setting(2465, "submission that begins with TLS; 465 for mail programs")
+    clear_outbound: str = setting(
+        "warn",
+        "Unencrypted mail of mail programs to others. allow: it is passed on, never stored. warn: "
+        "also its sender gets a notice in their mailbox, once a day. deny: it is refused. Between "
+        "users here it is always refused.",
+        choices=("warn", "allow", "deny"),
     )
 
 

@@ -56,6 +56,7 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
             order="expires_ms, nameplate",
         ),
         Read("mail_uid", ("last",)),
+        Read("app_password", ("name", "created_ms", "used_day"), order="name"),
     ),
     layout.IDENTITY_CHAIN: (
         Read(
@@ -126,6 +127,7 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("outbound_delivery", "mail"): "a random number",
     ("outbound_delivery", "domain"): _LEAVING,
     ("outbound_delivery", "envelope"): _LEAVING,
+    ("app_password", "user"): "the account's folder says whose it is",
     ("submission", "user"): "the account's folder says whose it is",
     ("submission", "day"): "a day on which a device sent mail, kept for a week",
     ("shared_parcel", "waiting"): "counts the devices of people whom the directive does not name",
