@@ -118,7 +118,7 @@ async def scenery(folder: Path, *, clear: bool = True) -> AsyncIterator[Scene]:
         )
         gate = Gate(at.site.counters)
         plain = serve_smtp(policy, "127.0.0.1", 0, server, gate)
-        secured = serve_smtp(policy, "127.0.0.1", 0, None, gate, plain.memory, implicit=server)
+        secured = serve_smtp(policy, "127.0.0.1", 0, server, gate, plain.memory, implicit=True)
         made = Scene(at, carrier, passwords)
         made.plain, made.secured, made.client = plain.port, secured.port, client
         word = app_passwords.make_password(secrets.token_bytes).expose()

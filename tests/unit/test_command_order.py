@@ -20,7 +20,6 @@ ORDER: Final = {
     "mail draft": "save send delete list",
     "mail certificate": "add export revoke list",
     "mail keys": "list accept forget",
-    "mail": "list read save queue",
     "app-password": "add list revoke",
     "dkim": "add list retire",
     "mail queue": "list retry drop",

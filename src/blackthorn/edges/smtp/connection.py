@@ -103,8 +103,6 @@ class Connection(SMTP):
             self.session.peer = (self._peer, 0)  # type: ignore[assignment]
         if self._implicit:
             self.session.ssl = transport.get_extra_info("ssl_object")
-        if self.session is not None and transport.get_extra_info("sslcontext") is not None:
-            self.session.ssl = self.session.ssl or {}  # TLS before the greeting (RFC 8314)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._drop_chunks()

@@ -32,12 +32,10 @@ class SmtpServer:
         *,
         implicit: bool = False,
         proxies: frozenset[str] = frozenset(),
-        implicit: ssl.SSLContext | None = None,
     ) -> None:
         self._implicit = implicit
         self._proxies = proxies
         self.policy = policy
-        self._implicit = implicit
         self.memory = memory or MailMemory()
         self.gate = gate
         self._tls_context = tls_context
@@ -70,8 +68,6 @@ class SmtpServer:
             tls=self._tls_context if self._implicit else None,
             refusal=b"" if self._implicit else _TOO_MANY,
             proxies=self._proxies,
-            self._implicit,
-            refusal=b"" if self._implicit else _TOO_MANY,
         )
 
     async def close(self, grace: float = 5.0) -> None:
@@ -135,14 +131,5 @@ def serve_smtp(
         implicit=implicit,
         proxies=proxies,
     )
-    implicit: ssl.SSLContext | None = None,
-) -> SmtpServer:
-    """Listen for mail on `host`:`port` (0 for any free port). Raises UnavailableError.
-
-    With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered; with `implicit` TLS comes
-    before the greeting (RFC 8314). Close the server before
-    what its policy uses, such as the gateway's sealing pool and the writer.
-    """
-    server = SmtpServer(policy, tls_context, gate or Gate(policy.counters), memory, implicit)
     server.listen(host, port)
     return server

@@ -24,8 +24,6 @@ from blackthorn.programs.server.settings.mail import (
     DnsSettings,
     SmtpSettings,
 )
-from blackthorn.programs.server.settings.outbound import OutboundSettings, check_smarthost
-from blackthorn.programs.server.settings.mail import DnsSettings, SmtpSettings
 from blackthorn.programs.server.settings.outbound import (
     OutboundSettings,
     SubmissionSettings,

@@ -130,8 +130,6 @@ async def _run(
         link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
         smtp, smtp_listens = listen_smtp(stack, server.gateway(pool), settings, public, gate)
-        smtp = listen_smtp(server.gateway(pool), settings, public, gate)
-        stack.push_async_callback(smtp.close)
         submission = server.start_submission(stack, pool, public, gate, smtp.memory)
         purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)

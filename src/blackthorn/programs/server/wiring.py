@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.dns.resolver import DnsResolver
-from blackthorn.edges.http.mta_sts import mta_sts_routes
 from blackthorn.edges.gate import Gate
+from blackthorn.edges.http.mta_sts import mta_sts_routes
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.edges.smtp.memory import MailMemory
@@ -360,6 +360,7 @@ class Server:
         settings = self._settings
         own = policy_setup(settings.enterprise.domain, settings.tls, settings.mta_sts)
         return [*self.openpgp.pages(), *mta_sts_routes(policy_text(own))]
+
     def start_submission(
         self,
         stack: AsyncExitStack,

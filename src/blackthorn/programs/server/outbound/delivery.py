@@ -112,7 +112,7 @@ class Delivering:
                             await connection.close()
                             connection = None
                 finally:
-                    domain.taken.discard(delivery.number)
+                    domain.give_back(delivery)
         finally:
             domain.workers -= 1
             if connection is not None:
@@ -142,9 +142,13 @@ class Delivering:
         return None
 
     async def _load(self, domain: Domain) -> None:
-        limit = limits.DUE_DELIVERIES + len(domain.taken)
-        query = DueDeliveries(domain.name, self.clock.wall_ms(), limit)
-        domain.add(await outcome(partial(self.reader.ask, query)))
+        async with domain.loading:
+            if domain.waiting:  # another worker has loaded
+                return
+            domain.begin_load()
+            limit = limits.DUE_DELIVERIES + len(domain.taken)
+            query = DueDeliveries(domain.name, self.clock.wall_ms(), limit)
+            domain.add(await outcome(partial(self.reader.ask, query)))
 
     async def _connect(self, domain: Domain, delivery: Delivery) -> Connection | None:
         """A connection; without one all that is due for the domain is settled so."""
@@ -159,7 +163,7 @@ class Delivering:
                 try:
                     await self._settle_all(other, error.reply)
                 finally:
-                    domain.taken.discard(other.number)
+                    domain.give_back(other)
             return None
         domain.release()
         return connection

@@ -19,18 +19,31 @@ class Domain:
         self.woken = asyncio.Event()
         self.waiting: deque[Delivery] = deque()
         self.taken: set[int] = set()
+        self.loading = asyncio.Lock()
+        self._settled: set[int] = set()
+        """Deliveries that a worker gave back while due ones were looked up."""
         self._failures = 0
         self._held_until = 0.0
 
+    def begin_load(self) -> None:
+        """Due deliveries are being looked up, one look-up at a time."""
+        self._settled.clear()
+
     def add(self, found: Sequence[Delivery]) -> None:
-        """Deliveries that are due; those in work or known are left out."""
-        known = self.taken | {delivery.number for delivery in self.waiting}
+        """Deliveries that were due. Those in work, known, or settled meanwhile are left out: what
+        the look-up saw of them is old."""
+        known = self.taken | self._settled | {delivery.number for delivery in self.waiting}
         self.waiting.extend(delivery for delivery in found if delivery.number not in known)
 
     def take(self) -> Delivery:
         delivery = self.waiting.popleft()
         self.taken.add(delivery.number)
         return delivery
+
+    def give_back(self, delivery: Delivery) -> None:
+        """What came of an attempt is stored, or the attempt failed."""
+        self.taken.discard(delivery.number)
+        self._settled.add(delivery.number)
 
     def hold(self, now: float) -> None:
         """Leave the domain alone for a while: it could not be reached."""

@@ -71,6 +71,6 @@ def serve_submission(
     """Listen until the stack ends; the ports of STARTTLS and TLS. Raises UnavailableError."""
     plain = serve_smtp(policy, settings.host, settings.port, tls, gate, memory)
     stack.push_async_callback(plain.close)
-    secured = serve_smtp(policy, settings.host, settings.tls_port, None, gate, memory, implicit=tls)
+    secured = serve_smtp(policy, settings.host, settings.tls_port, tls, gate, memory, implicit=True)
     stack.push_async_callback(secured.close)
     return plain.port, secured.port
