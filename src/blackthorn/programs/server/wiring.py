@@ -50,8 +50,8 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.handlers.mail.mailbox import MailHandler, announcing
-from blackthorn.server.handlers.mail.submission import SubmissionHandler
 from blackthorn.server.handlers.mail.passwords import AppPasswordHandler
+from blackthorn.server.handlers.mail.submission import SubmissionHandler
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler
