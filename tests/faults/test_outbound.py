@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.ports.outbound.carrier import Reply
 from blackthorn.ports.outbound.queue import DropMail, RetryMail
 from blackthorn.ports.waiting import outcome
@@ -33,7 +34,7 @@ def test_mail_goes_to_all_domains_and_to_the_mailbox_here(tmp_path: Path) -> Non
             ("dan@other.example", content),
             ("eve@far.example", content),
         ]
-        assert at.site.stored(BOB) == [content]
+        assert at.site.stored(BOB) == [BY_SENDER + content]
         assert b"Attack at dawn." in at.site.opened(BOB)[0].content
         assert at.site.counters.outbound_delivered == 3 and at.reports() == []
 

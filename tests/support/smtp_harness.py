@@ -16,7 +16,7 @@ import uvloop
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
-from blackthorn.crypto.tls_keys import make_key
+from blackthorn.crypto.tls_keys import key_fingerprint, make_key, signer
 from blackthorn.edges.gate import Bounds, Gate
 from blackthorn.edges.sealing.judging import JudgingPool, JudgingRules
 from blackthorn.edges.sealing.pool import SealingPool
@@ -26,6 +26,7 @@ from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.programs.server.notices import notice_signer
@@ -112,9 +113,11 @@ class Site:
         recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
         self.resolver = FakeResolver()
         self.judging = JudgingPool(self.pool, self.resolver, JudgingRules(DOMAIN))
-        signer = notice_signer(make_key(secrets.token_bytes))
+        link_key = make_key(secrets.token_bytes)
+        self.pin = key_fingerprint(signer(link_key)[0])
+        sign = notice_signer(link_key)
         self.gateway = MailGateway(
-            recipient_policy, mail_service, self.pool, clock, self.counters, signer, self.judging
+            recipient_policy, mail_service, self.pool, clock, self.counters, sign, self.judging
         )
         self.smtp: SmtpServer
 
@@ -135,7 +138,8 @@ class Site:
     def opened(self, address: str = ALICE) -> list[OpenedMail]:
         """The mails of a user, opened with his key."""
         key = self.enterprise.keys[address]
-        return [open_mail(sealed, key) for sealed in self.stored(address)]
+        reader = Reader(address, self.pin)
+        return [open_mail(sealed, key, reader) for sealed in self.stored(address)]
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.tls_keys import key_fingerprint, make_key, signer
 from blackthorn.mail.pgp.notice import Reader, sign_notice
 from blackthorn.mail.pgp.open import open_mail
-from blackthorn.mail.pgp.seal import Envelope, seal_mail, trace_block
+from blackthorn.mail.pgp.seal import BY_SENDER, Envelope, seal_mail, trace_block
 
 NOW = 1_900_000_000
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
@@ -125,3 +125,11 @@ def test_a_peer_cannot_write_fields_into_the_trace(evil: str) -> None:
     assert len(lines) == 6 and lines[-1] == b"" and b"\n" not in b"".join(lines)
     assert len(block) < 2_000
     assert open_mail(sealed(envelope=envelope), KEY).content == MAIL
+
+
+def test_a_colleague_cannot_write_the_block_of_the_sealing_server() -> None:
+    """Their mail is stored behind a line that the server writes, and judged by its signature."""
+    forged = sealed(b"From: boss@acme.example\r\n\r\nPay at once.\r\n")
+    opened = open_mail(BY_SENDER + forged, KEY, READER)
+    assert opened.by_sender and not opened.trace and not opened.marked
+    assert open_mail(forged, KEY, READER).trace

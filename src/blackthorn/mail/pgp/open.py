@@ -18,7 +18,7 @@ from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import Part, parse
 from blackthorn.mail.pgp.notice import NoticeError, Reader, verified_notice
 from blackthorn.mail.pgp.protected import message_of
-from blackthorn.mail.pgp.seal import FOLLOWS, MARK, PLACE, RECEIVED, WRITTEN
+from blackthorn.mail.pgp.seal import BY_SENDER, FOLLOWS, MARK, PLACE, RECEIVED, WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def open_mail(sealed: bytes, key: Secret, reader: Reader | None = None) -> Opene
     content = _unseal(armored, key)
     received, written = (MARK + b": " + how + b" by " for how in (RECEIVED, WRITTEN))
     end = content.find(b"\r\n" + FOLLOWS, 0, limits.MAX_TRACE_BLOCK_BYTES)
-    if not content.startswith((received, written)) or end < 0:
+    by_sender = sealed.startswith(BY_SENDER)
+    if by_sender or not content.startswith((received, written)) or end < 0:
         return OpenedMail(message_of(root.fields, content), b"", False, by_sender=True)
     end += 2 + len(FOLLOWS)
     mail, own = content[end:], False

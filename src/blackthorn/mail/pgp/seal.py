@@ -16,6 +16,9 @@ WRITTEN = b"no; written"
 """What the mark says: a mail that came by SMTP, and one that the server wrote itself."""
 PLACE = b"Blackthorn-Place"
 """Where the device files the mail, by the server's verdict."""
+BY_SENDER = b"Blackthorn-Sealed-By: sender\r\n"
+"""The first line of a stored mail that its sender sealed: no block of the server is looked for in
+it, so that a colleague cannot write one."""
 FOLLOWS = b"Blackthorn-Original-Follows: 1\r\n"
 """Ends the block; a fold in the mail's first line attaches to it instead of the mark."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ids import Address
+from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.ports.outbound.carrier import Reply
 from blackthorn.ports.store import Command
 from blackthorn.ports.waiting import outcome
@@ -31,6 +32,7 @@ class LocalMail:
 
         Returns a reply for each address, and whether anything was stored. Raises StorageError.
         """
+        content = BY_SENDER + content
         replies: dict[str, Reply] = {}
         users: dict[Address, MailFor] = {}
         taken: list[str] = []
