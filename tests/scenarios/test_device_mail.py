@@ -430,3 +430,45 @@ def verified(world, person):
 def keys_of(person):
     with person.vault.transaction() as records:
         return records.mail_keys.all()
+
+
+def answers(world, person, *frames):
+    """What the server answers to frames that the person's device was made to send."""
+    heard = []
+    real = person.device.receive
+    person.device.receive = lambda frame, now_ms: heard.append(frame) or real(frame, now_ms)
+    person.wire.say(*frames)
+    world.settle()
+    return [frame for frame in heard if isinstance(frame, f.SubmissionState | f.MailSubmitted)]
+
+
+def test_a_device_that_lies_is_refused():
+    """Another's address, bytes that are not sealed, pieces of nothing, too much."""
+    world = MailWorld(43, "alice", "bob")
+    alice, bob = world.people
+    token, to = b"t" * 16, ["bob@acme.example"]
+    (answer,) = answers(world, alice, f.SubmitMail(900, token, "bob@acme.example", to, 5))
+    assert answer.refusal == "you can send mail as alice@acme.example only" and not answer.retry_ms
+    (answer,) = answers(world, alice, f.SubmitMailPiece(900, token, 0, b"x"))
+    assert answer.retry_ms == 1_000
+    plain = b"From: alice@acme.example\r\nSubject: hi\r\n\r\nAttack at dawn.\r\n"
+    offer = f.SubmitMail(901, token, "alice@acme.example", to, len(plain))
+    *_, answer = answers(world, alice, offer, f.SubmitMailPiece(901, token, 0, plain))
+    assert "the mail is not encrypted" in answer.refusal and not answer.retry_ms
+    offer = f.SubmitMail(902, token, "alice@acme.example", ["nobody@acme.example", "@"], 5)
+    (answer,) = answers(world, alice, offer)
+    assert {one.address for one in answer.refused} == {"nobody@acme.example", "@"}
+    world.deliver()
+    assert not world.mailbox(bob) and not world.outside
+
+
+def test_a_hidden_author_is_for_colleagues_only():
+    world = MailWorld(44, "alice", "bob")
+    alice, bob = world.people
+    send(alice, mail_to("bob@acme.example"))
+    world.settle()
+    world.deliver()
+    (stored,) = world.mailbox(bob)
+    offer = f.SubmitMail(900, b"t" * 16, "alice@acme.example", [DORA], len(stored))
+    *_, answer = answers(world, alice, offer, f.SubmitMailPiece(900, b"t" * 16, 0, stored))
+    assert answer.refusal == "you can send mail as alice@acme.example only"

@@ -40,7 +40,8 @@ def mail_address(text: str) -> str:
     try:
         checked = parse_address(text)
     except DecodeError as error:
-        raise UserError(f"{text}: {error}") from None
+        shown = text if len(text) <= limits.MAX_NAME_CHARS else f"{text[: limits.MAX_NAME_CHARS]}…"
+        raise UserError(f"{shown}: {error}") from None
     return f"{text.rpartition('@')[0]}@{domain_of(checked)}"
 
 
