@@ -192,3 +192,10 @@ def test_the_checks_see() -> None:
     assert calls(sample, "create_task") == [1, 2]
     sample = ast.parse("os.fsync(file)\npart.rename(path)\npart.replace(path)\nname.replace(a, b)")
     assert renames(sample) == [1, 2, 3]
+
+
+def test_migrations_of_the_server_are_numbered_once_each() -> None:
+    """Of two with one number only the first would ever be applied."""
+    names = sorted(path.name for path in (SOURCE / "storage/sqlite/migrations").glob("*.sql"))
+    numbers = [int(name.partition("_")[0]) for name in names]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))

@@ -16,3 +16,10 @@ MAX_OUTSIDE_MISSES = 1_000
 
 LOOKUP_FRESH_SECONDS = 86_400
 """How long an answer about an address outside is good before its domain is asked again."""
+
+MAX_HEADER_KEYS = 5_000
+"""Addresses outside that are known before a mail's header makes known no more: 10 MB. Anyone can
+send such headers; the domain's word is still taken."""
+
+MAX_AUTOCRYPT_FIELDS = 4
+"""Autocrypt fields of one mail that are read: one is the sender's, others are a list's at most."""

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from blackthorn import errors
 from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
+from blackthorn.device.mail.header_keys import learn_from
 from blackthorn.device.mail.signatures import Signature, open_verified
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.link import frames as f
@@ -18,6 +19,7 @@ from blackthorn.mail.render.names import file_name
 from blackthorn.mail.render.render import Attachment, RenderedMail, render, render_head
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
+from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.opening.opener import opener
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
@@ -130,6 +132,9 @@ def open_sealed(
         secrets = keys.secrets(records)
         verified = open_verified(records, sealed, reader_of(program))
     opened = verified.mail
+    if not (opened.junk or opened.own):
+        with program.opened.vault.transaction() as records:
+            learn_from(records, opened.content, program.opened.keys.address, wall_ms())
     shown = show(opened.content, opener(secrets), prefer_html=prefer_html)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"

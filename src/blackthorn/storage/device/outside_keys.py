@@ -30,6 +30,10 @@ class OutsideKeys(Table):
         rows = self._run(_READ + " ORDER BY address")
         return [OutsideKeyRecord(*row) for row in rows]
 
+    def count(self) -> int:
+        row = self._one("SELECT count(*) FROM outside_key", ())
+        return int(row[0]) if row else 0
+
     def forget(self, address: str) -> None:
         self._run("DELETE FROM outside_key WHERE address = ?", (address,))
 
