@@ -112,6 +112,23 @@ def test_H12_of_equal_branches_one_remains_though_somebody_was_added_on_one_side
     check_that_one_remains(world, people, expected)
 
 
+def test_H12_who_was_added_on_the_branch_that_ends_is_told_and_can_be_added_again() -> None:
+    world, people, erin, expected = equally_split(770)
+    adder, other = (people[4], people[1]) if "bob" in expected else (people[1], people[4])
+    adder.change_group("team", [erin], [])
+    world.settle()
+    assert standing(erin) == ["active"]
+    check_that_one_remains(world, people, expected)
+    live(world, 4 * 3600, 60)
+    assert any("removed" in event for event in erin.events())
+    assert standing(erin) == ["removed"]
+    other.change_group("team", [erin], [])
+    live(world, 120)
+    other.write_group("team", "welcome back")
+    live(world, 60)
+    assert "welcome back" in erin.received()
+
+
 def test_H12_of_equal_branches_one_remains_though_changes_come_meanwhile() -> None:
     """A branch has the mark of its first epoch, whatever follows."""
     world, people, _, expected = equally_split(760)

@@ -14,7 +14,7 @@ from blackthorn.device.conversations import key_packages, left_out, noted, other
 from blackthorn.device.core import group_metadata, history
 from blackthorn.device.core.members import Identity, addresses, identify, identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.healing import decisions, limits, moving, notes, wanted
+from blackthorn.device.healing import decisions, limits, moving, notes, past_members, wanted
 from blackthorn.device.healing.states import Event, State, is_member
 from blackthorn.device.transparency import copies
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -201,12 +201,36 @@ def replace_by(unit: UnitOfWork, known: ConversationRecord, group: Group) -> Con
         parted=0,
         missed=missed,
         tallies=tallies,
+        removals=[*healing.removals, *_added_there(unit, before, group, healing.parted)][
+            -limits.MAX_REMOVALS :
+        ],
     )
     if not left and known.kind != group_metadata.SELF:
         wanted.note(unit, known.id, rejoin.opened_ms)
     standing = state.value
     group.continue_from(before.group)
     return Conversation(replace(known, standing=standing, epoch=group.epoch), group)
+
+
+def _added_there(
+    unit: UnitOfWork, before: Conversation, group: Group, parted: int
+) -> list[notes.Removal]:
+    """Devices of users who were added on the branch that this device leaves: they are to be told.
+
+    `parted`: the last epoch of both, 0 if there is one branch. Nobody here adds them unasked.
+    """
+    known, users = before.record.id, addresses(before.group.members)
+    tellers = decisions.in_order(known, users, unit.now_ms)[: limits.MAX_PARTED_TELLERS]
+    if not parted or unit.me.address not in tellers:
+        return []
+    then = past_members.members_at(unit, known, parted)
+    there = {one.address for one in [*then, *identities(group.members)]}
+    by = "" if group.inviter is None else str(identify(group.inviter.credential).address)
+    return [
+        notes.Removal(one.device, by, parted, unit.now_ms, to_tell=one.address, told=True)
+        for one in identities(before.group.members)
+        if one.address not in there
+    ]
 
 
 def go_back(unit: UnitOfWork, conversation: Conversation) -> Conversation:

@@ -70,6 +70,10 @@ REMOVAL_SECONDS = 180 * 24 * 3600
 MAX_TELLERS = 3
 """Users of a group who tell a removed device so that still writes: a thousand would flood it."""
 
+MAX_PARTED_TELLERS = 16
+"""Users of a group who tell those who were added on the branch that ended: each once, as they leave
+it, and it may be that most users were on the other one."""
+
 MAX_EPOCHS_AHEAD = 2**16
 """Largest lead of a Welcome to a known conversation: no fork jumps beyond members' reach."""
 
