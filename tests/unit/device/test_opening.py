@@ -5,10 +5,12 @@ import pytest
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal
 from blackthorn.mail.errors import SealBrokenError
+from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.mail.render.render import render, render_head
 from blackthorn.mail.render.walk import SEALED
 from blackthorn.programs.device.opening import limits, worker
-from blackthorn.programs.device.opening.opener import opener
+from blackthorn.programs.device.opening import opener as opener_module
+from blackthorn.programs.device.opening.opener import check_unpacked, opener
 from blackthorn.programs.device.opening.worker import OpenRequest, answer
 
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
@@ -64,3 +66,11 @@ def test_a_process_that_ends_early_is_no_content(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(limits, "MAX_OPENING_SECONDS", 0)
     with pytest.raises(SealBrokenError, match="could not work"):
         opener([KEY])(sealed())
+
+
+def test_mail_of_a_colleague_is_tried_in_the_process_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_unpacked([KEY], BY_SENDER + mail())
+    with pytest.raises(SealBrokenError):
+        check_unpacked([OTHER], BY_SENDER + mail())
+    monkeypatch.setattr(opener_module.subprocess, "run", None)
+    check_unpacked([KEY], mail())  # the server's own seal is not packed

@@ -87,6 +87,14 @@ def signer(sealed: bytes, key: Secret, certificates: Sequence[Certificate]) -> s
         raise SealBrokenError(str(error)) from None
 
 
+def armored_by_sender(sealed: bytes) -> bytes | None:
+    """The armored message of a stored mail that its sender sealed; None for the server's.
+
+    Raises SealBrokenError.
+    """
+    return _layer(sealed)[1] if sealed.startswith(BY_SENDER) else None
+
+
 def _layer(sealed: bytes) -> tuple[Part, bytes]:
     """A mail of the shape of RFC 3156, 4, and its armored message."""
     try:

@@ -20,7 +20,7 @@ from blackthorn.mail.render.render import Attachment, RenderedMail, render, rend
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device.home import wall_ms
-from blackthorn.programs.device.opening.opener import opener
+from blackthorn.programs.device.opening.opener import check_unpacked, opener
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 MAX_SAME_NAMES: Final = 1_000
@@ -130,6 +130,8 @@ def open_sealed(
     """Open and render a mail. Raises SecurityError when it was altered."""
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
+    check_unpacked(secrets, sealed)
+    with program.opened.vault.transaction() as records:
         verified = open_verified(records, sealed, reader_of(program))
     opened = verified.mail
     if not (opened.junk or opened.own):

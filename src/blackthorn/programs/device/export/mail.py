@@ -16,6 +16,7 @@ from blackthorn.errors import InputError, SecurityError, UnavailableError
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.programs.device.mail import MailFetcher
+from blackthorn.programs.device.opening.opener import check_unpacked
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
 
 AHEAD_MAILS: Final = 16
@@ -33,6 +34,7 @@ def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]
     if isinstance(sealed, str):
         return ExportMail(entry.uid, entry.received_ms, None, problem=sealed)
     try:
+        check_unpacked(keys, sealed)
         opened = mail_keys.open_with_any(sealed, keys)
     except (InputError, SecurityError) as error:
         return ExportMail(entry.uid, entry.received_ms, None, problem=str(error))

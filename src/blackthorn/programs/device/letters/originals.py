@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from blackthorn import errors
+from blackthorn.device.mail import keys
 from blackthorn.device.mail.signatures import VerifiedMail, open_verified
 from blackthorn.mail.compose.answer import quotation
 from blackthorn.mail.errors import MailRefusedError
@@ -12,6 +13,7 @@ from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.mime.structure import parse
 from blackthorn.mail.render.render import render
 from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher, reader_of
+from blackthorn.programs.device.opening.opener import check_unpacked
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 
@@ -36,6 +38,9 @@ async def fetch(program: DeviceProgram, uid: int) -> VerifiedMail:
             sealed = await fetcher.sealed(await fetcher.find(uid))
     except errors.UnavailableError as error:
         raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
+    with program.opened.vault.transaction() as records:
+        secrets = keys.secrets(records)
+    check_unpacked(secrets, sealed)
     with program.opened.vault.transaction() as records:
         return open_verified(records, sealed, reader_of(program))
 

@@ -10,6 +10,7 @@ import msgspec
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mail.errors import SealBrokenError
+from blackthorn.mail.pgp.open import armored_by_sender
 from blackthorn.mail.render.walk import Opener
 from blackthorn.programs.device.opening import limits
 from blackthorn.programs.device.opening.worker import OpenRequest
@@ -42,3 +43,13 @@ def opener(keys: Sequence[Secret]) -> Opener:
         return done.stdout[1:]
 
     return open_part
+
+
+def check_unpacked(keys: Sequence[Secret], sealed: bytes) -> None:
+    """Whether a stored mail may be opened in this process: what its sender sealed may be packed.
+
+    Raises SealBrokenError.
+    """
+    armored = armored_by_sender(sealed)
+    if armored is not None:
+        opener(keys)(armored)
