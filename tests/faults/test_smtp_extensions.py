@@ -122,7 +122,7 @@ def test_tls_may_come_first_and_is_not_offered_again(tmp_path: Path) -> None:
     async def test() -> None:
         async with site(tmp_path) as running:
             context = server_context(tmp_path)
-            policy = InboundPolicy(running.gateway)
+            policy = InboundPolicy(running.gateway, running.traces)
             server = serve_smtp(policy, "127.0.0.1", 0, context, implicit=True)
             trusting = client_context()
             client = Dialogue(
@@ -168,7 +168,7 @@ def test_a_named_proxy_says_who_the_client_is(
     async def test() -> None:
         async with site(tmp_path) as running:
             proxies = frozenset({"127.0.0.1"})
-            policy = InboundPolicy(running.gateway)
+            policy = InboundPolicy(running.gateway, running.traces)
             server = serve_smtp(policy, "127.0.0.1", 0, proxies=proxies)
             client = await Dialogue.open(server.port)
             client.writer.write(header)

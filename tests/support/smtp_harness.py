@@ -36,7 +36,9 @@ from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailService
+from blackthorn.server.mail.traces import Traces
 from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
@@ -111,13 +113,21 @@ class Site:
             quota=MailQuota(self.reader, clock, mailbox_mib),
         )
         recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
+        self.traces = Traces(clock)
         self.resolver = FakeResolver()
         self.judging = JudgingPool(self.pool, self.resolver, JudgingRules(DOMAIN))
         link_key = make_key(secrets.token_bytes)
         self.pin = key_fingerprint(signer(link_key)[0])
         sign = notice_signer(link_key)
         self.gateway = MailGateway(
-            recipient_policy, mail_service, self.pool, clock, self.counters, sign, self.judging
+            recipient_policy,
+            mail_service,
+            self.pool,
+            clock,
+            self.counters,
+            sign,
+            self.judging,
+            Recipients(recipient_policy, self.reader),
         )
         self.smtp: SmtpServer
 
@@ -156,7 +166,8 @@ async def site(
     running.enterprise.add_with_key(ALICE)
     running.enterprise.add_with_key(BOB)
     gate = Gate(running.counters, bounds)
-    running.smtp = serve_smtp(InboundPolicy(running.gateway), "127.0.0.1", 0, tls, gate)
+    policy = InboundPolicy(running.gateway, running.traces)
+    running.smtp = serve_smtp(policy, "127.0.0.1", 0, tls, gate)
     try:
         yield running
     finally:

@@ -10,13 +10,17 @@ from tests.docs.pages import ROOT
 
 ORDER: Final = {
     "user": "add code move throttle list",
+    "alias": "add remove list",
+    "list": "add remove list",
     "config": "postmaster check",
     "certificate": "show check renew",
     "dns": "print check",
     "ledger": "status policy trust check init heal sign witness",
     "ledger witness": "add",
     "group": "create send add remove confirm move list",
-    "mail": ("list read save raw delete send reply forward sent draft certificate keys queue"),
+    "mail": (
+        "list read save raw delete send reply forward sent trace draft certificate keys queue"
+    ),
     "mail draft": "save send delete list",
     "mail certificate": "add export revoke list",
     "mail keys": "list accept forget",

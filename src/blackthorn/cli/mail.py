@@ -2,7 +2,7 @@
 
 import typer
 
-from blackthorn.cli.admin import queue
+from blackthorn.cli.admin import queue, trace
 from blackthorn.cli.device import mail as device
 from blackthorn.cli.device.openpgp import certificate, keys
 from blackthorn.cli.device.writing import drafts, kept, send
@@ -15,4 +15,5 @@ def register(app: typer.Typer) -> None:
     device.mail.add_typer(certificate.certificate, name="certificate")
     device.mail.add_typer(keys.keys, name="keys")
     device.mail.add_typer(queue.queue, name="queue")
+    trace.register(device.mail)
     app.add_typer(device.mail, name="mail")

@@ -13,6 +13,7 @@ _CERTIFICATES: Final = "blackthorn.cli.admin.certificates"
 _DNS: Final = "blackthorn.cli.admin.dns"
 _LEDGER: Final = "blackthorn.cli.ledger"
 _DEVICE: Final = "blackthorn.cli.device.device"
+_ALIASES: Final = "blackthorn.cli.admin.aliases"
 _DKIM: Final = "blackthorn.cli.admin.dkim"
 _PROGRAMS: Final = "blackthorn.cli.app_password"
 _MAIL: Final = "blackthorn.cli.mail"
@@ -45,6 +46,10 @@ COMMANDS: Final = {
         _ON_SERVER,
     ),
     "user": LazyCommand(_SERVER, "Users and their activation codes.", _ON_SERVER),
+    "alias": LazyCommand(_ALIASES, "Other addresses of users, for mail from outside.", _ON_SERVER),
+    "list": LazyCommand(
+        _ALIASES, "Distribution lists: one sealed copy for each member.", _ON_SERVER
+    ),
     "config": LazyCommand(_SERVER, "The server's settings.", _ON_SERVER),
     "certificate": LazyCommand(
         _CERTIFICATES, "The certificate of HTTPS and SMTP: names, end, renewal.", _ON_SERVER

@@ -39,6 +39,7 @@ from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailboxBusyError, MailboxFullError, MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.simulation.memory import memory_database, wrapping
 from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
@@ -411,6 +412,7 @@ def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room
         room.counters,
         lambda content, _: content,
         judging,
+        Recipients(policy, room.reader),
     )
     mail = b"From: eve@out.example\r\nSubject: hello\r\n\r\n" + b"A line of a mail.\r\n" * 10_000
     to = (policy.sealable(alice), policy.sealable(room.bob))

@@ -31,6 +31,7 @@ from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notice import KINDS, Notice, notice_step
 from blackthorn.server.markets.notice_texts import LANGUAGES, words
@@ -135,7 +136,14 @@ class World:
         sign = notice_signer(LINK_KEY)
         judging = JudgingPool(self.pool, FakeResolver(), JudgingRules("acme.example"))
         gateway = MailGateway(
-            recipient_policy, mail_service, self.pool, clock, Counters(), sign, judging
+            recipient_policy,
+            mail_service,
+            self.pool,
+            clock,
+            Counters(),
+            sign,
+            judging,
+            Recipients(recipient_policy, self.reader),
         )
         self.telling = NoticeDelivery(
             self.notices, gateway, self.enterprise, self.writer, lambda: None

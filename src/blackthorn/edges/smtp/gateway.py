@@ -22,6 +22,7 @@ from blackthorn.ports.store import Command
 from blackthorn.ports.waiting import outcome
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail.recipient_policy import Recipient, RecipientPolicy
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailFor, MailService
 
 
@@ -40,6 +41,14 @@ class Transaction:
     """Names the mail in 250, Received and the trace."""
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found out about a mail, without names (`edges.sealing.worker.SealAnswer`)."""
+
+    summary: str
+    place: str
+
+
 class MailGateway:
     """Decides on recipients and takes mail, for the SMTP edge."""
 
@@ -52,6 +61,7 @@ class MailGateway:
         counters: Counters,
         sign_notice: Callable[[bytes, Address], bytes],
         judging: JudgingPool,
+        recipients: Recipients,
     ) -> None:
         """`sign_notice` signs the server's own mail for its recipient."""
         self._sign_notice = sign_notice
@@ -60,6 +70,7 @@ class MailGateway:
         self._mail_service = mail_service
         self._pool = pool
         self._judging = judging
+        self._recipients = recipients
         self._clock = clock
         self._large = asyncio.Lock()
 
@@ -78,7 +89,18 @@ class MailGateway:
         await outcome(partial(self._mail_service.quota.check, recipient.user.number, size))
         return recipient
 
-    async def accept(self, transaction: Transaction, content: bytearray) -> None:
+    async def recipients(self, path: str, size: int) -> tuple[Recipient, ...]:
+        """The users who get mail to an envelope address: one, or those of an alias or a list.
+
+        Raises as `recipient`.
+        """
+        found: tuple[Recipient, ...] = await outcome(partial(self._recipients.find, path))
+        for each in found:
+            needed = size * len(each.certificates)
+            await outcome(partial(self._mail_service.quota.check, each.user.number, needed))
+        return found
+
+    async def accept(self, transaction: Transaction, content: bytearray) -> Verdict:
         """Seal and store the mail for every recipient; durable at the return.
 
         `content` is overwritten. Raises MailRefusedError
@@ -88,9 +110,8 @@ class MailGateway:
         try:
             if len(content) > limits.LARGE_MAIL_BYTES:
                 async with self._large:
-                    await self._accept(transaction, content)
-            else:
-                await self._accept(transaction, content)
+                    return await self._accept(transaction, content)
+            return await self._accept(transaction, content)
         finally:
             _overwrite(content)
 
@@ -109,7 +130,8 @@ class MailGateway:
         finally:
             _overwrite(content)
 
-    async def _accept(self, transaction: Transaction, content: bytearray) -> None:
+    async def _accept(self, transaction: Transaction, content: bytearray) -> Verdict:
+        verdict = Verdict("", "")
         copies = max(len(to.certificates) for to in transaction.recipients)
         unit = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content) * copies))
         for start in range(0, len(transaction.recipients), unit):
@@ -120,6 +142,8 @@ class MailGateway:
                 _overwrite(content)
                 content.clear()  # no longer needed, and it may be 25 MiB
             await self._store(recipients, sealed.mails)
+            verdict = Verdict(sealed.summary, sealed.place)
+        return verdict
 
     def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
         return SealRequest(

@@ -39,3 +39,10 @@ MAX_SMTP_JUNK_COMMANDS = 100
 
 MAX_SMTP_CHUNKS = 5_000
 """BDAT commands of one mail (RFC 3030): each costs a command; 5 KiB each make the largest mail."""
+
+FREE_UNKNOWN_RECIPIENTS = 3
+"""Unknown recipients of one connection that are answered at once: people mistype."""
+
+MAX_TARPIT_SECONDS = 5
+"""Longest wait of the reply to a further unknown recipient, a second more each: who tries names
+learns few."""

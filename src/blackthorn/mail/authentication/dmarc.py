@@ -6,6 +6,7 @@ The organizational domain comes from the walk up the tree of names, not from a l
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from blackthorn.mail.authentication import limits
 from blackthorn.mail.authentication.questions import Answers, Kind, LookupFailedError, MissingError
@@ -48,6 +49,7 @@ class DmarcResult:
     request: Request = Request.NONE
 
 
+@lru_cache(512)
 def parse_record(domain: str, texts: tuple[bytes, ...]) -> Record | None:
     """The only record of a name, or None (4.10, 2)."""
     own = [each for each in texts if each.replace(b" ", b"")[:8] == b"v=DMARC1"]

@@ -23,7 +23,7 @@ from blackthorn.mail.authentication.questions import (
 )
 from blackthorn.mail.authentication.signature import Bodies, Outcome, Signature
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.mail.mime.structure import parse
+from blackthorn.mail.mime.fields import LineBudget, split_fields
 
 
 class Place(StrEnum):
@@ -128,7 +128,8 @@ def questions(
 def _author(content: bytes, header: RawHeader) -> Author:
     """The author, by the header as sent and as it is shown. Raises MailRefusedError."""
     values = [each.unfolded for each in header.all(b"from")]
-    shown = [value for name, value in parse(content).fields if name == b"from"]
+    fields = split_fields(content, 0, LineBudget())[0]
+    shown = [value for name, value in fields if name == b"from"]
     found = author(values)
     if max(len(values), len(shown)) > 1:
         raise MailRefusedError(550, "5.6.0", "the mail has more than one From field")

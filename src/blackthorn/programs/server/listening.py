@@ -15,6 +15,10 @@ from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.server import limits as server_limits
+from blackthorn.server.mail.traces import Traces
+
+SmtpListening = tuple[SmtpServer, Callable[[], bool]]
+"""The first server, and whether all of SMTP listens."""
 
 
 def gate_bounds(settings: Configuration, descriptors: int) -> Bounds:
@@ -47,15 +51,16 @@ def tell_bounds(settings: Configuration) -> str:
 def listen_smtp(
     stack: AsyncExitStack,
     gateway: MailGateway,
+    traces: Traces,
     settings: Configuration,
     tls: ssl.SSLContext,
     gate: Gate,
-) -> tuple[SmtpServer, Callable[[], bool]]:
+) -> SmtpListening:
     """SMTP with STARTTLS and, if a port is set, with TLS from the beginning, until the stack ends.
 
     Also whether all of it listens. Raises UnavailableError, ConfigError.
     """
-    smtp, policy = settings.smtp, InboundPolicy(gateway, settings.tls.host_name)
+    smtp, policy = settings.smtp, InboundPolicy(gateway, traces, settings.tls.host_name)
     proxies = smtp.proxy_addresses()
     servers = [serve_smtp(policy, smtp.host, smtp.port, tls, gate, proxies=proxies)]
     stack.push_async_callback(servers[0].close)

@@ -30,7 +30,7 @@ from blackthorn.programs import log
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.certificates.running import keep_certificate
 from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.listening import gate_bounds, listen_smtp, most_descriptors, ports
+from blackthorn.programs.server.listening import gate_bounds, most_descriptors, ports
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.memory import map_large_blocks
 from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest, truncate_and_rest
@@ -129,7 +129,7 @@ async def _run(
         host, port = settings.link.host, settings.link.port
         link = await serve_link(server.dispatcher, host, port, tls, gate)
         stack.push_async_callback(link.close)
-        smtp, smtp_listens = listen_smtp(stack, server.gateway(pool), settings, public, gate)
+        smtp, smtp_listens = server.listen_smtp(stack, pool, public, gate)
         submission = server.start_submission(stack, pool, public, gate, smtp.memory)
         purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)

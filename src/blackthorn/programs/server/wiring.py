@@ -29,7 +29,9 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
+from blackthorn.programs.server.listening import SmtpListening, listen_smtp
 from blackthorn.programs.server.mail.judging import make_judging
+from blackthorn.programs.server.mail.traces import keep_traces
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules, notice_signer
 from blackthorn.programs.server.outbound.service import OutboundMail
 from blackthorn.programs.server.outbound.signing import DkimSigning
@@ -62,6 +64,7 @@ from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notices import Notices
 from blackthorn.server.outbound.passwords import AppPasswords
@@ -308,14 +311,18 @@ class Server:
 
     def gateway(self, pool: SealingPool) -> MailGateway:
         return MailGateway(
-            self._recipient_policy,
-            self.mail_service,
-            pool,
-            self._clock,
-            self.counters,
+            *(self._recipient_policy, self.mail_service, pool, self._clock, self.counters),
             notice_signer(Secret(self._folder.key.read_bytes())),
             make_judging(self._settings, pool, self.resolver),
+            Recipients(self._recipient_policy, self._reader),
         )
+
+    def listen_smtp(
+        self, stack: AsyncExitStack, pool: SealingPool, tls: ssl.SSLContext, gate: Gate
+    ) -> SmtpListening:
+        """Take mail from outside until the stack ends. Raises UnavailableError, ConfigError."""
+        traces = keep_traces(self.tasks, self._writer, self.counters, self._clock)
+        return listen_smtp(stack, self.gateway(pool), traces, self._settings, tls, gate)
 
     def start_decision_service(self) -> None:
         """Replay the decisions; start their ticks and that of activation tries.

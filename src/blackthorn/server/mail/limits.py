@@ -48,3 +48,12 @@ NO_CERTIFICATE_KEPT_SECONDS = 600
 MAX_KEPT_CERTIFICATES = 5_000
 MAX_KEPT_CERTIFICATE_BYTES = 16 * MIB
 """Answers kept, and their bytes."""
+
+MAX_WAITING_TRACES = 10_000
+"""Traces of mail that wait to be written together; beyond it the oldest are forgotten."""
+
+TRACE_DAYS = 14
+"""How long what became of a mail can be looked up by its id."""
+
+MAX_LIST_MEMBERS = 100
+"""Users of one distribution list: each gets a sealed copy of each mail."""

@@ -26,6 +26,7 @@ from blackthorn.storage.sqlite.stores import (
     policies,
     users,
 )
+from blackthorn.storage.sqlite.stores.inbound import aliases, traces
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
@@ -47,6 +48,8 @@ COMMANDS: Final[Table] = {
     **closure.COMMANDS,
     **enterprise.COMMANDS,
     **exits.COMMANDS,
+    **aliases.COMMANDS,
+    **traces.COMMANDS,
     **key_packages.COMMANDS,
     **mail.COMMANDS,
     **markets.COMMANDS,
@@ -65,6 +68,8 @@ QUERIES: Final[Table] = {
     **closure.QUERIES,
     **enterprise.QUERIES,
     **exits.QUERIES,
+    **aliases.QUERIES,
+    **traces.QUERIES,
     **key_packages.QUERIES,
     **mail.QUERIES,
     **markets.QUERIES,

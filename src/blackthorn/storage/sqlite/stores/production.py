@@ -57,6 +57,7 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
         ),
         Read("mail_uid", ("last",)),
         Read("app_password", ("name", "created_ms", "used_day"), order="name"),
+        Read("alias", ("name", "kind"), order="name"),
     ),
     layout.IDENTITY_CHAIN: (
         Read(
@@ -112,6 +113,7 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("ledger_leaf", "user"): "the account's folder says whose it is",
     ("chain_statement", "user"): "the account's folder says whose it is",
     ("chain_statement", "number"): "the order among all users; the statement's seq is given",
+    ("alias", "user"): "the account's folder says whose it is",
     ("user_certificate", "user"): "the account's folder says whose it is",
     ("compatible_certificate", "user"): "the account's folder says whose it is",
     ("mail", "compatible"): "says only to which of the account's certificates a copy is sealed",

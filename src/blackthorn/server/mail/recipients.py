@@ -1,0 +1,114 @@
+"""Who gets a mail from outside: a user, also by plus-addressing, an alias or a list.
+
+`recipient_policy` decides on a user's own address and on role addresses; this looks further when
+nobody has the address. It never sees a mail itself.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from blackthorn.errors import BlackthornError
+from blackthorn.ids import Address
+from blackthorn.ports.inbound.aliases import FindAlias
+from blackthorn.ports.store import Done, Reader, unless_failed
+from blackthorn.server.mail.recipient_policy import (
+    Recipient,
+    RecipientPolicy,
+    RecipientRefusedError,
+    Refusal,
+)
+
+CATCH_ALL: Final = "*"
+"""The name that stands for every name that nobody has."""
+
+_GONE: Final = (Refusal.MOVED, Refusal.LEFT, Refusal.REVOKED, Refusal.UNKNOWN)
+
+
+@dataclass(slots=True)
+class Recipients:
+    """Resolves envelope addresses."""
+
+    policy: RecipientPolicy
+    reader: Reader
+
+    def find(self, path: str, done: Done[tuple[Recipient, ...]]) -> None:
+        """The users who get mail to a path; `done` gets RecipientRefusedError otherwise."""
+
+        def checked(found: Recipient | BlackthornError) -> None:
+            if not isinstance(found, BlackthornError):
+                done((found,))
+            elif isinstance(found, RecipientRefusedError) and found.refusal is Refusal.UNKNOWN:
+                self._look_further(path, found, done)
+            else:
+                done(found)
+
+        self.policy.recipient(path, checked)
+
+    def _look_further(
+        self, path: str, unknown: RecipientRefusedError, done: Done[tuple[Recipient, ...]]
+    ) -> None:
+        local = (path.rpartition("@")[0] or path).lower()
+        base = local.partition("+")[0]
+        if not base.isascii() or not base:
+            done(unknown)
+            return
+
+        def checked(found: Recipient | BlackthornError) -> None:
+            if not isinstance(found, BlackthornError):
+                done((found,))
+            elif isinstance(found, RecipientRefusedError) and found.refusal is Refusal.UNKNOWN:
+                self._find_alias((local, base, CATCH_ALL), unknown, done)
+            else:
+                done(found)
+
+        if base == local:
+            self._find_alias((local, CATCH_ALL), unknown, done)
+        else:
+            self.policy.recipient(f"{base}@{self.policy.domain}", checked)
+
+    def _find_alias(
+        self,
+        names: tuple[str, ...],
+        unknown: RecipientRefusedError,
+        done: Done[tuple[Recipient, ...]],
+    ) -> None:
+        def found(addresses: tuple[Address, ...]) -> None:
+            if not addresses:
+                done(unknown)
+            else:
+                _Members(self.policy, list(addresses), done).next()
+
+        self.reader.ask(FindAlias(names), unless_failed(done, found))
+
+
+@dataclass(slots=True)
+class _Members:
+    """Checks the users of an alias or list one after the other.
+
+    Users who have left are passed over. One who cannot get mail now defers it for all, since the
+    mail would be lost for them otherwise.
+    """
+
+    policy: RecipientPolicy
+    waiting: list[Address]
+    done: Done[tuple[Recipient, ...]]
+    found: list[Recipient] = field(default_factory=list)
+    gone: RecipientRefusedError | None = None
+
+    def next(self) -> None:
+        if self.waiting:
+            self.policy.recipient(self.waiting.pop(0), self._checked)
+        elif self.found:
+            self.done(tuple(self.found))
+        elif self.gone is not None:
+            self.done(self.gone)
+
+    def _checked(self, recipient: Recipient | BlackthornError) -> None:
+        if isinstance(recipient, RecipientRefusedError) and recipient.refusal in _GONE:
+            self.gone = recipient
+        elif isinstance(recipient, BlackthornError):
+            self.done(recipient)
+            return
+        else:
+            self.found.append(recipient)
+        self.next()

@@ -1,0 +1,122 @@
+"""Who gets mail by another name: plus-addressing, aliases, lists, the catch-all; and traces."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from blackthorn.edges.smtp import limits
+from blackthorn.errors import AbsentError, ConflictError
+from blackthorn.ids import Address
+from blackthorn.ports.inbound.aliases import AddAlias, AliasKind, ListAliases, RemoveAlias
+from blackthorn.ports.inbound.traces import FindTrace, KeepTraces
+from blackthorn.storage.sqlite.engine import Engine, host_store
+from tests.support.smtp_harness import ALICE, BOB, Dialogue, Site, run, site
+
+MAIL = b"From: eve@example.net\r\nSubject: s\r\n\r\nHello\r\n"
+
+
+def serving(folder: Path, test: Callable[[Site, Dialogue, Engine], Awaitable[None]]) -> None:
+    async def body() -> None:
+        async with site(folder) as running:
+            for number, address in ((1, ALICE), (2, BOB), (3, "carol@acme.example")):
+                running.database.writing.execute(
+                    "UPDATE users SET address = ? WHERE number = ?", (address, number)
+                )
+            running.enterprise.add("carol@acme.example")  # without a certificate
+            client = await (await Dialogue.open(running.port)).greet()
+            await test(running, client, host_store(running.database))
+
+    run(body)
+
+
+def add(store: Engine, name: str, kind: AliasKind, *users: str, most: int = 100) -> None:
+    address = Address(f"{name}@acme.example")
+    store.write(AddAlias(name, address, kind, tuple(map(Address, users)), most))
+
+
+def test_other_names_reach_their_users(tmp_path: Path) -> None:
+    async def test(running: Site, client: Dialogue, store: Engine) -> None:
+        add(store, "sales", AliasKind.ALIAS, ALICE)
+        add(store, "team", AliasKind.LIST, ALICE, BOB)
+        for name in ("alice+shop", "Sales", "sales+x", "ALICE+a+b"):
+            await client.transaction(MAIL, "250 ", f"{name}@acme.example")
+        assert len(running.stored(ALICE)) == 4
+        await client.transaction(MAIL, "250 ", "team@acme.example", ALICE)
+        assert len(running.stored(ALICE)) == 5 and len(running.stored(BOB)) == 1
+        await client.say("MAIL FROM:<eve@example.net>", "250 ")
+        for name in ("nobody", "nobody+alice", "+alice", "*"):
+            await client.say(f"RCPT TO:<{name}@acme.example>", "550 5.1.1 ")
+        add(store, "*", AliasKind.ALIAS, BOB)
+        await client.say("RCPT TO:<nobody@acme.example>", "250 ")
+        add(store, "all", AliasKind.LIST, ALICE, "carol@acme.example")
+        await client.say("RCPT TO:<all@acme.example>", "450 4.2.1 ")
+
+    serving(tmp_path, test)
+
+
+def test_names_are_kept_apart(tmp_path: Path) -> None:
+    async def test(running: Site, client: Dialogue, store: Engine) -> None:
+        add(store, "team", AliasKind.LIST, ALICE)
+        for name, kind, users, error in (
+            ("alice", AliasKind.ALIAS, (BOB,), ConflictError),
+            ("team", AliasKind.ALIAS, (BOB,), ConflictError),
+            ("new", AliasKind.ALIAS, ("nobody@acme.example",), AbsentError),
+        ):
+            with pytest.raises(error):
+                add(store, name, kind, *users)
+        with pytest.raises(ConflictError):
+            add(store, "two", AliasKind.LIST, ALICE, BOB, most=1)
+        add(store, "team", AliasKind.LIST, BOB)
+        (found,) = store.read(ListAliases(AliasKind.LIST, "", 10))
+        assert found.users == (ALICE, BOB)
+        store.write(RemoveAlias("team", AliasKind.LIST, (Address(ALICE),)))
+        with pytest.raises(AbsentError):
+            store.write(RemoveAlias("team", AliasKind.LIST, (Address(ALICE),)))
+        with pytest.raises(AbsentError):
+            store.write(RemoveAlias("team", AliasKind.ALIAS, ()))
+        store.write(RemoveAlias("team", AliasKind.LIST, ()))
+        assert store.read(ListAliases(AliasKind.LIST, "", 10)) == []
+
+    serving(tmp_path, test)
+
+
+def test_who_tries_names_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(running: Site, client: Dialogue, store: Engine) -> None:
+        loop = asyncio.get_running_loop()
+        await client.say("MAIL FROM:<eve@example.net>", "250 ")
+        begun = loop.time()
+        await client.say("RCPT TO:<a@acme.example>", "550 ")
+        assert loop.time() - begun < 0.3
+        await client.say("RCPT TO:<b@acme.example>", "550 ")
+        assert loop.time() - begun > 0.4
+        await client.say(f"RCPT TO:<{ALICE}>", "250 ")
+
+    monkeypatch.setattr(limits, "FREE_UNKNOWN_RECIPIENTS", 1)
+    monkeypatch.setattr(limits, "MAX_TARPIT_SECONDS", 0.4)
+    serving(tmp_path, test)
+
+
+def test_a_trace_says_what_happened_and_names_nobody(tmp_path: Path) -> None:
+    async def test(running: Site, client: Dialogue, store: Engine) -> None:
+        taken = await client.transaction(MAIL, "250 ", ALICE, BOB)
+        refused = await client.transaction(MAIL + b"a\rb\r\n", "550 5.6.11 ")
+        command = running.traces.take()
+        assert command is not None and running.traces.take() is None
+        store.write(command)
+        found = [
+            store.read(FindTrace(re.findall(r"[0-9a-f]{16}", reply)[0]))
+            for reply in (taken, refused)
+        ]
+        assert [(each.copies, each.reply) for each in found] == [
+            (2, "250 2.0.0"),
+            (0, "550 5.6.11"),
+        ]
+        assert found[0].verdict == "spf=none dkim=none arc=none dmarc=none"
+        assert "@" not in repr(found) and "example" not in repr(found)
+        store.write(KeepTraces((), found[0].received_ms + 1))
+        assert store.read(FindTrace(found[0].id)) is None
+
+    serving(tmp_path, test)
