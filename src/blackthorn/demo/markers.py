@@ -15,12 +15,14 @@ from tempfile import TemporaryDirectory
 from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import correspondence, sample_mail
-from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps
+from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps, wait_until
 
-STEPS = 7  # of `run_audit`
+STEPS = 8  # of `run_audit`
 
 _ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment name")
 """Kinds of markers that the recipient's program prints."""
+
+_SENT = ("subject", "body", "attachment's name", "attachment")
 
 
 class Planting:
@@ -31,6 +33,8 @@ class Planting:
         self.markers: dict[str, Marker] = {}
         self.people: list[Person] = []
         self.mailed = 0
+        self.sent: set[str] = set()
+        """Markers of mail from device to device that its recipients print."""
         self._letters = correspondence.Correspondence()
         self._audit = Audit([deployment.directory, deployment.temporary, deployment.logs])
 
@@ -74,6 +78,25 @@ class Planting:
         certificate = _certificate(self.deployment.directory / "blackthorn.db", recipient)
         self._deliver(sample_mail.sealed_mail(recipient, sealed, certificate, int(time.time())))
 
+    def send_mail(self) -> None:
+        """Send a mail with a file from device to device, reply to it, and keep a draft."""
+        first, second = self.people
+        words = [self._mint(f"{what} of the sent mail", "sealed mail") for what in _SENT]
+        subject, body, name, content = words
+        file = self.deployment.temporary.parent / f"{name}.txt"
+        file.write_text(content)
+        send = ("mail", "send", second.address, "--subject", subject, "--attach", str(file))
+        first.run(*send, standard_input=body)
+        file.unlink()
+        wait_until(lambda: bool(second.run_json("mail", "list")), 30, "the sent mail did not come")
+        answer = self._mint("body of the reply", "sealed mail")
+        (entry,) = second.run_json("mail", "list")
+        second.run("mail", "reply", str(entry["uid"]), standard_input=answer)
+        draft = self._mint("body of the draft", "sealed mail")
+        first.run("mail", "draft", "save", second.address, standard_input=draft)
+        self.sent = {*words[:3], answer}
+        self.mailed += 2  # the own copy, and the reply
+
     def _deliver(self, message: bytes) -> None:
         self.deployment.deliver_mail(sample_mail.SENDER, [self.people[0].address], message)
         self.mailed += 1
@@ -86,6 +109,11 @@ class Planting:
         first, second = self.people
         self._letters.collect(second)
         arrived: set[str] = self._letters.texts(first) | self._letters.texts(second)
+
+        def listed() -> bool:
+            return len(first.run_json("mail", "list")) >= self.mailed
+
+        wait_until(listed, 30, "not every e-mail came")
         listing = first.run_json("mail", "list")
         printed = [str(entry) for entry in listing]
         printed += [first.run("mail", "read", str(entry["uid"]), "--json") for entry in listing]
@@ -93,7 +121,8 @@ class Planting:
         if len(listing) != self.mailed:
             raise StepFailedError(f"{self.mailed} e-mails were accepted, {len(listing)} arrived")
         for marker in self.markers.values():
-            if marker.kind in _ARRIVING and marker.spellings[0] not in everything:
+            due = marker.kind in _ARRIVING or marker.spellings[0] in self.sent
+            if due and marker.spellings[0] not in everything:
                 raise StepFailedError(f"the {marker.name} did not arrive")
 
     def report(self) -> Report:
@@ -133,6 +162,7 @@ def run_audit(steps: Steps) -> Report:
             ("activate two devices", planting.enrol),
             ("plant markers in messages and group names", planting.write),
             ("plant markers in e-mails", planting.mail),
+            ("plant markers in mail of the devices", planting.send_mail),
             ("search disk and memory while messages wait", planting.search),
             ("read everything at its other end", planting.read),
             ("search disk and memory again", planting.search),
