@@ -6,12 +6,13 @@ import smtplib
 import ssl
 from pathlib import Path
 
+import httpx
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.link.client import connect
-from blackthorn.ids import Fingerprint
+from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.activation.code import parse_code
 from blackthorn.link.frames import (
     Drained,
@@ -25,6 +26,7 @@ from blackthorn.link.frames import (
 )
 from blackthorn.link.hello import sign_hello
 from blackthorn.mail.pgp.open import open_mail
+from blackthorn.mail.pgp.wkd import places
 from blackthorn.storage.files.server import ServerFolder
 from tests.support.real_device import ADDRESS, activate, answer, new_device
 from tests.support.server_process import ServerProcess, add_user, initialise
@@ -68,6 +70,16 @@ async def receive_mail(
     return chunk.data
 
 
+def published(server: ServerProcess, address: str) -> list[bytes | None]:
+    """What the Web Key Directory gives of an address, by either method."""
+    found: list[bytes | None] = []
+    for place in places(Address(address)):
+        url = f"https://127.0.0.1:{server.ready['ledger_port']}{place.path}"
+        answer = httpx.get(url, verify=False, timeout=30, headers={"Host": place.host})
+        found.append(answer.content if answer.status_code == 200 else None)
+    return found
+
+
 def test_mail_comes_in_by_smtp_is_sealed_and_reaches_the_device(tmp_path: Path):
     directory = initialise(tmp_path / "server")
     pin = ServerFolder(directory).fingerprint()
@@ -79,6 +91,8 @@ def test_mail_comes_in_by_smtp_is_sealed_and_reaches_the_device(tmp_path: Path):
             hand_in(server.ready["smtp_port"], starttls=False)
         assert early.value.recipients[ADDRESS][0] == 450
         asyncio.run(activate(server.ready["link_port"], code, identity, keys))
+        assert published(server, ADDRESS) == [certificate] * 2
+        assert published(server, "nobody@acme.example") == [None] * 2
         for starttls in (False, True):
             sealed = asyncio.run(receive_mail(server, pin, identity, starttls))
             assert MARKER.encode() not in sealed

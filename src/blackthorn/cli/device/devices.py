@@ -21,6 +21,11 @@ from blackthorn.wire.printable import bracketed
 
 devices = Typer(help="Your own devices.", no_args_is_help=True)
 
+_CERTIFICATE_ENDS = (
+    "Your certificate for other programs ends with the device, which knew its key. For a new one: "
+    "blackthorn mail certificate add --compatible"
+)
+
 Which = Annotated[str, Argument(metavar="NAME|ID", help="Its name, or the beginning of its id.")]
 
 
@@ -199,14 +204,18 @@ def revoke(
 ) -> None:
     """Revoke a device: it gets nothing new, and your mail gets a new key.
 
-    It may be interrupted at any time: your next send, inbox or status completes it.
+    Your certificate for other programs ends with it: make and import a new one. It may be
+    interrupted at any time: your next send, inbox or status completes it.
     """
-    from blackthorn.programs.device.own_devices import find
+    from blackthorn.programs.device import own_devices
 
     device = options.program(at)
-    info = find(device, which)
+    info = own_devices.find(device, which)
+    ends = own_devices.has_compatible(device)
     number = device.enqueue(lambda unit: change_chain.enqueue_revocation(unit, info, reason))
     report(device, {number: (info.name, "revoked")}, json)
+    if ends and not json:
+        terminal.note(_CERTIFICATE_ENDS)
     _finish_changes(device, quiet=json)
 
 

@@ -60,6 +60,13 @@ def list_devices(program: DeviceProgram) -> list[OwnDevice]:
     ]
 
 
+def has_compatible(program: DeviceProgram) -> bool:
+    """Whether the chain states a certificate for other programs, which a revocation ends."""
+    with program.device.unit(home.wall_ms()) as unit:
+        chain = local_chain.own(unit)
+    return chain is not None and chain.compatible is not None
+
+
 def _since(chain: VerifiedChain) -> dict[bytes, int]:
     """Device id → time of its statement: the ledger's, as its signer knew it."""
     found: dict[bytes, int] = {}
