@@ -10,7 +10,16 @@ from blackthorn.governance.transitions import Role
 from tests.docs.pages import ROOT, documents
 
 TERMS: Final = (
-    *("accepted", "activation code", "alarm", "branch", "case", "certificate", "chain"),
+    *(
+        "accepted",
+        "activation code",
+        "alarm",
+        "app password",
+        "branch",
+        "case",
+        "certificate",
+        "chain",
+    ),
     *("checkpoint", "claim"),
     *("closure", "commit", "contact", "conversation", "copy", "cosignature", "custodian"),
     *("custody", "device", "digest", "directive", "directory", "enterprise", "entry", "envelope"),
@@ -26,6 +35,7 @@ TERMS: Final = (
 
 FAMILIES: Final = {
     "alarms": "alarm",
+    "app-password": "app password",
     "notices": "notice",
     "recovery": "recovery key",
     "report": "transparency report",
@@ -33,7 +43,7 @@ FAMILIES: Final = {
 """A command with the name of a term → the term, where the name differs."""
 PLAIN: Final = (
     *("init", "serve", "config", "activate", "send", "inbox", "history", "status", "mail"),
-    *("verify", "audit", "demo", "story", "simulate", "dns"),
+    *("verify", "audit", "demo", "story", "simulate", "dns", "dkim"),
 )
 """Commands whose names are words of everybody's."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ class World:
             pieces=self.mail.pieces,
             reader=at.reader,
             clock=self.clock,
-            random=random.Random(7).randbytes,
+            random=secrets.token_bytes,
             counters=at.counters,
             has_room=self.mail.has_room,
             queued=lambda domains: self.delivering.wake(domains),
@@ -134,6 +135,13 @@ class World:
                 folder=DkimFolder(folder / "dkim"), domain=DOMAIN, clock=self.clock
             ),
         )
+
+    async def queue_count(self) -> int:
+        """Count what waits from an earlier life."""
+        return await outcome(self.queue.count)
+
+    async def submit_as(self, submission: Submission) -> int:
+        return await outcome(lambda done: self.submissions.accept(submission, done))
 
     async def submit(self, *recipients: str, content: bytes | None = None) -> int:
         user = self.site.enterprise.users[ALICE]
