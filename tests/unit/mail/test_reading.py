@@ -9,6 +9,7 @@ from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.render import limits
 from blackthorn.mail.render.render import RenderedMail, render
 from blackthorn.mail.render.walk import MESSAGE, SEALED, SIGNED
+from tests.support.work import Work
 
 MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 PNG = b"Content-Type: image/png\r\nContent-Disposition: inline; filename=p.png\r\n\r\nxx\r\n"
@@ -274,3 +275,12 @@ def test_sealed_parts_within_each_other_have_a_bound() -> None:
 def test_lines_have_a_bound() -> None:
     text = render(b"\r\n" + b"x\r\n" * (limits.MAX_RENDERED_LINES + 5)).text
     assert text.endswith("[… cut here]") and text.count("\n") == limits.MAX_RENDERED_LINES
+
+
+def test_the_parts_of_a_mail_share_one_bound_of_html_and_one_of_calendars() -> None:
+    page = html("<b>x</b>" * (limits.MAX_HTML_TOKENS // 9))
+    with Work() as work:
+        mail = render(multipart("mixed", *[page] * 20))
+    assert "cut here" in mail.text and work.calls < 120 * limits.MAX_HTML_TOKENS
+    calendar = b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
+    assert len(render(multipart("mixed", *[calendar] * 20)).attachments) == 20

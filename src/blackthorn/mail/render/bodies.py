@@ -6,6 +6,7 @@ from typing import Final
 
 from blackthorn.mail.mime.structure import Part
 from blackthorn.mail.render.flowed import unflow
+from blackthorn.mail.render.html import HtmlBudget
 from blackthorn.mail.render.html_text import HtmlText, html_text
 from blackthorn.mail.render.text import charset_name, decode_charset
 
@@ -25,13 +26,13 @@ class Body:
     html: HtmlText | None = field(default=None)
 
 
-def body_of(part: Part, data: bytes) -> Body:
+def body_of(part: Part, data: bytes, budget: HtmlBudget | None = None) -> Body:
     """The text of a text part from its decoded bytes. Never raises."""
     charset = part.parameters.get(b"charset", b"")
     if part.type == b"text/html":
         if not charset_name(charset) and (found := _META_CHARSET.search(data[:_META_BYTES])):
             charset = found[1]
-        html = html_text(decode_charset(data, charset))
+        html = html_text(decode_charset(data, charset), budget)
         return Body(html.text, html)
     text = decode_charset(data, charset).replace("\r\n", "\n").replace("\r", "\n")
     if part.type in (b"text/enriched", b"text/richtext"):

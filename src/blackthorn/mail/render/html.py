@@ -5,6 +5,7 @@ here: what the tree means as text.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -20,6 +21,14 @@ _START_TAG = tokenTypes["StartTag"]
 _VOID = frozenset(("br", "hr", "img", "input", "wbr", "area", "base", "link", "meta"))
 
 
+@dataclass(slots=True)
+class HtmlBudget:
+    """What may still be read of the HTML of one mail, all its parts together."""
+
+    tokens: int = limits.MAX_HTML_TOKENS
+    steps: int = limits.MAX_HTML_STEPS
+
+
 class _TooComplexError(Exception):
     """A tag or comment exceeds a bound: the document ends before it."""
 
@@ -28,21 +37,22 @@ class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]  # html5lib has no types
     """Ends the document where a bound is exceeded, and leaves tags out that nest too deeply."""
 
     cut = False
+    budget: HtmlBudget
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self.tokenQueue: Any = []
-        steps = tokens = since = 0
+        budget, since = self.budget, 0
         try:
             while self.state():
-                steps, since = steps + 1, since + 1
-                if steps > limits.MAX_HTML_STEPS or since > limits.MAX_HTML_TOKEN_STEPS:
+                budget.steps, since = budget.steps - 1, since + 1
+                if budget.steps < 0 or since > limits.MAX_HTML_TOKEN_STEPS:
                     raise _TooComplexError
                 self.stream.errors.clear()
                 if not self.tokenQueue:
                     continue
                 queue, self.tokenQueue = self.tokenQueue, []
-                since, tokens = 0, tokens + len(queue)
-                if tokens > limits.MAX_HTML_TOKENS:
+                since, budget.tokens = 0, budget.tokens - len(queue)
+                if budget.tokens < 0:
                     raise _TooComplexError
                 yield from (token for token in queue if not self._is_too_deep(token))
         except _TooComplexError:
@@ -62,10 +72,11 @@ class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]  # html5lib has no types
 class _Parser(HTMLParser):  # type: ignore[misc]
     tokenizer: _Tokenizer
 
-    def read(self, source: str) -> None:
+    def read(self, source: str, budget: HtmlBudget) -> None:
         self.innerHTMLMode = self.scripting = False
         self.container = None
         self.tokenizer = _Tokenizer(source, parser=self)
+        self.tokenizer.budget = budget
         self.reset()
         self.mainLoop()
 
@@ -73,12 +84,12 @@ class _Parser(HTMLParser):  # type: ignore[misc]
         """Errors are not collected: each would ask for its line and column."""
 
 
-def parse_html(source: str) -> tuple[Element, bool]:
+def parse_html(source: str, budget: HtmlBudget | None = None) -> tuple[Element, bool]:
     """The tree of an HTML document, names without namespace; whether its end was cut."""
     shortened = source[:MAX_RENDERED_HTML_BYTES]
     parser = _Parser(getTreeBuilder("etree"), namespaceHTMLElements=False)
     try:
-        parser.read(shortened)
+        parser.read(shortened, budget or HtmlBudget())
     except Exception:  # html5lib asserts what hostile documents break; what it read is still shown
         parser.tokenizer.cut = True
     root = parser.tree.getDocument()

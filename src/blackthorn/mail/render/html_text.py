@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 from blackthorn.mail.limits import MAX_URL_BYTES
 from blackthorn.mail.render import limits
 from blackthorn.mail.render.flow import Flow
-from blackthorn.mail.render.html import parse_html
+from blackthorn.mail.render.html import HtmlBudget, parse_html
 from blackthorn.mail.render.remote import remote_hosts
 from blackthorn.mail.render.style import Style, inherit, is_apart
 from blackthorn.mail.render.table import Cell, Table
@@ -98,9 +98,9 @@ class _Link:
     words: int
 
 
-def html_text(source: str) -> HtmlText:
-    """The text of an HTML document. Never raises."""
-    root, cut = parse_html(source)
+def html_text(source: str, budget: HtmlBudget | None = None) -> HtmlText:
+    """The text of an HTML document, as far as the mail's budget goes. Never raises."""
+    root, cut = parse_html(source, budget)
     return _Writer(root).run(cut=cut)
 
 

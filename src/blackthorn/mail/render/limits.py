@@ -3,10 +3,10 @@
 from blackthorn.wire.units import KIB
 
 MAX_HTML_TOKENS = 60_000
-"""Tags, texts and comments read of one HTML part, about two seconds; the rest is cut."""
+"""Tags, texts and comments read of the HTML of one mail, about two seconds; the rest is cut."""
 
 MAX_HTML_STEPS = 1_000_000
-"""Steps of the tokenizer in one HTML part, about two seconds; the rest is cut."""
+"""Steps of the tokenizer in the HTML of one mail, about two seconds; the rest is cut."""
 
 MAX_HTML_TOKEN_STEPS = 20_000
 """Steps of the tokenizer in one tag or comment; each may copy what was read of it."""
@@ -52,3 +52,6 @@ MAX_SHOWN_MESSAGES = 20
 
 MAX_RENDERED_LINES = 20_000
 """Lines of text that one mail shows on a terminal; the rest is cut and said so."""
+
+MAX_SHOWN_CALENDARS = 5
+"""Calendar parts of one mail that are shown, half a second each at worst; more are attachments."""

@@ -16,6 +16,7 @@ from blackthorn.mail.render import limits
 from blackthorn.mail.render.bodies import Body, body_of, words
 from blackthorn.mail.render.calendar import calendar_text
 from blackthorn.mail.render.headers import address_line, header_line
+from blackthorn.mail.render.html import HtmlBudget
 from blackthorn.mail.render.openpgp_text import split_openpgp
 from blackthorn.mail.render.page import Page
 from blackthorn.mail.render.text import decode_charset, decode_parameter
@@ -68,9 +69,10 @@ class Walker:
         self._page = page
         self._opener = opener
         self._prefer_html = prefer_html
-        self._opened = self._messages = 0
+        self._opened = self._messages = self._shown_calendars = 0
         self._bodies: dict[int, tuple[Part, Body]] = {}
         self._calendars: set[str] = set()
+        self._budget = HtmlBudget()
         self.protected: list[Field] | None = None
 
     def entity(self, content: bytes, root: Part, depth: int = 0) -> None:
@@ -130,7 +132,7 @@ class Walker:
         """The text of a part, made once; the part is kept too, so that its id stays its own."""
         found = self._bodies.get(id(part))
         if found is None:
-            found = self._bodies[id(part)] = part, body_of(part, _data(content, part))
+            found = self._bodies[id(part)] = part, body_of(part, _data(content, part), self._budget)
         return found[1]
 
     def _message(self, content: bytes, part: Part, *, show: bool, depth: int) -> None:
@@ -275,7 +277,11 @@ class Walker:
         if found is None:
             return False
         if not self._page.has_text:
-            html = body_of(_html_part(part), found.html.encode()) if found.html else Body("")
+            html = (
+                body_of(_html_part(part), found.html.encode(), self._budget)
+                if found.html
+                else Body("")
+            )
             self._page.say(found.text or html.text)
         for file in found.files:
             self._page.attach(file.name, b"application/octet-stream", file.data)
@@ -283,6 +289,10 @@ class Walker:
 
     def _calendar(self, content: bytes, part: Part) -> None:
         data = _data(content, part)
+        self._shown_calendars += 1
+        if self._shown_calendars > limits.MAX_SHOWN_CALENDARS:
+            self._attach(content, part)
+            return
         text = calendar_text(decode_charset(data, part.parameters.get(b"charset", b"")))
         if text not in self._calendars:  # many programs send an invitation as two parts
             self._page.say(text or "[a calendar entry that cannot be read]")
