@@ -20,17 +20,21 @@ def test_print_and_check(tmp_path: Path) -> None:
     (keys / "bt1.key").write_bytes(pem_key(Ed25519PrivateKey.generate()))
     values = {
         "BLACKTHORN_TLS_HOST_NAME": HOST,
+        "BLACKTHORN_SUBMISSION_HOST": "127.0.0.1",
         "BLACKTHORN_TLS_ACME": "https://acme-v02.api.letsencrypt.org/directory",
     }
     addresses = ("--address", "203.0.113.5")
     done = run("dns", "print", str(directory), *addresses, **values)
     assert done.returncode == 0, done.stderr
     assert f"{DOMAIN}. 3600 IN MX 10 {HOST}.\n" in done.stdout
+    assert f"_submissions._tcp.{DOMAIN}. 3600 IN SRV 0 1 465 {HOST}.\n" in done.stdout
     assert f'bt1._domainkey.{DOMAIN}. 3600 IN TXT "v=DKIM1; k=ed25519; p=' in done.stdout
     assert f'{DOMAIN}. 3600 IN CAA 0 issue "letsencrypt.org"\n' in done.stdout
 
     settings = configuration.load(directory, values)
-    setup = make_setup(DOMAIN, settings.tls, settings.mta_sts, directory, addresses[1:])
+    setup = make_setup(
+        DOMAIN, settings.tls, settings.mta_sts, directory, addresses[1:], submission=True
+    )
     with name_server() as server:
         values["BLACKTHORN_DNS_SERVERS"] = server.address
         spoil(server, *TEN, setup=setup)

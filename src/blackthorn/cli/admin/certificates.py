@@ -106,6 +106,10 @@ def _users(settings: "Configuration") -> list[str]:
     users = [f"SMTP on {smtp.host}:{smtp.port}"]
     if smtp.tls_port:
         users.append(f"SMTP with TLS on {smtp.host}:{smtp.tls_port}")
+    submission = settings.submission
+    if submission.host:
+        host = submission.host
+        users.append(f"submission on {host}:{submission.port} and {host}:{submission.tls_port}")
     return [*users, f"ledger, report and policy on https://{ledger.host}:{ledger.port}"]
 
 

@@ -86,4 +86,11 @@ def _setup(directory: Path, addresses: list[str] | None) -> tuple["Configuration
 
     settings = configuration.load(directory, os.environ)
     domain = settings.enterprise.domain
-    return settings, make_setup(domain, settings.tls, settings.mta_sts, directory, addresses or ())
+    return settings, make_setup(
+        domain,
+        settings.tls,
+        settings.mta_sts,
+        directory,
+        addresses or (),
+        bool(settings.submission.host),
+    )

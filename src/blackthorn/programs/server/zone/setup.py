@@ -27,14 +27,22 @@ ISSUERS: Final = {
 """ACME server's domain → the name by which its authority is allowed in CAA records."""
 
 
+SUBMISSION: Final = (("submission", 587), ("submissions", 465))
+"""Services and the ports at which the world reaches them (RFC 6409, RFC 8314)."""
+
+
 def make_setup(
     domain: str,
     tls: TlsSettings,
     mta_sts: MtaStsSettings,
     server: Path,
     addresses: Sequence[str] = (),
+    submission: bool = False,
 ) -> Setup:
-    """Raises UserError for what is no address or no key, DiskError."""
+    """`submission`: whether it is offered, which mail programs reach at its usual ports.
+
+    Raises UserError for what is no address or no key, DiskError.
+    """
     told = report(tls, domain, server, datetime.datetime.now(datetime.UTC))
     own = told.certificate
     return Setup(
@@ -48,6 +56,7 @@ def make_setup(
         sts_mode=mta_sts.mode,
         sts_seconds=mta_sts.max_age_seconds,
         issuer=_issuer(tls.acme),
+        submission=SUBMISSION if submission else (),
     )
 
 
