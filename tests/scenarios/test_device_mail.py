@@ -103,6 +103,7 @@ def test_people_outside_and_colleagues_have_copies_of_their_own():
     assert address == DORA, "the local part stays as it was written"
     assert b"From: alice@acme.example\r\n" in outside and b"Cc: Dora@example.net\r\n" in outside
     assert b"Attack at dawn" in open_with_any(outside, [secret]).content
+    assert b"\r\nAutocrypt: addr=alice@acme.example; prefer-encrypt=mutual;" in outside
     (stored,) = world.mailbox(bob)
     assert b"From: Blackthorn <blackthorn@acme.example>\r\n" in stored
     with pytest.raises(Exception, match="cannot be opened"):

@@ -24,7 +24,8 @@ from blackthorn.errors import DecodeError, UserError
 from blackthorn.ids import Address
 from blackthorn.mail.compose import protection
 from blackthorn.mail.compose.entity import Entity
-from blackthorn.mail.compose.fields import message_id
+from blackthorn.mail.compose.fields import Field, message_id
+from blackthorn.mail.pgp.autocrypt import autocrypt_field
 from blackthorn.ports.device_store import MailKeyRecord
 from blackthorn.wire.address import domain_of, parse_address
 
@@ -157,14 +158,23 @@ def no_key(addresses: list[str]) -> str:
     )
 
 
+def _own_certificate(unit: UnitOfWork) -> list[Field]:
+    """The Autocrypt field of mail to people outside, who then can answer sealed."""
+    me = unit.me.address
+    certificate = keys.published_certificate(unit.records, unit.chains.of(me))
+    return [] if certificate is None else [("Autocrypt", autocrypt_field(me, certificate))]
+
+
 def _copy(
     unit: UnitOfWork, head: Head, entity: Entity, group: list[_Addressed], signer: Secret
 ) -> SealedCopy:
     letter, domain = letter_of(unit, head), domain_of(unit.me.address)
     if domain_of(normalised(group[0].address)) == domain:
         outer = protection.outside_of_colleagues(letter, message_id(unit.random(16), domain))
+        own: list[Field] = []
     else:
         outer = protection.outside(letter)
+        own = _own_certificate(unit)
     content = protection.payload(letter, entity, outer)
     certificates = list({one.certificate.fingerprint: one.certificate for one in group}.values())
     try:
@@ -172,4 +182,4 @@ def _copy(
     except CertificateError as error:
         raise UserError(f"the mail cannot be sealed: {error}") from None
     recipients = list(dict.fromkeys(one.address for one in group))
-    return SealedCopy(recipients, protection.message(outer, armored, unit.random))
+    return SealedCopy(recipients, protection.message([*outer, *own], armored, unit.random))

@@ -71,6 +71,16 @@ def claim_of(record: MailKeyRecord, address: Address) -> SetOpenPGP:
     return claim(address, record.certificate, lambda message: sign_detached(message, secret))
 
 
+def published_certificate(records: Records, chain: VerifiedChain | None) -> bytes | None:
+    """What people outside get: the certificate for other programs if it is stated, else the own."""
+    stated = chain.compatible.stated.fingerprint if chain and chain.compatible else ""
+    for key in records.mail_keys.all():
+        if key.fingerprint == stated:
+            return key.certificate
+    own = newest(records)
+    return own.certificate if own is not None else None
+
+
 def is_ahead(record: MailKeyRecord, now_ms: int) -> bool:
     """Whether a key is dated later than `now_ms`: made by a fast clock, and nobody takes it yet."""
     return certificate_is_ahead(record.certificate, now_ms // 1000)

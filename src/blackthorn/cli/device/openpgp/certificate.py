@@ -28,7 +28,7 @@ def add(
     ] = False,
     copies: Annotated[
         bool,
-        Option("--copies", help="A program reads it: seal a copy of each mail to it as well."),
+        Option("--copies", help="A program reads it: seal copies of mail from outside to it."),
     ] = False,
     yes: options.AgreeOption = False,
     json: options.JsonOption = False,
@@ -37,8 +37,8 @@ def add(
 
     People outside find it by your address and seal to it. It is not post-quantum. Your devices open
     both kinds; revoking one of your devices ends it. With --copies the server keeps a second copy
-    of each mail, which counts, for a program that reads it; without --copies none. Say it again to
-    change that.
+    of each mail from outside, which counts, for a program that reads it; without --copies none. Say
+    it again to change that.
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.programs.device.openpgp import certificate as own
