@@ -14,6 +14,7 @@ from blackthorn.crypto.openpgp_seal import Certificate, CertificateError, parse_
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.mail import keys
 from blackthorn.errors import DecodeError
+from blackthorn.ids import Address
 from blackthorn.mail.compose.answer import author
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import parse
@@ -66,6 +67,14 @@ class VerifiedMail:
         return self.mail.readable_on_the_way and not self.signature.holds
 
 
+def author_of(mail: OpenedMail) -> Address | None:
+    """The one author of a mail, or None."""
+    try:
+        return parse_address(author(parse(mail.content).fields))
+    except (DecodeError, MailRefusedError):
+        return None
+
+
 def open_verified(records: Records, sealed: bytes, reader: Reader) -> VerifiedMail:
     """Open a stored mail of the `reader` and judge its signature.
 
@@ -99,9 +108,8 @@ def _certificates(
     records: Records, mail: OpenedMail, own: str
 ) -> tuple[Sequence[Certificate], Signature]:
     """The certificates of the one author, and what their signature means."""
-    try:
-        address = parse_address(author(parse(mail.content).fields))
-    except (DecodeError, MailRefusedError):
+    address = author_of(mail)
+    if address is None:
         return [], Signature.UNKNOWN
     if address == own:
         return _parsed(*(key.certificate for key in records.mail_keys.all())), Signature.OWN

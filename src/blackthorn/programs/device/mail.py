@@ -11,17 +11,20 @@ from blackthorn import errors
 from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.device.mail.header_keys import learn_from
-from blackthorn.device.mail.signatures import Signature, open_verified
+from blackthorn.device.mail.signatures import Signature, author_of, open_verified
 from blackthorn.edges.link.client import LinkConnection
+from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.render.names import file_name
 from blackthorn.mail.render.render import Attachment, RenderedMail, render, render_head
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
+from blackthorn.programs.device.chain_lookup import look_up
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.opening.opener import check_unpacked, opener
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
+from blackthorn.wire.address import domain_of
 
 MAX_SAME_NAMES: Final = 1_000
 """Attempts to find an unused file name."""
@@ -47,6 +50,7 @@ class ReadMail:
     junk: bool = False
     """By the server's verdict, inside the seal."""
     signature: Signature | None = None
+    author: Address | None = None
     """Of a mail that its sender has sealed."""
 
     @property
@@ -142,7 +146,8 @@ def open_sealed(
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
     signature = verified.signature if opened.by_sender else None
-    return ReadMail(shown, verified.readable, junk=opened.junk, signature=signature)
+    author = author_of(opened) if opened.by_sender else None
+    return ReadMail(shown, verified.readable, junk=opened.junk, signature=signature, author=author)
 
 
 async def refresh(program: DeviceProgram) -> tuple[int, int]:
@@ -202,6 +207,11 @@ async def read(program: DeviceProgram, uid: int, *, prefer_html: bool = False) -
     except errors.UnavailableError as error:
         raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
     mail = open_sealed(program, sealed, prefer_html=prefer_html)
+    own = domain_of(program.opened.keys.address)
+    doubtful = mail.signature in (Signature.UNKNOWN, Signature.WRONG)
+    if doubtful and mail.author is not None and domain_of(mail.author) == own:
+        await look_up(program, mail.author)  # a colleague's key may be new to this device
+        mail = open_sealed(program, sealed, prefer_html=prefer_html)
     return replace(mail, received_ms=entry.received_ms)
 
 
