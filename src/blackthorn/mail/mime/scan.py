@@ -7,13 +7,18 @@ second message into another server. A lone CR or a NUL is refused.
 from blackthorn.mail import limits
 from blackthorn.mail.errors import looping, malformed, too_large
 from blackthorn.mail.mime.fields import check_parameters
-from blackthorn.mail.mime.structure import parse, walk
+from blackthorn.mail.mime.structure import Part, parse, walk
 
 _PARAMETER_FIELDS = (b"content-type", b"content-disposition")
 
 
 def scan(content: bytes) -> bytes:
     """The mail with CRLF line ends, within `limits`. Raises only MailRefusedError."""
+    return scan_parts(content)[0]
+
+
+def scan_parts(content: bytes) -> tuple[bytes, Part]:
+    """As `scan`, with the tree of parts."""
     if len(content) > limits.MAX_MAIL_BYTES:
         raise too_large("the mail is too large")
     content = normalise(content)
@@ -27,7 +32,7 @@ def scan(content: bytes) -> bytes:
         for name, value in part.fields:
             if name in _PARAMETER_FIELDS:
                 check_parameters(value)
-    return content
+    return content, root
 
 
 def remove_dots(data: bytes) -> bytes:

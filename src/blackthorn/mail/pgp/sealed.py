@@ -35,9 +35,12 @@ class NotSealedError(ForbiddenError):
     """The mail can be read on its way; the text says by what, and what to do."""
 
 
-def check_sealed(content: bytes) -> None:
-    """Raises NotSealedError unless the mail, with CRLF line ends, is sealed; MailRefusedError."""
-    root = parse(content)
+def check_sealed(content: bytes, parsed: Part | None = None) -> None:
+    """Raises NotSealedError unless the mail, with CRLF line ends, is sealed; MailRefusedError.
+
+    `parsed` is its tree of parts, if it was parsed before.
+    """
+    root = parsed or parse(content)
     if root.type != b"multipart/encrypted":
         raise NotSealedError("the mail is not encrypted: turn on encryption and send it again")
     _check_structure(root)

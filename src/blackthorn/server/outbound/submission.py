@@ -15,8 +15,7 @@ from blackthorn.errors import (
     LimitError,
     UnavailableError,
 )
-from blackthorn.mail.mime.scan import scan
-from blackthorn.mail.mime.structure import parse
+from blackthorn.mail.mime.scan import scan_parts
 from blackthorn.mail.pgp.sealed import NotSealedError, check_sealed
 from blackthorn.mail.smtp.recipient import parse_author, parse_recipient
 from blackthorn.ports.enterprise import UserRecord
@@ -156,14 +155,14 @@ class SubmissionService:
             raise LimitError(f"a mail may have {limits.MAX_RECIPIENTS} recipients")
         self.check_sender(submission.user, submission.sender)
         self.check_rate(submission.user, len(submission.recipients))
-        content = scan(submission.content)
+        content, root = scan_parts(submission.content)
         try:
-            author = parse_author(parse(content).fields)
+            author = parse_author(root.fields)
         except DecodeError as error:
             raise NotOwnAddressError(str(error)) from None
         if not self._is_hidden(submission, author):
             self.check_sender(submission.user, author)
-        check_sealed(content)
+        check_sealed(content, root)
         return content
 
     def _is_hidden(self, submission: Submission, author: str) -> bool:
