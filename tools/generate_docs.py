@@ -67,6 +67,12 @@ row that SQLite had moved stays in the unused part of a page, until the page is 
 promised: the blocks of the disk itself that a truncated file leaves, and snapshots of a file
 system.
 
+A directive's package holds no mail that is still queued on its way out (`outbound_mail`,
+`outbound_delivery`), though its columns are marked as producible below: such mail is there for
+seconds as a rule, and until it is delivered or given up at most. The copy of it that a device sends
+to its own user's mailbox is produced with that mailbox once it is there; a mail program keeps none
+here.
+
 What is in the ledger itself is public, and shown over HTTPS: see
 [the ledger's specification](specs/ledger.md). In memory only: fan-out lists (which devices a send
 is for), what two devices of one user say to each other while they are paired, sealed, recent mail

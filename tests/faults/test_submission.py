@@ -19,9 +19,12 @@ from blackthorn.edges.gate import Gate
 from blackthorn.edges.smtp.clear import ClearMail
 from blackthorn.edges.smtp.server import serve_smtp
 from blackthorn.edges.smtp.submission import SubmissionPolicy
+from blackthorn.ids import Address
+from blackthorn.ports.inbound.aliases import AddAlias, AliasKind
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.outbound.submitting import ClearNotices
 from blackthorn.server.outbound.passwords import AppPasswords
+from blackthorn.storage.sqlite.engine import host_store
 from tests.support.outbound_world import LATER, NEVER, FakeCarrier, World, sealed, world
 from tests.support.smtp_harness import ALICE, BOB, Dialogue, run
 
@@ -226,6 +229,28 @@ def test_unsealed_mail_to_a_user_here_is_refused_with_a_sentence(tmp_path: Path)
         reply = (await program.send(PLAIN_MAIL, BOB, "eve@far.example"))[-1]
         assert reply.startswith("523 5.7.10") and "turn on encryption" in reply
         assert on.carrier.taken == [] and on.at.site.stored(BOB) == []
+
+    scene(tmp_path, test)
+
+
+def test_other_names_of_the_domain_are_as_their_users(tmp_path: Path) -> None:
+    async def test(on: Scene) -> None:
+        store = host_store(on.at.site.database)
+        for name, kind, users in (
+            ("sales", AliasKind.ALIAS, (ALICE,)),
+            ("team", AliasKind.LIST, (ALICE, BOB)),
+        ):
+            whole = Address(f"{name}@acme.example")
+            store.write(AddAlias(name, whole, kind, tuple(map(Address, users)), 9))
+        program = await on.ready()
+        reply = (await program.send(PLAIN_MAIL, "team@acme.example", "eve@far.example"))[-1]
+        assert reply.startswith("523 5.7.10") and on.carrier.taken == []
+        content = sealed(on.at.site).replace(ALICE.encode(), b"sales@acme.example")
+        to = "team@acme.example", "bob+x@acme.example"
+        replies = await program.send(content, *to, sender="sales@acme.example")
+        assert replies[-1].startswith("250 2.0.0 queued")
+        await on.at.empty()
+        assert [len(on.at.site.stored(user)) for user in (ALICE, BOB)] == [1, 1]
 
     scene(tmp_path, test)
 

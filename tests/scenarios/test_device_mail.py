@@ -20,6 +20,7 @@ from blackthorn.mail.compose.entity import File, compose
 from blackthorn.mail.compose.letter import Letter, Mailbox
 from blackthorn.mail.pgp.notice import Reader
 from blackthorn.ports.device_letters import DRAFT, SENT, WAITING
+from blackthorn.ports.inbound.aliases import AddAlias, AliasKind
 from blackthorn.ports.outside.keys import Source
 from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
 from blackthorn.simulation.memory import CrashError
@@ -207,7 +208,7 @@ def test_a_server_that_dies_before_its_answer_has_the_mail_once(committed):
 def test_a_recipient_who_is_refused_keeps_nothing_from_the_others(monkeypatch):
     world = MailWorld(30, "alice", "bob", "carol")
     alice, bob, carol = world.people
-    policy = world.submission.submissions.recipient_policy
+    policy = world.submission.submissions.recipients.policy
     real = policy.recipient
 
     def recipient(path, done):
@@ -288,7 +289,10 @@ def test_a_colleague_who_does_not_exist_is_named():
     alice, _ = world.people
     number = send(alice, mail_to("nobody@acme.example"))
     world.settle()
-    assert alice.outcomes[number].error == "there is no user nobody@acme.example here"
+    error = alice.outcomes[number].error
+    assert error.startswith(
+        "there is no user nobody@acme.example here; if it is an alias or a list"
+    )
 
 
 def test_a_plus_address_of_a_colleague_is_sealed_to_them():
@@ -449,16 +453,21 @@ def test_a_device_that_lies_is_refused():
     alice, bob = world.people
     token, to = b"t" * 16, ["bob@acme.example"]
     (answer,) = answers(world, alice, f.SubmitMail(900, token, "bob@acme.example", to, 5))
-    assert answer.refusal == "you can send mail as alice@acme.example only" and not answer.retry_ms
+    assert answer.refusal.startswith("you can send mail as alice@acme.example, and as aliases")
+    assert not answer.retry_ms
     (answer,) = answers(world, alice, f.SubmitMailPiece(900, token, 0, b"x"))
     assert answer.retry_ms == 1_000
     plain = b"From: alice@acme.example\r\nSubject: hi\r\n\r\nAttack at dawn.\r\n"
     offer = f.SubmitMail(901, token, "alice@acme.example", to, len(plain))
     *_, answer = answers(world, alice, offer, f.SubmitMailPiece(901, token, 0, plain))
     assert "the mail is not encrypted" in answer.refusal and not answer.retry_ms
-    offer = f.SubmitMail(902, token, "alice@acme.example", ["nobody@acme.example", "@"], 5)
+    team, members = Address("team@acme.example"), (Address("alice@acme.example"), Address(to[0]))
+    world.ledger.engine.execute(AddAlias("team", team, AliasKind.LIST, members, 9))
+    offer = f.SubmitMail(902, token, "alice@acme.example", ["nobody@acme.example", "@", team], 5)
     (answer,) = answers(world, alice, offer)
-    assert {one.address for one in answer.refused} == {"nobody@acme.example", "@"}
+    reasons = {one.address: one.reason for one in answer.refused}
+    assert reasons.keys() == {"nobody@acme.example", "@", team}
+    assert "write to the people themselves" in reasons[team]
     world.deliver()
     assert not world.mailbox(bob) and not world.outside
 
@@ -472,4 +481,4 @@ def test_a_hidden_author_is_for_colleagues_only():
     (stored,) = world.mailbox(bob)
     offer = f.SubmitMail(900, b"t" * 16, "alice@acme.example", [DORA], len(stored))
     *_, answer = answers(world, alice, offer, f.SubmitMailPiece(900, b"t" * 16, 0, stored))
-    assert answer.refusal == "you can send mail as alice@acme.example only"
+    assert answer.refusal.startswith("you can send mail as alice@acme.example, and")

@@ -25,6 +25,7 @@ from blackthorn.server.mail.outside_certificates import OutsideCertificates
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.outbound.envelope import decode
 from blackthorn.server.outbound.queue import OutboundQueue
@@ -79,7 +80,8 @@ class MailWorld(World):
             has_room=lambda size: not self.full,
         )
         policy = RecipientPolicy(DOMAIN, self.ledger.cache, self)
-        submissions = SubmissionService(queue=queue, recipient_policy=policy)
+        recipients = Recipients(policy, self.ledger.reader)
+        submissions = SubmissionService(queue=queue, recipients=recipients)
         self.submission = SubmissionHandler(submissions, self.ledger.cache)
         published = OutsideCertificates(DOMAIN, self._published, self)
         mailbox = MailHandler(mail, self.ledger.cache, counters, published)

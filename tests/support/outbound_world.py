@@ -107,9 +107,7 @@ class World:
             has_room=self.mail.has_room,
             queued=lambda domains: self.delivering.wake(domains),
         )
-        self.submissions = SubmissionService(
-            queue=self.queue, recipient_policy=gateway.recipient_policy
-        )
+        self.submissions = SubmissionService(queue=self.queue, recipients=gateway._recipients)
         reports = Reports(
             gateway,
             at.enterprise,  # type: ignore[arg-type]
@@ -127,7 +125,7 @@ class World:
             counters=at.counters,
             tasks=tasks,
             carrier=carrier,
-            local=LocalMail(gateway.recipient_policy, self.mail),
+            local=LocalMail(gateway._recipients, self.mail),
             reports=reports,
             own_domain=DOMAIN,
             queue_hours=120,

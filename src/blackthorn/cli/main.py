@@ -46,7 +46,7 @@ COMMANDS: Final = {
         _ON_SERVER,
     ),
     "user": LazyCommand(_SERVER, "Users and their activation codes.", _ON_SERVER),
-    "alias": LazyCommand(_ALIASES, "Other addresses of users, for mail from outside.", _ON_SERVER),
+    "alias": LazyCommand(_ALIASES, "Other addresses of users: aliases.", _ON_SERVER),
     "list": LazyCommand(
         _ALIASES, "Distribution lists: one sealed copy for each member.", _ON_SERVER
     ),

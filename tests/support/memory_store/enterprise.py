@@ -1,4 +1,4 @@
-"""`ports.enterprise` in memory."""
+"""`ports.enterprise`, and the aliases of users, in memory."""
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import (
@@ -9,6 +9,7 @@ from blackthorn.ports.enterprise import (
     UserRecord,
     UsersByAddress,
 )
+from blackthorn.ports.inbound.aliases import FindAlias
 from tests.support.memory_store.state import State
 
 
@@ -50,5 +51,10 @@ def keep_hello(state: State, command: KeepHello) -> bytes:
     return before
 
 
+def alias(state: State, query: FindAlias) -> tuple[Address, ...]:
+    known = [state.aliases[name] for name in query.names if name in state.aliases]
+    return tuple(sorted(Address(state.users[one].address) for one in known[0])) if known else ()
+
+
 COMMANDS = {KeepHello: keep_hello}
-QUERIES = {DevicesById: devices, UsersByAddress: users}
+QUERIES = {DevicesById: devices, UsersByAddress: users, FindAlias: alias}

@@ -100,6 +100,8 @@ class State:
     """By (user, number of the mail): pieces by start."""
     queued: dict[int, Queued] = field(default_factory=dict)
     deliveries: dict[int, Delivered] = field(default_factory=dict)
+    aliases: dict[str, list[int]] = field(default_factory=dict)
+    """Name → users."""
     submissions: dict[tuple[int, bytes], tuple[int, int]] = field(default_factory=dict)
     """(user, token) → (day, mail)."""
     last_uid: dict[int, int] = field(default_factory=dict)

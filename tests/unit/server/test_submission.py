@@ -18,11 +18,13 @@ from blackthorn.ports.outbound.queue import DueDeliveries, DueDomains, ReadQueue
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.outbound import limits
 from blackthorn.server.outbound.envelope import decode
 from blackthorn.server.outbound.queue import OutboundQueue
 from blackthorn.server.outbound.submission import (
     BadRecipientError,
+    NotDirectError,
     NotOwnAddressError,
     Submission,
     SubmissionService,
@@ -73,9 +75,10 @@ class World:
         self.writer = SteppedWriter(self.engine)
         self.clock, self.counters, source = Clock(), Counters(), random.Random(1)
         self.room, self.woken = True, list[str]()
+        reader = SteppedReader(self.engine)
         queue = OutboundQueue(
             pieces=PieceWriter(writer=self.writer, random=source.randbytes),
-            reader=SteppedReader(self.engine),
+            reader=reader,
             clock=self.clock,
             random=source.randbytes,
             counters=self.counters,
@@ -83,7 +86,7 @@ class World:
             queued=self.woken.extend,
         )
         policy = RecipientPolicy("acme.example", People(), self.clock)  # type: ignore[arg-type]
-        self.service = SubmissionService(queue=queue, recipient_policy=policy)
+        self.service = SubmissionService(queue=queue, recipients=Recipients(policy, reader))
 
     def submit(
         self,
@@ -165,6 +168,64 @@ def test_nobody_writes_in_the_name_of_another(world: World, sender: str, author:
 )
 def test_the_own_address_may_be_written_in_many_ways(world: World, author: str) -> None:
     assert world.submit("eve@far.example", content=sealed(author))
+
+
+@pytest.fixture
+def named(world: World) -> World:
+    """With an alias of each, a list, and a catch-all."""
+    names = {"sales": [1], "help": [2], "team": [1, 2], "*": [1]}
+    world.engine.state.aliases.update(names)
+    return world
+
+
+@pytest.mark.parametrize("own", ["sales@acme.example", "Sales+x@acme.example"])
+def test_an_alias_of_the_user_alone_is_theirs_to_write_as(named: World, own: str) -> None:
+    assert named.submit("eve@far.example", sender=own, content=sealed(own))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "help@acme.example",
+        "team@acme.example",
+        "nobody@acme.example",
+        "*@acme.example",
+        "*+x@acme.example",
+        "postmaster@acme.example",
+        "bob+sales@acme.example",
+        "sales@far.example",
+    ],
+)
+def test_what_leads_to_others_too_is_nobodys_to_write_as(named: World, other: str) -> None:
+    plain = b"From: %s\r\n\r\nHello\r\n" % other.encode()
+    for sender, content in (
+        (other, sealed()),
+        ("alice@acme.example", sealed(other)),
+        ("alice@acme.example", plain),
+    ):
+        with pytest.raises(NotOwnAddressError):
+            named.submit("eve@far.example", sender=sender, content=content)
+    assert named.domains == []
+
+
+def test_a_users_own_name_goes_before_an_alias_of_another(world: World) -> None:
+    world.engine.state.aliases["bob"] = [1]
+    with pytest.raises(NotOwnAddressError):
+        world.submit("eve@far.example", sender="bob@acme.example")
+
+
+def test_a_program_writes_to_other_names_and_a_device_to_people(named: World) -> None:
+    for to in (
+        "sales@acme.example",
+        "help+x@acme.example",
+        "team@acme.example",
+        "new@acme.example",
+    ):
+        assert named.submit(to)
+        with pytest.raises(NotDirectError, match="write to the people themselves"):
+            named.submit(to, token=TOKEN)
+    for to in ("bob@acme.example", "BOB+x@acme.example"):
+        assert named.submit(to, token=to.encode()[:16])
 
 
 def test_unsealed_mail_is_never_queued(world: World) -> None:

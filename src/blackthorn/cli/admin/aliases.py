@@ -10,7 +10,7 @@ from blackthorn.cli.options import DirectoryOption, JsonOption
 if TYPE_CHECKING:
     from blackthorn.ports.inbound.aliases import ListedAlias
 
-alias = Typer(help="Other addresses of users, for mail from outside.", no_args_is_help=True)
+alias = Typer(help="Other addresses of users: aliases.", no_args_is_help=True)
 lists = Typer(help="Distribution lists: one sealed copy for each member.", no_args_is_help=True)
 
 Name = Annotated[

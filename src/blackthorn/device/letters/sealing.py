@@ -137,7 +137,10 @@ def _with_certificates(unit: UnitOfWork, addresses: Iterable[str]) -> list[_Addr
     for address in addresses:
         inside = colleague(address, domain)
         if inside is not None and unit.chains.of(inside) is None:
-            raise UserError(f"there is no user {inside} here")
+            raise UserError(
+                f"there is no user {inside} here; if it is an alias or a list, write to the people "
+                "themselves"
+            )
         known = recipient_keys(unit.records, inside or normalised(address), unit.now_ms)
         if known is None:
             unknown.append(address)

@@ -16,6 +16,7 @@ from blackthorn.edges.gate import client_key
 from blackthorn.edges.smtp.clear import ClearMail, Hops
 from blackthorn.edges.smtp.login import credentials
 from blackthorn.edges.smtp.policy import MailEnvelope, Policy
+from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError, UnavailableError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.scan import normalise, remove_dots
@@ -123,9 +124,11 @@ class SubmissionPolicy(Policy):
         if user is None:
             return _LOGIN
         try:
-            self._submissions.check_sender(user, address)
+            await outcome(partial(self._submissions.check_sender, user, address))
         except NotOwnAddressError as error:
             return f"{_OWN}{error}"
+        except BlackthornError as error:
+            return refusal(error).reply
         return await super().handle_MAIL(server, session, envelope, address, options)
 
     async def recipient(self, session: Session, envelope: MailEnvelope, address: str) -> None:
@@ -166,7 +169,7 @@ class SubmissionPolicy(Policy):
 
     def _completed(self, content: bytes) -> bytes:
         mail = normalise(remove_dots(content))
-        domain = self._submissions.recipient_policy.domain
+        domain = self._submissions.domain
         made = f"{secrets.token_hex(16)}@{domain}"
         return completed(mail, self._clock.wall_ms() // 1_000, made)
 

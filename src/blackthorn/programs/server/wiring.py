@@ -131,6 +131,7 @@ class Server:
         self._recipient_policy = RecipientPolicy(
             enterprise.domain, self._cache, self._clock, self.exits, enterprise.postmaster
         )
+        self._recipients = Recipients(self._recipient_policy, reader)
         self.outbound = self._make_outbound()
         self._passwords = AppPasswords(
             writer=writer, reader=reader, clock=self._clock, enterprise=self._cache
@@ -178,7 +179,7 @@ class Server:
     def _make_outbound(self) -> OutboundMail:
         return OutboundMail(
             self._settings.outbound,
-            self._recipient_policy,
+            self._recipients,
             self.mail_service,
             self._writer,
             self._reader,
@@ -314,7 +315,7 @@ class Server:
             *(self._recipient_policy, self.mail_service, pool, self._clock, self.counters),
             notice_signer(Secret(self._folder.key.read_bytes())),
             make_judging(self._settings, pool, self.resolver),
-            Recipients(self._recipient_policy, self._reader),
+            self._recipients,
         )
 
     def listen_smtp(

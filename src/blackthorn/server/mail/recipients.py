@@ -1,5 +1,6 @@
-"""Who gets a mail from outside: a user, also by plus-addressing, an alias or a list.
+"""Who gets mail to an address here: a user, also by plus-addressing, an alias or a list.
 
+The one way to resolve an address of the own domain, for mail from outside and from users alike.
 `recipient_policy` decides on a user's own address and on role addresses; this looks further when
 nobody has the address. It never sees a mail itself.
 """
@@ -9,9 +10,11 @@ from typing import Final
 
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address
+from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.inbound.aliases import FindAlias
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.mail.recipient_policy import (
+    ROLES,
     Recipient,
     RecipientPolicy,
     RecipientRefusedError,
@@ -43,6 +46,32 @@ class Recipients:
                 done(found)
 
         self.policy.recipient(path, checked)
+
+    def sole_user(self, address: Address, done: Done[Address | None]) -> None:
+        """The user whom alone an address of this domain leads to, able to get mail or not.
+
+        None for an address of nobody, of several, of a role, and of the catch-all. `done` may get
+        StorageError.
+        """
+        local, _, domain = address.partition("@")
+        base = local.partition("+")[0]
+        if domain != self.policy.domain or base in (*ROLES, CATCH_ALL, ""):
+            done(None)
+            return
+        owners = [address] if base == local else [address, Address(f"{base}@{domain}")]
+
+        def named(found: tuple[Address, ...]) -> None:
+            done(found[0] if len(found) == 1 else None)
+
+        def loaded(user: UserRecord | None) -> None:
+            if user is not None:
+                done(user.address)
+            elif owners:
+                self.policy.enterprise.load_user(owners.pop(0), unless_failed(done, loaded))
+            else:
+                self.reader.ask(FindAlias((local, base)), unless_failed(done, named))
+
+        loaded(None)
 
     def _look_further(
         self, path: str, unknown: RecipientRefusedError, done: Done[tuple[Recipient, ...]]

@@ -4,6 +4,7 @@ Mail between users here is never unsealed. Local recipients get the mail as it i
 and not over SMTP.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,12 +16,15 @@ from blackthorn.errors import (
     LimitError,
     UnavailableError,
 )
+from blackthorn.ids import Address
 from blackthorn.mail.mime.scan import scan_parts
+from blackthorn.mail.mime.structure import Part
 from blackthorn.mail.pgp.sealed import NotSealedError, check_sealed
 from blackthorn.mail.smtp.recipient import parse_author, parse_recipient
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.store import Done, unless_failed
-from blackthorn.server.mail.recipient_policy import Recipient, RecipientPolicy
+from blackthorn.server.mail.recipient_policy import Recipient
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.outbound import limits
 from blackthorn.server.outbound.queue import OutboundQueue, Outgoing
 from blackthorn.server.rate_limiter import Buckets
@@ -28,6 +32,11 @@ from blackthorn.wire.address import parse_address
 
 HIDDEN_AUTHOR: Final = "blackthorn"
 """Who is the author outside of mail between colleagues, as of mail that the server seals."""
+
+
+STANDS_FOR_OTHERS: Final = (
+    "is an alias or a list, and a device seals mail to each person: write to the people themselves"
+)
 
 
 class NotOwnAddressError(ForbiddenError):
@@ -38,17 +47,25 @@ class BadRecipientError(InputError):
     """Not an address that mail can be sent to."""
 
 
+class NotDirectError(BadRecipientError):
+    """A device cannot seal to an address that stands for others: it does not know whom."""
+
+
 class TooManyRecipientsError(UnavailableError):
     """The user wrote to as many people in the last hour as they may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where mail for one recipient goes: `domain` in lower case; `local`: a mailbox here."""
+    """Where mail for one recipient goes: `domain` in lower case; `local`: into mailboxes here.
+
+    `direct`: not by an alias, a list, a role or the catch-all.
+    """
 
     address: str
     domain: str
     local: bool
+    direct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +92,34 @@ class SubmissionService:
     """Takes mail of this server's users. `spent` bounds their recipients in an hour."""
 
     queue: OutboundQueue
-    recipient_policy: RecipientPolicy
+    recipients: Recipients
     spent: Buckets[int] = field(default_factory=_buckets)
 
-    def check_sender(self, user: UserRecord, sender: str) -> None:
-        """Raises NotOwnAddressError unless the address is the user's, perhaps with a +tag."""
+    @property
+    def domain(self) -> str:
+        return self.recipients.policy.domain
+
+    def check_sender(self, user: UserRecord, sender: str, done: Done[None]) -> None:
+        """Whether the address leads to the user alone: their own, or an alias, perhaps with a +tag.
+
+        `done` gets NotOwnAddressError otherwise, or StorageError.
+        """
+        refused = NotOwnAddressError(
+            f"you can send mail as {user.address}, and as aliases that lead to you alone"
+        )
+
+        def found(owner: Address | None) -> None:
+            done(None if owner == user.address else refused)
+
         try:
-            local, _, domain = parse_address(sender).partition("@")
+            address = parse_address(sender)
         except DecodeError:
-            local, domain = "", ""
-        if f"{local.partition('+')[0]}@{domain}" != user.address and sender != user.address:
-            raise NotOwnAddressError(f"you can send mail as {user.address} only")
+            done(refused)
+            return
+        if address == user.address:
+            done(None)
+        else:
+            self.recipients.sole_user(address, unless_failed(done, found))
 
     def check_rate(self, user: UserRecord, recipients: int) -> None:
         """Whether the user may write to so many more. Raises TooManyRecipientsError."""
@@ -108,14 +142,31 @@ class SubmissionService:
         except (DecodeError, LimitError) as error:
             done(BadRecipientError(str(error)))
             return
-        if domain != self.recipient_policy.domain:
+        if domain != self.domain:
             done(Destination(address, domain, local=False))
             return
 
-        def found(_: Recipient) -> None:
-            done(Destination(address, domain, local=True))
+        def found(users: tuple[Recipient, ...]) -> None:
+            known = {each.user.address for each in users}
+            local = address.partition("@")[0].lower()
+            own = {f"{local}@{domain}"}, {f"{local.partition('+')[0]}@{domain}"}
+            done(Destination(address, domain, local=True, direct=known in own))
 
-        self.recipient_policy.recipient(address, unless_failed(done, found))
+        self.recipients.find(address, unless_failed(done, found))
+
+    def device_destination(self, path: str, done: Done[Destination]) -> None:
+        """As `destination`, of mail that a device seals to each recipient.
+
+        `done` gets NotDirectError too, for an address that stands for others.
+        """
+
+        def found(to: Destination) -> None:
+            if to.direct:
+                done(to)
+            else:
+                done(NotDirectError(f"{to.address} {STANDS_FOR_OTHERS}"))
+
+        self.destination(path, unless_failed(done, found))
 
     def find(self, user: UserRecord, token: bytes, done: Done[int | None]) -> None:
         """The queue's id of the mail that the user submitted by this token, or None."""
@@ -129,13 +180,39 @@ class SubmissionService:
         RecipientRefusedError for the first one who cannot get it, TooManyRecipientsError,
         StorageError, UnavailableError.
         """
-        try:
-            content = self._check(submission)
-        except BlackthornError as error:
+
+        def refuse(error: BlackthornError) -> None:
             self.queue.counters.submissions_refused += not isinstance(error, NotSealedError)
             done(error)
+
+        try:
+            content, root, author = self._check(submission)
+        except BlackthornError as error:
+            refuse(error)
             return
 
+        def own(answer: BlackthornError | None) -> None:
+            if answer is not None:
+                refuse(answer)
+                return
+            try:
+                check_sealed(content, root)
+            except BlackthornError as error:
+                refuse(error)
+            else:
+                self._queue(submission, content, done)
+
+        def own_sender(answer: BlackthornError | None) -> None:
+            if answer is not None:
+                refuse(answer)
+            elif self._is_hidden(submission, author):
+                own(None)
+            else:
+                self.check_sender(submission.user, author, own)
+
+        self.check_sender(submission.user, submission.sender, own_sender)
+
+    def _queue(self, submission: Submission, content: bytes, done: Done[int]) -> None:
         def resolved(destinations: list[Destination]) -> None:
             now = self.queue.clock.monotonic()
             self.spent.spend(submission.user.number, len(destinations), now)
@@ -145,36 +222,42 @@ class SubmissionService:
             sent = submission.user, submission.sender
             self.queue.accept(Outgoing(*sent, by_domain, content, submission.token), done)
 
-        self._resolve(list(dict.fromkeys(submission.recipients)), unless_failed(done, resolved))
+        find = self.device_destination if submission.token else self.destination
+        paths = list(dict.fromkeys(submission.recipients))
+        self._resolve(paths, find, unless_failed(done, resolved))
 
-    def _check(self, submission: Submission) -> bytes:
-        """The content with CRLF line ends. Raises the errors of `accept`."""
+    def _check(self, submission: Submission) -> tuple[bytes, Part, str]:
+        """The content with CRLF line ends, its parts, and the author's address.
+
+        Raises the errors of `accept`, but for those of the sender and of unsealed mail.
+        """
         if not submission.recipients:
             raise BadRecipientError("the mail has no recipient")
         if len(submission.recipients) > limits.MAX_RECIPIENTS:
             raise LimitError(f"a mail may have {limits.MAX_RECIPIENTS} recipients")
-        self.check_sender(submission.user, submission.sender)
         self.check_rate(submission.user, len(submission.recipients))
         content, root = scan_parts(submission.content)
         try:
             author = parse_author(root.fields)
         except DecodeError as error:
             raise NotOwnAddressError(str(error)) from None
-        if not self._is_hidden(submission, author):
-            self.check_sender(submission.user, author)
-        check_sealed(content, root)
-        return content
+        return content, root, author
 
     def _is_hidden(self, submission: Submission, author: str) -> bool:
         """Whether a device of the user hides who writes, to colleagues alone.
 
         What lies in their mailboxes does not say it then; the signature inside does.
         """
-        here = self.recipient_policy.domain
+        here = self.domain
         local = all(path.rpartition("@")[2].lower() == here for path in submission.recipients)
         return bool(submission.token) and local and author == f"{HIDDEN_AUTHOR}@{here}"
 
-    def _resolve(self, paths: list[str], done: Done[list[Destination]]) -> None:
+    def _resolve(
+        self,
+        paths: list[str],
+        find: Callable[[str, Done[Destination]], None],
+        done: Done[list[Destination]],
+    ) -> None:
         """The destinations of all; the first error instead, once each was looked up."""
         answers: list[Destination | BlackthornError] = []
 
@@ -186,4 +269,4 @@ class SubmissionService:
                 done(errors[0] if errors else list(dict.fromkeys(found)))
 
         for path in paths:
-            self.destination(path, answered)
+            find(path, answered)

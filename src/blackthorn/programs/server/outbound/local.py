@@ -11,7 +11,8 @@ from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.ports.outbound.carrier import Reply
 from blackthorn.ports.store import Command
 from blackthorn.ports.waiting import outcome
-from blackthorn.server.mail.recipient_policy import Recipient, RecipientPolicy
+from blackthorn.server.mail.recipient_policy import Recipient
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailFor, MailService
 
 _DELIVERED = Reply(250, "2.1.5", "delivered")
@@ -19,7 +20,7 @@ _DELIVERED = Reply(250, "2.1.5", "delivered")
 
 @dataclass(frozen=True, slots=True)
 class LocalMail:
-    recipient_policy: RecipientPolicy
+    recipients: Recipients
     mail_service: MailService
 
     async def deliver(
@@ -38,13 +39,11 @@ class LocalMail:
         taken: list[str] = []
         for address in addresses:
             try:
-                to: Recipient = await outcome(partial(self.recipient_policy.recipient, address))
-                quota = self.mail_service.quota
-                await outcome(partial(quota.check, to.user.number, len(content)))
+                found = await self._users(address, len(content))
             except BlackthornError as error:
                 replies[address] = _reply(error)
             else:
-                users[to.user.address] = MailFor(to.user, content)
+                users |= {to.user.address: MailFor(to.user, content) for to in found}
                 taken.append(address)
         if not users:
             return replies, False
@@ -55,6 +54,13 @@ class LocalMail:
         except BlackthornError as error:
             return replies | dict.fromkeys(taken, _reply(error)), False
         return done, True
+
+    async def _users(self, address: str, size: int) -> tuple[Recipient, ...]:
+        """All users behind the address, each with room for the mail. Raises BlackthornError."""
+        found: tuple[Recipient, ...] = await outcome(partial(self.recipients.find, address))
+        for to in found:
+            await outcome(partial(self.mail_service.quota.check, to.user.number, size))
+        return found
 
 
 def _reply(error: BlackthornError) -> Reply:

@@ -25,7 +25,7 @@ from blackthorn.programs.server.outbound.submitting import ClearNotices
 from blackthorn.programs.server.settings.outbound import OutboundSettings, SubmissionSettings
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipients import Recipients
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.outbound import limits
 from blackthorn.server.outbound.passwords import AppPasswords
@@ -40,7 +40,7 @@ class OutboundMail:
     def __init__(
         self,
         settings: OutboundSettings,
-        recipient_policy: RecipientPolicy,
+        recipients: Recipients,
         mail_service: MailService,
         writer: Writer,
         reader: Reader,
@@ -48,7 +48,7 @@ class OutboundMail:
         counters: Counters,
     ) -> None:
         self._settings = settings
-        self._policy = recipient_policy
+        self._recipients = recipients
         self._mail = mail_service
         self._writer, self._reader = writer, reader
         self._clock, self._counters = clock, counters
@@ -67,7 +67,7 @@ class OutboundMail:
         most = settings.recipients_per_hour
         self.submissions = SubmissionService(
             queue=self.queue,
-            recipient_policy=recipient_policy,
+            recipients=recipients,
             spent=Buckets(most, most / 3_600, limits.MAX_COUNTED_SENDERS),
         )
 
@@ -148,9 +148,9 @@ class OutboundMail:
             counters=self._counters,
             tasks=tasks,
             carrier=carrier,
-            local=LocalMail(self._policy, self._mail),
+            local=LocalMail(self._recipients, self._mail),
             reports=reports,
-            own_domain=self._policy.domain,
+            own_domain=self._recipients.policy.domain,
             queue_hours=hours,
             signing=signing,
         )

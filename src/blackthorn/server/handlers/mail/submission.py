@@ -72,14 +72,16 @@ class SubmissionHandler:
             else:
                 session.answer(f.MailSubmitted(frame.request, mail))
 
+        def own(_: None) -> None:
+            self.submissions.find(user, frame.token, unless_failed(refuse, known))
+
         refuse = partial(_refuse, session, frame.request)
         try:
-            self.submissions.check_sender(user, frame.sender)
             self.submissions.check_rate(user, len(frame.recipients))
         except BlackthornError as error:
             refuse(error)
         else:
-            self.submissions.find(user, frame.token, unless_failed(refuse, known))
+            self.submissions.check_sender(user, frame.sender, unless_failed(refuse, own))
 
     def _resolve(
         self, session: Session, device: DeviceId, frame: f.SubmitMail, now: float, user: UserRecord
@@ -94,7 +96,7 @@ class SubmissionHandler:
                 self._resolved(session, device, frame, now, user, answers)
 
         for path in paths:
-            self.submissions.destination(path, partial(answered, path))
+            self.submissions.device_destination(path, partial(answered, path))
 
     def _resolved(
         self,
