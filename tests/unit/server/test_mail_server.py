@@ -253,7 +253,7 @@ def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"for alice"), MailFor(room.bob, b"for bob"))
     room.commit()
     entry = MailEntry(1, 9, NOW_MS)
-    assert room.ask(ALICE, ListMail(5, 0)) == [MailListing(5, [entry], False)]
+    assert room.ask(ALICE, ListMail(5, 0)) == [MailListing(5, [entry], False, count=1)]
     assert room.ask(ALICE, FetchMail(6, 1, 4)) == [MailChunk(6, 1, 4, 9, b"alice")]
     assert room.ask(BOB, FetchMail(7, 1, 0)) == [MailChunk(7, 1, 0, 7, b"for bob")]
     assert room.ask(ALICE, FetchMail(8, 2, 0)) == [MailChunk(8, 2, 0, 0, b"")]
@@ -268,13 +268,17 @@ def test_a_device_is_neither_told_nor_shown_the_copy_for_other_programs(room: Ro
     room.deliver(MailFor(room.alice, b"for alice"), copy)
     room.commit()
     assert room.told == [(ALICE, MailArrived(1))]
-    assert room.ask(ALICE, ListMail(5, 0)) == [MailListing(5, [MailEntry(1, 9, NOW_MS)], False)]
+    assert room.ask(ALICE, ListMail(5, 0)) == [
+        MailListing(5, [MailEntry(1, 9, NOW_MS)], False, count=1)
+    ]
     used: list[object] = []
     room.quota.used(1, used.append)
     assert used == [9 + 22]  # both count
     room.deliver(MailFor(room.alice, b"next"))
     room.commit()
-    assert room.ask(ALICE, ListMail(6, 1)) == [MailListing(6, [MailEntry(3, 4, NOW_MS)], False)]
+    assert room.ask(ALICE, ListMail(6, 1)) == [
+        MailListing(6, [MailEntry(3, 4, NOW_MS)], False, count=2)
+    ]
 
 
 def test_a_large_mail_comes_in_chunks(room: Room) -> None:
@@ -298,7 +302,9 @@ def test_a_device_waits_while_the_disk_is_slow(room: Room) -> None:
     room.handler.handle(session, ListMail(1, 0), 0.0)
     assert session.waits and session.sent == []
     room.reader.release()
-    assert not session.waits and session.sent == [MailListing(1, [MailEntry(1, 3, NOW_MS)], False)]
+    assert not session.waits and session.sent == [
+        MailListing(1, [MailEntry(1, 3, NOW_MS)], False, count=1)
+    ]
 
 
 @pytest.mark.parametrize("frame", [ListMail(1, 0), FetchMail(1, 1, 0)])
