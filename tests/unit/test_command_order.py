@@ -23,7 +23,7 @@ ORDER: Final = {
     ),
     "mail draft": "save send delete list",
     "mail certificate": "add export revoke list",
-    "mail keys": "list accept forget",
+    "mail keys": "list add accept forget",
     "app-password": "add list revoke",
     "dkim": "add list retire",
     "mail queue": "list retry drop",

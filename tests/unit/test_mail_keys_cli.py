@@ -7,8 +7,10 @@ import pysequoia
 import pytest
 
 from blackthorn.crypto.openpgp import compatible
+from blackthorn.crypto.openpgp.armor import armor_certificate, read_certificates
+from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
-from blackthorn.device.mail import keys, outside_keys
+from blackthorn.device.mail import keys, limits, outside_keys
 from blackthorn.ids import Address
 from blackthorn.ports.outside.keys import Source
 from tests.support.device_home import activated, invoke
@@ -42,6 +44,45 @@ def test_a_changed_certificate_is_shown_accepted_and_forgotten(monkeypatch, tmp_
     assert "nothing is known" in str(invoke("mail", "keys", "forget", BEA).exception)
 
 
+def test_a_certificate_from_a_file_is_pinned_once_the_person_vouches(monkeypatch, tmp_path) -> None:
+    _, vault, _ = activated(tmp_path, monkeypatch)
+    file = tmp_path / "bea.asc"
+    file.write_bytes(armor_certificate(FIRST))
+    assert invoke("mail", "keys", "add", BEA, file).exit_code != 0  # no terminal, and no --yes
+    assert json.loads(invoke("mail", "keys", "list", "--json").output) == []
+    assert fingerprint(FIRST) in invoke("mail", "keys", "add", BEA, file, "--yes").output
+    with vault.transaction() as records:
+        outside_keys.learn(records, BEA, Source.WKD, SECOND, NOW_MS)
+        assert outside_keys.learn(records, BEA, Source.WKD, SECOND, NOW_MS).offered
+    file.write_bytes(SECOND)  # binary
+    assert invoke("mail", "keys", "add", BEA, file, "--yes").exit_code == 0
+    (listed,) = json.loads(invoke("mail", "keys", "list", "--json").output)
+    assert (listed["fingerprint"], listed["source"]) == (fingerprint(SECOND), "person")
+    assert listed["offered_fingerprint"] is None
+
+
+@pytest.mark.parametrize(
+    ("whose", "content", "says"),
+    [
+        ("eve@out.example", FIRST, "not for eve@out.example"),
+        (BEA, b"", "not an OpenPGP certificate"),
+        (BEA, b"junk", "no OpenPGP certificate"),
+        (BEA, armor_certificate(FIRST)[:-90], "no OpenPGP certificate"),
+        (BEA, b" " * (limits.MAX_CERTIFICATE_FILE_BYTES + 1), "1024 KiB"),
+        (BEA, FIRST * 9, "9 certificates"),
+        ("bob@acme.example", FIRST, "the ledger shows"),
+    ],
+)
+def test_a_file_without_their_good_certificate_is_refused(
+    monkeypatch, tmp_path, whose, content, says
+) -> None:
+    activated(tmp_path, monkeypatch)
+    file = tmp_path / "bea.asc"
+    file.write_bytes(content)
+    assert says in str(invoke("mail", "keys", "add", whose, file, "--yes").exception)
+    assert json.loads(invoke("mail", "keys", "list", "--json").output) == []
+
+
 def test_the_compatible_certificate_is_made_on_the_device_and_exported(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
@@ -51,6 +92,12 @@ def test_the_compatible_certificate_is_made_on_the_device_and_exported(
     word.write_text("a passphrase that is long\n")
     exported = ("mail", "certificate", "export", file, "--passphrase-file", word)
     assert "add --compatible" in str(invoke(*exported).exception)
+    first = tmp_path / "first.asc"
+    secret, certificate = generate_user_key("me@acme.example")
+    with vault.transaction() as records:
+        keys.keep(records, secret, certificate, NOW_MS)
+    assert invoke("mail", "certificate", "export", first, "--public").exit_code == 0
+    assert read_certificates(first.read_bytes()) == [certificate]
     with vault.transaction() as records:
         secret, certificate = compatible.generate("me@acme.example", MADE, os.urandom)
         keys.keep(records, secret, certificate, NOW_MS)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -173,8 +173,12 @@ class Deployment:
     The server writes only to `server`, `server-tmp` (its TMPDIR) and `server-log`.
     """
 
-    def __init__(self, root: Path, domain: str = "acme.example") -> None:
+    def __init__(
+        self, root: Path, domain: str = "acme.example", settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings` are further variables of the server's environment."""
         self.domain = domain
+        self.settings = dict(settings or {})
         self.root = root
         self.directory = root / "server"
         self.temporary = root / "server-tmp"
@@ -214,6 +218,7 @@ class Deployment:
             BLACKTHORN_LEDGER_WITNESS_PORT="0",
             BLACKTHORN_LEDGER_EPOCH_SECONDS="0",
             TMPDIR=str(self.temporary),
+            **self.settings,
         )
 
     def initialise(self) -> None:

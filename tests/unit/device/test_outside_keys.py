@@ -107,6 +107,8 @@ def test_a_revocation_is_taken_and_cannot_be_taken_back(records):
     outside_keys.learn(records, BEA, Source.WKD, FIRST, NOW_MS)
     with pytest.raises(UserError, match="revoked"):
         recipient_keys(records, BEA, NOW_MS)
+    with pytest.raises(UserError, match="revoked"):
+        outside_keys.add(records, BEA, outside_keys.judge_file(FIRST, BEA, NOW_MS), NOW_MS)
     outside_keys.forget(records, BEA)
     assert recipient_keys(records, BEA, NOW_MS) is None
     with pytest.raises(UserError):

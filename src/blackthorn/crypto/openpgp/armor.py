@@ -2,12 +2,22 @@
 
 import pysequoia
 
+from blackthorn.crypto.openpgp_seal import CertificateError, sequoia_errors
 from blackthorn.crypto.secret import Secret
 
 
 def armor_certificate(data: bytes) -> bytes:
     """A binary certificate as a block of text."""
     return pysequoia.armor(data, pysequoia.ArmorKind.PublicKey).encode()
+
+
+def read_certificates(data: bytes) -> list[bytes]:
+    """The binary certificates of a file, armored or binary, without secret keys.
+
+    Raises CertificateError for other bytes.
+    """
+    with sequoia_errors(CertificateError("no OpenPGP certificate stands in it")):
+        return [bytes(certificate) for certificate in pysequoia.Cert.split_bytes(data)]
 
 
 def armor_locked_key(data: Secret) -> bytes:

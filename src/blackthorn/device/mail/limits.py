@@ -11,6 +11,9 @@ MAX_LISTED_MAILS = 500_000
 MAX_CERTIFICATES_PER_ANSWER = 8
 """Certificates in one answer about an address: an old one, a new one, and room for a few."""
 
+MAX_CERTIFICATE_FILE_BYTES = 1 << 20
+"""A file with a person's certificates: eight of 64 KiB, armored, and room."""
+
 MAX_OUTSIDE_MISSES = 1_000
 """Addresses outside without a certificate whose last lookup is remembered."""
 

@@ -6,6 +6,8 @@
 3. Any other fingerprint is *offered*, and `blackthorn mail keys accept` decides. Of a header it is
    so only when a header's is pinned.
 
+4. A certificate from a file is the person's own word (`blackthorn mail keys add`), as accepting is.
+
 The identity chain of a colleague is no matter of this module: it wins (`recipient_keys`).
 """
 
@@ -13,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from blackthorn.crypto.openpgp.armor import read_certificates
 from blackthorn.crypto.openpgp.packets import split_certificates
 from blackthorn.crypto.openpgp.recipients import RecipientCertificate, judge
 from blackthorn.crypto.openpgp_seal import CertificateError, parse_certificate
@@ -60,19 +63,35 @@ def accept(records: Records, address: Address, now_ms: int) -> OutsideKeyRecord:
     known = records.outside_keys.of(address)
     if known is None or not known.offered:
         raise UserError(f"no other certificate of {address} waits: see `blackthorn mail keys list`")
-    accepted = replace(
-        known,
-        source=Source.PERSON,
-        fingerprint=known.offered_fingerprint,
-        certificate=known.offered,
-        since_ms=now_ms,
-        offered_source=Source.NONE,
-        offered_fingerprint="",
-        offered=b"",
-        offered_ms=0,
-    )
+    accepted = _pinned_by_person(known, known.offered_fingerprint, known.offered, now_ms)
     records.outside_keys.put(accepted)
     return accepted
+
+
+def judge_file(data: bytes, address: Address, now_ms: int) -> RecipientCertificate:
+    """The best good certificate of the address in a file, armored or binary.
+
+    Raises CertificateError, of the last one in the file if none is good.
+    """
+    found = read_certificates(data)
+    if len(found) > limits.MAX_CERTIFICATES_PER_ANSWER:
+        raise CertificateError(f"{len(found)} certificates stand in it: give a file with theirs")
+    good = list(_good(found, address, now_ms // 1000))
+    if good:
+        return _best(good)
+    return judge(found[-1] if found else b"", address, now_ms // 1000)
+
+
+def add(
+    records: Records, address: Address, found: RecipientCertificate, now_ms: int
+) -> OutsideKeyRecord:
+    """Pin a certificate that the person vouches for. Raises UserError: known as revoked."""
+    known = records.outside_keys.of(address) or OutsideKeyRecord(address)
+    if known.fingerprint == found.fingerprint and _is_revoked(known):
+        raise UserError(f"{address} has revoked {found.fingerprint}: ask them for another one")
+    added = _pinned_by_person(known, found.fingerprint, found.data, now_ms)
+    records.outside_keys.put(added)
+    return added
 
 
 def forget(records: Records, address: Address) -> None:
@@ -80,6 +99,23 @@ def forget(records: Records, address: Address) -> None:
     if records.outside_keys.of(address) is None:
         raise UserError(f"nothing is known of {address}: see `blackthorn mail keys list`")
     records.outside_keys.forget(address)
+
+
+def _pinned_by_person(
+    known: OutsideKeyRecord, fingerprint: str, certificate: bytes, now_ms: int
+) -> OutsideKeyRecord:
+    """With this certificate pinned, and nothing offered."""
+    return replace(
+        known,
+        source=Source.PERSON,
+        fingerprint=fingerprint,
+        certificate=certificate,
+        since_ms=now_ms,
+        offered_source=Source.NONE,
+        offered_fingerprint="",
+        offered=b"",
+        offered_ms=0,
+    )
 
 
 def _split(answer: bytes) -> list[bytes]:

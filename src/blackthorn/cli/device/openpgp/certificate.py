@@ -68,20 +68,22 @@ def export(
         Path | None, Option(help="A file whose first line is the passphrase for the secret key.")
     ] = None,
     public: Annotated[
-        bool, Option("--public", help="The certificate alone, with its revocation if revoked.")
+        bool, Option("--public", help="The certificate alone, for people outside who ask for it.")
     ] = False,
 ) -> None:
     """Write the secret key for other programs, under a passphrase, to import it there.
 
     For example: gpg --import FILE. Thunderbird: Account Settings, End-to-End Encryption, Add Key.
-    FILE and the passphrase together open what is sealed to it.
+    FILE and the passphrase together open what is sealed to it. --public gives the certificate
+    alone, with its revocation if revoked; without one for other programs, your first, post-quantum
+    one.
     """
     from blackthorn.cli.device.export import ask_passphrase
     from blackthorn.programs.device.openpgp import certificate as own
 
     if public:
         options.write_new(file, own.export_public(options.program(at)))
-        terminal.say(f"{file}: your certificate for other programs, without its secret")
+        terminal.say(f"{file}: your certificate, without its secret")
         return
     passphrase: Secret = ask_passphrase(passphrase_file)
     options.write_new(file, own.export_secret(options.program(at), passphrase))

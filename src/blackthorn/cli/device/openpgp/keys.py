@@ -1,5 +1,6 @@
 """Commands of the family `mail keys`: certificates of people outside."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Typer
@@ -48,6 +49,38 @@ def _document(key: OutsideKeyRecord) -> dict[str, Any]:
         "offered_fingerprint": key.offered_fingerprint or None,
         "offered_source": key.offered_source or None,
     }
+
+
+@keys.command("add")
+@options.on_device
+def add(
+    address: AddressArgument,
+    file: Annotated[
+        Path, Argument(metavar="FILE", help="Their certificate, as they gave it to you.")
+    ],
+    at: options.DeviceOptions,
+    yes: options.AgreeOption = False,
+) -> None:
+    """Add the certificate of an address from a file, and seal mail to it from now on.
+
+    For people whose domain publishes none. Compare the fingerprint with them; what was known of the
+    address before counts no more.
+    """
+    from blackthorn.programs.device.openpgp import outside_keys
+
+    (whose,) = options.parse_addresses([address])
+    device = options.program(at)
+    found = outside_keys.read_certificate(device, whose, file)
+    if not found.post_quantum:
+        terminal.note(
+            "It is not post-quantum: recorded mail that is sealed to it can be opened by a quantum "
+            "computer later."
+        )
+    terminal.note(f"{whose}: {found.fingerprint}")
+    if not terminal.confirm(f"Has {whose} confirmed this fingerprint?", yes=yes):
+        return
+    outside_keys.add(device, whose, found)
+    terminal.say(f"Mail to {whose} is now sealed to {found.fingerprint}.")
 
 
 @keys.command("accept")

@@ -103,10 +103,13 @@ def export_secret(device: DeviceProgram, passphrase: Secret) -> bytes:
 def export_public(device: DeviceProgram) -> bytes:
     """The newest certificate for other programs, armored: with its revocation once it is revoked.
 
-    Raises UserError.
+    Without one, the user's first, post-quantum one. Raises UserError when there is none yet.
     """
     with device.device.unit(wall_ms()) as unit:
-        record, chain = _newest(unit), local_chain.own(unit)
+        chain, own = local_chain.own(unit), keys.newest(unit.records)
+        if own is not None and not any(map(keys.is_compatible, unit.records.mail_keys.all())):
+            return armor_certificate(own.certificate)
+        record = _newest(unit)
         now = min(clock_ms(unit), wall_ms()) // 1000
     state, _ = _state(chain, record)
     certificate = record.certificate
