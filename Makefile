@@ -15,10 +15,13 @@ SMOKE := tests/faults/test_server_cli.py
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo story simulate check test test-long lint abuse bench vectors peers faketime web-peers interop clean lock docs fuzz fuzz-link
+.PHONY: demo demo-mail story simulate check test test-long lint abuse bench vectors peers faketime web-peers interop clean lock docs fuzz fuzz-link
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
+
+demo-mail: $(READY)
+	@$(BIN)/blackthorn demo --mail
 
 story: $(READY)
 	@$(BIN)/blackthorn story

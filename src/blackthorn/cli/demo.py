@@ -8,6 +8,10 @@ from blackthorn.cli import terminal
 
 if TYPE_CHECKING:
     from blackthorn.demo.demonstration import Outcome
+    from blackthorn.demo.two_domains import MailOutcome
+
+WIRE = {"sealed": "sealed", "clear": "CLEAR", "nothing": "left no server"}
+DISK = {"sealed": "no word of it", "clear": "CLEAR", "": "not searched"}
 
 
 def register(app: Typer) -> None:
@@ -15,6 +19,9 @@ def register(app: Typer) -> None:
 
 
 def demo(
+    mail: Annotated[
+        bool, Option("--mail", help="Mail between two servers instead, and with a stranger.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="Print what was counted as JSON.")] = False,
 ) -> None:
     """Demonstrate everything: three people, four devices, messages, mail, an audit, a search.
@@ -22,6 +29,10 @@ def demo(
     Runs in a temporary folder on free ports. Exits with 0 only if all checks pass.
     """
     from blackthorn.cli.steps import StepBar
+
+    if mail:
+        demo_mail(as_json)
+        return
     from blackthorn.demo.demonstration import STEPS, run_demo
 
     with StepBar(STEPS) as steps:
@@ -31,6 +42,58 @@ def demo(
     else:
         print_outcome(outcome)
     terminal.fail(outcome.failures())
+
+
+def demo_mail(as_json: bool) -> None:
+    from blackthorn.cli.steps import StepBar
+    from blackthorn.demo.two_domains import STEPS, run_mail_demo
+
+    with StepBar(STEPS) as steps:
+        outcome = run_mail_demo(steps)
+    if as_json:
+        terminal.print_json(mail_document(outcome))
+    else:
+        print_mail(outcome)
+    terminal.fail(outcome.failures())
+
+
+def mail_document(outcome: "MailOutcome") -> dict[str, object]:
+    """The `--json` document of `--mail`."""
+    return {
+        "mails": [
+            {
+                "step": row.step,
+                "from": row.sender,
+                "to": row.recipient,
+                "wire": row.wire,
+                "disk": row.disk,
+                "readers": row.readers,
+                "holds": not row.failures(),
+            }
+            for row in outcome.rows
+        ],
+        "servers": {
+            domain: {"planted": report.planted, "found": report.found}
+            for domain, report in outcome.reports.items()
+        },
+        "seconds": round(outcome.seconds, 1),
+    }
+
+
+def print_mail(outcome: "MailOutcome") -> None:
+    columns = ("mail", "from", "to", "over the wire", "on the servers' disks", "who could read it")
+    title = f"Blackthorn demo of mail, {outcome.seconds:.0f} seconds"
+    table = terminal.Table(*columns, "holds", title=title)
+    for row in outcome.rows:
+        wire, holds = WIRE.get(row.wire, row.wire), "no" if row.failures() else "yes"
+        disk = DISK[row.disk or ""]
+        table.add_row(row.step, row.sender, row.recipient, wire, disk, row.readers, holds)
+    table.show()
+    for domain, report in outcome.reports.items():
+        terminal.say(
+            f"{domain}: searched {report.disk_bytes / 1e6:.1f} MB that the server wrote and "
+            f"{report.memory_bytes / 1e6:.1f} MB of its memory (processes: {report.processes})"
+        )
 
 
 def as_document(outcome: "Outcome") -> dict[str, object]:

@@ -141,14 +141,21 @@ def _certificate(database: Path, address: str) -> bytes:
 
 
 @contextmanager
-def temporary_deployment() -> Iterator[Deployment]:
-    """A test deployment in a temporary folder, removed also on SIGTERM."""
+def temporary_folder() -> Iterator[Path]:
+    """A temporary folder, removed also on SIGTERM."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with TemporaryDirectory(prefix="blackthorn-") as root, Deployment(Path(root)) as deployment:
-            yield deployment
+        with TemporaryDirectory(prefix="blackthorn-") as root:
+            yield Path(root)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def temporary_deployment() -> Iterator[Deployment]:
+    """A test deployment in a temporary folder, removed also on SIGTERM."""
+    with temporary_folder() as root, Deployment(root) as deployment:
+        yield deployment
 
 
 def run_audit(steps: Steps) -> Report:
