@@ -1,4 +1,4 @@
-"""`blackthorn demo --json` does what the README says, and prints exactly what is promised."""
+"""`blackthorn demo --json`, also with `--mail`, does what the README says, as it is promised."""
 
 import json
 import subprocess
@@ -39,3 +39,23 @@ def test_the_demo_holds() -> None:
     assert canaries["planted"] >= 20 and canaries["found"] == 0
     assert counted["seconds"] > 0
     assert "14/14" in done.stderr
+
+
+def test_the_demo_of_mail_holds() -> None:
+    done = subprocess.run(
+        command_line("demo", "--mail", "--json"),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=900,  # no measure
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    rows = measured["mails"]
+    assert all(row["holds"] and row["disk"] == "sealed" for row in rows)
+    seen = [row["wire"] for row in rows]
+    assert seen == ["nothing", "sealed", "sealed", "clear", "nothing", "clear"]
+    assert list(measured["servers"]) == ["acme.example", "globex.example"]
+    assert all(each["planted"] == 11 for each in measured["servers"].values())
+    assert "10/10" in done.stderr

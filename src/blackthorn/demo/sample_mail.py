@@ -86,12 +86,11 @@ def sealed_mail(recipient: str, body: str, certificate: bytes, now: int) -> byte
     armored = seal(bytes(inner), parse_certificate(certificate), now=now)
     message = _message(recipient, "...", "")
     message.clear_content()
-    message["Content-Type"] = (
-        'multipart/encrypted; protocol="application/pgp-encrypted"; boundary="sealed"'
-    )
+    kind = b'multipart/encrypted; protocol="application/pgp-encrypted"; boundary="sealed"'
     parts = (
         b"--sealed\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n",
         b"--sealed\nContent-Type: application/octet-stream\n\n" + armored.strip() + b"\n",
         b"--sealed--\n",
     )
-    return bytes(message).rstrip() + b"\n\n" + b"\n".join(parts)
+    # Behind the fields: `email` would write an empty multipart of its own.
+    return bytes(message).rstrip() + b"\nContent-Type: " + kind + b"\n\n" + b"\n".join(parts)

@@ -13,21 +13,25 @@ from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.mime.structure import parse
 from blackthorn.mail.render.render import render
 from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher, reader_of
-from blackthorn.programs.device.opening.opener import check_unpacked
+from blackthorn.programs.device.opening.opener import check_unpacked, opener
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An opened mail: its bytes, and its header fields."""
+    """An opened mail: its bytes, its header fields, and its text.
+
+    Subject and text are those that its sender sealed, if some are.
+    """
 
     content: bytes = field(repr=False)
     fields: list[Field] = field(repr=False)
+    text: str = field(repr=False)
 
     @property
     def quotation(self) -> str:
         """Its text, quoted."""
-        return quotation(self.fields, render(self.content).text)
+        return quotation(self.fields, self.text)
 
 
 async def fetch(program: DeviceProgram, uid: int) -> VerifiedMail:
@@ -50,10 +54,16 @@ async def original(program: DeviceProgram, uid: int) -> Original:
     content = (await fetch(program, uid)).mail.content
     try:
         whole = normalise(content)
-        return Original(whole, parse(whole).fields)
+        fields = parse(whole).fields
     except MailRefusedError as error:
         text = f"mail {uid} cannot be answered: {error}; `blackthorn mail raw {uid}` has its bytes"
         raise errors.InputError(text) from None
+    with program.opened.vault.transaction() as records:
+        shown = render(whole, opener(keys.secrets(records)))
+    if shown.sealed and not shown.unopened:
+        others = [each for each in fields if each[0] != b"subject"]
+        fields = [*others, (b"subject", shown.subject.encode())]
+    return Original(whole, fields, shown.text)
 
 
 async def delete(program: DeviceProgram, uids: Sequence[int]) -> list[int]:
