@@ -176,6 +176,7 @@ DEVICE_COMMANDS = {
     "app-password add",
     "app-password list",
     "app-password revoke",
+    "mail keys add",
     "mail read",
     "mail save",
     "alarms accept",

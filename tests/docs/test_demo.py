@@ -53,7 +53,7 @@ def test_the_demo_of_mail_holds() -> None:
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)
     rows = measured["mails"]
-    assert all(row["holds"] and row["disk"] == "sealed" for row in rows)
+    assert all(row["holds"] and row["disk"] == "no text" for row in rows)
     seen = [row["wire"] for row in rows]
     assert seen == ["nothing", "sealed", "sealed", "clear", "nothing", "clear"]
     assert list(measured["servers"]) == ["acme.example", "globex.example"]

@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn.audit.plaintext.verdict import mint
 from blackthorn.demo import two_domains
-from blackthorn.demo.two_domains import CLEAR, NOTHING, SEALED, MailOutcome, Row
+from blackthorn.demo.two_domains import CLEAR, NO_TEXT, NOTHING, SEALED, MailOutcome, Row
 
 MARKERS = (mint("subject", "mail subject"), mint("body", "mail body"))
 TEXT = MARKERS[1].spellings[0].encode()
@@ -34,10 +34,10 @@ def test_what_the_relay_saw(tmp_path, carried, wire) -> None:
 @pytest.mark.parametrize(
     ("wire", "disk", "read", "failed"),
     [
-        (SEALED, SEALED, True, 0),
-        (SEALED, SEALED, None, 0),
-        (CLEAR, SEALED, True, 1),
-        ("", SEALED, True, 1),
+        (SEALED, NO_TEXT, True, 0),
+        (SEALED, NO_TEXT, None, 0),
+        (CLEAR, NO_TEXT, True, 1),
+        ("", NO_TEXT, True, 1),
         (SEALED, CLEAR, True, 1),
         (SEALED, None, False, 2),
     ],

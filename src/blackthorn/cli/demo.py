@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from blackthorn.demo.demonstration import Outcome
     from blackthorn.demo.two_domains import MailOutcome
 
-WIRE = {"sealed": "sealed", "clear": "CLEAR", "nothing": "left no server"}
-DISK = {"sealed": "no word of it", "clear": "CLEAR", "": "not searched"}
-
 
 def register(app: Typer) -> None:
     app.command()(demo)
@@ -81,14 +78,18 @@ def mail_document(outcome: "MailOutcome") -> dict[str, object]:
 
 
 def print_mail(outcome: "MailOutcome") -> None:
-    columns = ("mail", "from", "to", "over the wire", "on the servers' disks", "who could read it")
+    columns = ("mail", "from", "to", "on the wire", "on disk", "read by")
     title = f"Blackthorn demo of mail, {outcome.seconds:.0f} seconds"
     table = terminal.Table(*columns, "holds", title=title)
     for row in outcome.rows:
-        wire, holds = WIRE.get(row.wire, row.wire), "no" if row.failures() else "yes"
-        disk = DISK[row.disk or ""]
-        table.add_row(row.step, row.sender, row.recipient, wire, disk, row.readers, holds)
+        disk, holds = row.disk or "not searched", "no" if row.failures() else "yes"
+        names = (each.partition("@")[0] for each in (row.sender, row.recipient))
+        table.add_row(row.step, *names, row.wire, disk, row.readers, holds)
     table.show()
+    terminal.say(
+        "alice and bob are at acme.example, gwen is at globex.example, carla has no Blackthorn; a "
+        "relay is the wire. No text: searched for its subject and words, which are random."
+    )
     for domain, report in outcome.reports.items():
         terminal.say(
             f"{domain}: searched {report.disk_bytes / 1e6:.1f} MB that the server wrote and "

@@ -39,13 +39,16 @@ OUTSIDER: Final = sample_mail.SENDER
 SEALED, CLEAR, NOTHING = "sealed", "clear", "nothing"
 """What the relay saw of a mail."""
 
+NO_TEXT: Final = "no text"
+"""On disk: at most sealed."""
+
 
 @dataclass(eq=False)
 class Row:
     """One mail: what is expected of it, and what was measured.
 
-    `wire` is SEALED, CLEAR or NOTHING; `disk` is SEALED or CLEAR, None before the search. `read`:
-    its recipient's device (or the outsider) has its subject and text.
+    `wire` is SEALED, CLEAR or NOTHING; `disk` is NO_TEXT or CLEAR, None before the search. `read`:
+    its reader's device printed its text; None where it has none.
     """
 
     step: str
@@ -63,7 +66,7 @@ class Row:
             f"{self.wire or 'unknown'} on the wire, not {self.expected}": (
                 self.wire == self.expected
             ),
-            "its text was found on a server": self.disk == SEALED,
+            "its text was found on a server": self.disk == NO_TEXT,
             "it was not read at its other end": self.read is not False,
         }
         return [f"{self.step}: {text}" for text, holds in checks.items() if not holds]
@@ -155,7 +158,7 @@ class MailDemo:
 
     def from_outsider(self) -> None:
         """By plain SMTP: everybody on its way could read it, and the server seals it."""
-        readers = "all who carried it, bob"
+        readers = "the way, bob"
         with self._row("from a stranger", OUTSIDER, self.bob.address, CLEAR, readers) as row:
             message = sample_mail.plain_mail(self.bob.address, *_texts(row))
             with smtplib.SMTP(HOST, self.relay.port, timeout=COMMAND_SECONDS) as smtp:
@@ -165,7 +168,7 @@ class MailDemo:
 
     def to_outsider(self) -> None:
         """No key is known: the device sends nothing, and keeps the mail as a draft."""
-        step = "to a stranger: kept as a draft"
+        step = "to a stranger: a draft"
         with self._row(step, self.bob.address, OUTSIDER, NOTHING, "bob") as row:
             try:
                 _send(self.bob, row)
@@ -178,8 +181,8 @@ class MailDemo:
     def by_mail_program(self) -> None:
         """A mail program's unsealed mail is passed on, by Bob's own doing, and never stored."""
         password = self.bob.run_json("app-password", "add", "program")["password"]
-        readers = "all who carried it, the stranger"
-        step = "to a stranger by a mail program"
+        readers = "the way, carla"
+        step = "the same by a program"
         with self._row(step, self.bob.address, OUTSIDER, CLEAR, readers) as row:
             message = _program_mail(self.bob.address, *_texts(row))
             port = int(self.acme.settings["BLACKTHORN_SUBMISSION_PORT"])
@@ -207,7 +210,7 @@ class MailDemo:
             if verdict.disk
         }
         for row in self.rows:
-            row.disk = CLEAR if on_disk & {marker.name for marker in row.markers} else SEALED
+            row.disk = CLEAR if on_disk & {marker.name for marker in row.markers} else NO_TEXT
 
 
 def _texts(row: Row) -> tuple[str, str]:
