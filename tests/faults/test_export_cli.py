@@ -55,13 +55,13 @@ def typed(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 
 def test_a_passphrase_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     typed(monkeypatch, "correct horse battery", "correct horse battery")
-    assert export._passphrase(None).expose() == b"correct horse battery"
+    assert export.ask_passphrase(None).expose() == b"correct horse battery"
     typed(monkeypatch, "correct horse battery", "correct horse")
     with pytest.raises(UserError, match="differ"):
-        export._passphrase(None)
+        export.ask_passphrase(None)
     typed(monkeypatch, "short", "short")
     with pytest.raises(UserError, match="at least 12"):
-        export._passphrase(None)
+        export.ask_passphrase(None)
 
 
 @pytest.mark.parametrize("content", [b"", b"\nsecond line is none of it\n", b"\xff\xfe" * 12])
@@ -69,4 +69,4 @@ def test_a_passphrase_file_without_one_is_refused(tmp_path: Path, content: bytes
     file = tmp_path / "passphrase"
     file.write_bytes(content)
     with pytest.raises(UserError):
-        export._passphrase(file)
+        export.ask_passphrase(file)

@@ -268,7 +268,7 @@ def test_order_of_commands_is_kept(tmp_path: Path) -> None:
             await client.say("MAIL FROM:<eve@example.net>", "250 ")
             await client.say("MAIL FROM:<eve@example.net>", "503 ")
             await client.say("DATA", "503 ")
-            await client.say("BDAT 10 LAST", "5")
+            await client.say(b"BDAT 10 LAST\r\n0123456789", "5")
             await client.say("VRFY alice", "252 ")
             await client.say("EXPN staff", "502 ")
             await client.say("HELP", "214 ")

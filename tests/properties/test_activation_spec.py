@@ -80,6 +80,7 @@ def test_the_exchange_is_what_the_specification_says():
     told = msgspec.msgpack.decode(opened)
     assert not any(told.pop("padding"))
     head = sha256(b"the second statement")
+    assert told.pop("rules") == 1
     assert told == {"address": address, "seq": 2, "head": head, "time_ms": 1_700_000_000_000}
 
     identity = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)

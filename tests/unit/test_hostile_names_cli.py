@@ -92,7 +92,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | str | None:
 def test_a_reason_of_the_server_is_one_harmless_line(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def refused(device: DeviceProgram, numbers: list[int]) -> dict[int, Outcome]:
+    async def refused(
+        device: DeviceProgram, numbers: list[int], progress: object = None
+    ) -> dict[int, Outcome]:
         return {number: Outcome(number, bytes(16), HOSTILE, True) for number in numbers}
 
     monkeypatch.setattr(DeviceProgram, "see_to", refused)

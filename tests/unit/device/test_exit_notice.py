@@ -168,7 +168,7 @@ class Program:
             for each in notices:
                 exit_notices.keep(records.settings, each)
 
-    async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
+    async def see_to(self, numbers: list[int], progress: object = None) -> dict[int, Outcome]:
         return {
             number: Outcome(number, bytes(16), "no key packages", number == 1) for number in numbers
         }

@@ -56,6 +56,7 @@ def health(answer: Any, published: int | None = 7, writer: Any = None) -> Health
         "writer": writer or Writer(),
         "reader": Store(answer),
         "ledger": ledger,
+        "certificate": SimpleNamespace(seconds_left=lambda: 1e6, warnings=list),
         "recipient_policy": SimpleNamespace(recipient=lambda address, done: done(object())),
     }
     return Health(**parts, counters=Counters(), floor_mib=10, mail_floor_mib=20, parts=())
