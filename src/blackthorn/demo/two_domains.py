@@ -195,7 +195,7 @@ class MailDemo:
                 raise StepFailedError(f"the mail program could not send: {error}") from None
 
     def search(self) -> None:
-        """Search both servers for every mail, whoever's it was."""
+        """Search both servers for every mail, of any sender."""
         planted = [marker for row in self.rows for marker in row.markers]
         for deployment, somebody in ((self.acme, self.alice), (self.globex, self.gwen)):
             written = [deployment.directory, deployment.temporary, deployment.logs]

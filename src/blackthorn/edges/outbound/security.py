@@ -17,7 +17,7 @@ class Level(Enum):
     OPPORTUNISTIC = auto()
     """TLS with anybody if it is offered, else none (RFC 7435)."""
     ENCRYPTED = auto()
-    """TLS, whoever the server is: its DANE records cannot be used (RFC 7672, 2.2)."""
+    """TLS with any server: its DANE records cannot be used (RFC 7672, 2.2)."""
     DANE = auto()
     """TLS with a certificate that a DANE record names."""
     VERIFIED = auto()
