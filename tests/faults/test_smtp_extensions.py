@@ -139,7 +139,24 @@ def test_tls_may_come_first_and_is_not_offered_again(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_proxy_by_ipv6_is_known(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with site(tmp_path) as running:
+            policy = InboundPolicy(running.gateway, running.traces)
+            server = serve_smtp(policy, "::1", 0, proxies=frozenset({"::1"}))
+            client = await Dialogue.open(server.port, "::1")
+            client.writer.write(b"PROXY TCP4 192.0.2.9 192.0.2.1 1000 25\r\n")
+            await client.greet()
+            await client.transaction(MAIL, "250 ")
+            assert b"([192.0.2.9])" in running.opened()[0].trace
+            await client.close()
+            await server.close(0.1)
+
+    run(test)
+
+
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
+ADDRESSES = struct.pack("!H", 12) + bytes([192, 0, 2, 9, 192, 0, 2, 1, 3, 4, 0, 25])
 
 
 @pytest.mark.parametrize(
@@ -148,19 +165,26 @@ V2 = b"\r\n\r\n\0\r\nQUIT\n"
         (b"PROXY TCP4 192.0.2.9 192.0.2.1 1000 25\r\n", "192.0.2.9"),
         (b"PROXY TCP6 2001:db8::9 2001:db8::1 1000 25\r\n", "2001:db8::9"),
         (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
-        (
-            V2
-            + b"\x21\x11"
-            + struct.pack("!H", 12)
-            + bytes([192, 0, 2, 9, 192, 0, 2, 1, 3, 4, 0, 25]),
-            "192.0.2.9",
-        ),
+        (V2 + b"\x21\x11" + ADDRESSES, "192.0.2.9"),
+        (V2 + b"\x20\x11" + ADDRESSES, "127.0.0.1"),
+        (V2 + b"\x21\x10" + ADDRESSES, "127.0.0.1"),
         (b"EHLO nobody\r\n", ""),
         (b"PROXY TCP4 " + b"9" * 200 + b"\r\n", ""),
         (V2 + b"\x21\x11" + struct.pack("!H", 60_000), ""),
         (b"", ""),
     ],
-    ids=["v1", "v1-6", "unknown", "v2", "none", "long", "long-v2", "silent"],
+    ids=[
+        "v1",
+        "v1-6",
+        "unknown",
+        "v2",
+        "local",
+        "unspecified",
+        "none",
+        "long",
+        "long-v2",
+        "silent",
+    ],
 )
 def test_a_named_proxy_says_who_the_client_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: bytes, peer: str

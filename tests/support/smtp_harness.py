@@ -194,7 +194,9 @@ class Dialogue:
     @classmethod
     async def open(cls, port: int, local: str = "127.0.0.1") -> "Dialogue":
         """A client at the address `local`."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
+        reader, writer = await asyncio.open_connection(
+            "::1" if ":" in local else "127.0.0.1", port, local_addr=(local, 0)
+        )
         return cls(reader, writer)
 
     async def reply(self) -> str:

@@ -31,17 +31,26 @@ class Door(StrEnum):
     OPERATIONS = "operations"
 
 
-def client_key(host: str) -> str:
-    """One client: an IPv4 address, or the /56 of an IPv6 address."""
+def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address without a zone, IPv4 within IPv6 as IPv4; None for what is none."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def plain_address(host: str) -> str:
+    """A peer's address as the settings write it."""
+    return str(_parsed(host) or host)
+
+
+def client_key(host: str) -> str:
+    """One client: an IPv4 address, or the /56 of an IPv6 address."""
+    address = _parsed(host)
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 56), strict=False))
-    return str(address)
+    return str(address or host)
 
 
 class GatedSocket(socket.socket):

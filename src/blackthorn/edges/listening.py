@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from blackthorn.edges import limits
-from blackthorn.edges.gate import Door, Gate, GatedSocket, client_key
+from blackthorn.edges.gate import Door, Gate, GatedSocket, client_key, plain_address
 from blackthorn.edges.proxy import ProxyError, proxied_peer
 from blackthorn.errors import UnavailableError
 
@@ -78,7 +78,7 @@ class Listener:
                 return
             accepted.setblocking(False)
             address = str(peer[0])
-            if client_key(address) in self._proxies:
+            if plain_address(address) in self._proxies:
                 self._keep(self._loop.create_task(self._behind_proxy(accepted, address)))
             else:
                 self._enter(accepted, address)

@@ -7,9 +7,10 @@ line is no command of any protocol.
 import asyncio
 import logging
 import socket
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from aiosmtpd.proxy_protocol import AF, ProxyData, get_proxy
+from aiosmtpd.proxy_protocol import V2_CMD, ProxyData, get_proxy
 
 from blackthorn.edges import limits
 
@@ -65,4 +66,6 @@ async def proxied_peer(accepted: socket.socket) -> str | None:
         raise ProxyError from None
     if not found.valid:
         raise ProxyError
-    return str(found.src_addr) if found.family in (AF.INET, AF.INET6) else None
+    if found.command == V2_CMD.LOCAL or not isinstance(found.src_addr, IPv4Address | IPv6Address):
+        return None
+    return str(found.src_addr)

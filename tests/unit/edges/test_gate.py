@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from blackthorn.edges import limits
-from blackthorn.edges.gate import Bounds, Door, Gate, GatedSocket, client_key
+from blackthorn.edges.gate import Bounds, Door, Gate, GatedSocket, client_key, plain_address
 from blackthorn.ids import DeviceId
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.listening import gate_bounds
@@ -48,6 +48,13 @@ def test_a_client_is_an_ipv4_address_or_an_ipv6_network() -> None:
     assert client_key("fe80::1%eth0") == "fe80::/56"
     assert client_key("192.0.2.1") == client_key("::ffff:192.0.2.1") == "192.0.2.1"
     assert client_key("") == ""
+
+
+def test_an_address_is_compared_with_the_settings_as_they_write_it() -> None:
+    assert plain_address("2001:db8:0:0::1") == "2001:db8::1"
+    assert plain_address("fe80::1%eth0") == "fe80::1"
+    assert plain_address("::ffff:192.0.2.1") == "192.0.2.1"
+    assert plain_address("") == ""
 
 
 def test_one_client_has_so_many_sockets_over_all_listeners(people: People) -> None:

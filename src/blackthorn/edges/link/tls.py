@@ -187,11 +187,10 @@ class TlsTransport(asyncio.Protocol):
     def _next(self) -> bool:
         """Feed a piece and read what it opens; False: nothing is left."""
         if not self._incoming.pending and not self._object.pending():
-            if not self._rest:
-                self._rest = None
+            if self._rest is None:
                 return False
             self._incoming.write(self._rest[:_PIECE])
-            self._rest = self._rest[_PIECE:]
+            self._rest = self._rest[_PIECE:] or None  # nothing keeps what was read
         try:
             if not self._established:
                 self._object.do_handshake()
@@ -202,7 +201,7 @@ class TlsTransport(asyncio.Protocol):
             size: Any = self._object.read(_RECORD, self.buffer)  # bytes, say its stubs
         except ssl.SSLWantReadError:
             self._flush()
-            return bool(self._rest) or self._incoming.pending > 0
+            return self._rest is not None or self._incoming.pending > 0
         if not size:  # the peer's close_notify
             self.close()
             return False

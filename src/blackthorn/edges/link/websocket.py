@@ -7,10 +7,12 @@ by its header: by its size, and before the device is known by the memory that is
 import logging
 from typing import Final, Protocol
 
-from websockets.frames import Opcode
+from websockets.frames import (  # type: ignore[attr-defined]  # its C code, or else Python's
+    Opcode,
+    apply_mask,
+)
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
-from websockets.speedups import apply_mask
 
 from blackthorn.edges.link import limits
 from blackthorn.edges.link.opening import OpeningMemory
