@@ -1,11 +1,14 @@
 """Sample e-mails for SMTP: plain, with an attachment, hostile, and sealed."""
 
+from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import localtime, make_msgid
 
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal
 
 SENDER = "carla@outside.example"
+
+_NONE: Mapping[str, str] = {}
 
 
 def _message(recipient: str, subject: str, body: str) -> EmailMessage:
@@ -79,9 +82,13 @@ WITH_FILE = {"attached": mail_with_attachment, "hostile": hostile_mail}
 """Kind → function that makes such a mail."""
 
 
-def sealed_mail(recipient: str, body: str, certificate: bytes, now: int) -> bytes:
-    """A mail sealed by its sender (PGP/MIME, RFC 3156, 4)."""
+def sealed_mail(
+    recipient: str, body: str, certificate: bytes, now: int, protected: Mapping[str, str] = _NONE
+) -> bytes:
+    """A mail sealed by its sender (PGP/MIME, RFC 3156, 4); `protected` fields stand in the seal."""
     inner = EmailMessage()
+    for name, value in protected.items():
+        inner[name] = value
     inner.set_content(body)
     armored = seal(bytes(inner), parse_certificate(certificate), now=now)
     message = _message(recipient, "...", "")

@@ -82,6 +82,7 @@ def reply(
 
     device = program(at)
     found = run(original(device, uid))
+    found.check_author()
     own = device.opened.keys.address
     to, more = reply_recipients(found.fields, own, everybody=everybody)
     options = given.Given(cc or (), bcc or (), attach or (), file, plain)
@@ -102,13 +103,14 @@ def forward(
     plain: given.PlainOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Send a mail on, whole and unchanged, as an attachment of yours."""
+    """Send a mail on, whole, as an attachment of yours: unchanged, or as it stood in its seal."""
     from blackthorn.mail.compose.answer import forward_thread
     from blackthorn.programs.device.letters.originals import original
 
     device = program(at)
     people = given.people(to)
     found = run(original(device, uid))
+    found.check_readable(uid)
     options = given.Given(cc or (), bcc or (), attach or (), file, plain)
     thread = forward_thread(found.fields)
     written = options.written(people, thread, original=found.content)
