@@ -68,15 +68,14 @@ class _Stranger:
 
     def __init__(self) -> None:
         self.closed = False
-        self.said = 0
-        """Bytes of whole messages."""
+        self.said: list[bytes] = []
         self.refused = 0
 
     def upgraded(self, accepted: bool, answer: bytes) -> None:
         self.closed = not accepted
 
     def message(self, data: bytes) -> None:
-        self.said += len(data)
+        self.said.append(data)
 
     def leave(self) -> None:
         self.closed = True
@@ -88,12 +87,27 @@ class _Stranger:
         self.closed = True
 
 
-def websocket(payload: bytes) -> bytes:
-    """A masked binary message (RFC 6455, 5.2)."""
+def websocket(payload: bytes, mask: bytes) -> bytes:
+    """A masked binary message (RFC 6455, 5.2 and 5.3)."""
     size = len(payload)
-    if size < 126:
-        return b"\x82" + bytes([0x80 | size]) + bytes(4) + payload
-    return b"\x82\xfe" + size.to_bytes(2, "big") + bytes(4) + payload
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    hidden = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+    return b"\x82" + length + mask + hidden
+
+
+def _heard(data: bytes, piece: Callable[[], int]) -> _Stranger:
+    """What a stream says that comes in such pieces; memory must be given back."""
+    memory, stranger = OpeningMemory(), _Stranger()
+    socket = WebSocket(memory, "a")
+    rest = memoryview(data)
+    while rest and not stranger.closed:
+        size = piece()
+        socket.receive(rest[:size], stranger)
+        rest = rest[size:]
+    assert memory.total <= BOUND, "more memory than a frame"
+    socket.end()
+    assert memory.total == 0, "memory was kept"
+    return stranger
 
 
 class Fuzz:
@@ -102,7 +116,8 @@ class Fuzz:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.sound = opening_frames(self.chance)
-        self.streams = [UPGRADE + websocket(each) * 2 for each in self.sound if len(each) <= BOUND]
+        self.short = [each for each in self.sound if len(each) <= BOUND]
+        self.streams = [self._stream([each] * 2) for each in self.short]
         self.counts: Counter[str] = Counter()
         self._world = World(seed, "alice")
         self._session: Any = None
@@ -123,19 +138,27 @@ class Fuzz:
         self.counts[name] += 1
 
     def header(self, data: bytes) -> None:
-        """A stranger's stream in pieces of any size."""
-        memory, stranger = OpeningMemory(), _Stranger()
-        socket = WebSocket(memory, "a")
-        rest = memoryview(data)
-        while rest and not stranger.closed:
-            size = 1 + self.chance.randrange(200)
-            socket.receive(rest[:size], stranger)
-            rest = rest[size:]
-        assert stranger.said <= len(data), "more bytes than were received"
-        assert not stranger.refused or stranger.refused > BOUND, "refused a small frame"
-        assert memory.total <= BOUND, "more memory than a frame"
-        socket.end()
-        assert memory.total == 0, "memory was kept"
+        """A stranger's stream in pieces of any size, and in one; now and then an untouched one."""
+        payloads = None
+        if not self.chance.randrange(8):
+            sound = self.chance.choice(self.short)
+            payloads = [sound, sound]
+            data = UPGRADE + b"".join(
+                websocket(each, self.chance.randbytes(4)) for each in payloads
+            )
+        whole, cut = _heard(data, lambda: len(data)), _heard(data, self._piece)
+        assert (whole.said, whole.refused) == (cut.said, cut.refused), (
+            "cut otherwise, read otherwise"
+        )
+        assert payloads is None or cut.said == payloads, "another message than was sent"
+        assert not cut.refused or cut.refused > BOUND, "refused a small frame"
+
+    def _stream(self, payloads: list[bytes]) -> bytes:
+        masked = (websocket(each, self.chance.randbytes(4)) for each in payloads)
+        return UPGRADE + b"".join(masked)
+
+    def _piece(self) -> int:
+        return 1 + self.chance.randrange(200)
 
     def state(self, data: bytes) -> None:
         """The link's table, with a sound frame before or not."""

@@ -1,5 +1,7 @@
 """A world in which people mail each other: their servers' queue, and mailboxes in the database."""
 
+import re
+
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.letters import letters
@@ -116,7 +118,8 @@ class MailWorld(World):
         return secret
 
     def number_of(self, address: str) -> int:
-        (person,) = [one for one in self.people if one.address == address]
+        user = re.sub(r"\+[^@]*", "", address)
+        (person,) = [one for one in self.people if one.address == user]
         return person.number
 
     def mailbox(self, person: Person) -> list[bytes]:
@@ -160,8 +163,3 @@ def letter_of(person: Person) -> tuple[LetterRecord, Head]:
     with person.vault.transaction() as records:
         (record,) = records.letters.all()
     return record, letters.head_of(record)
-
-
-def secret_of(person: Person) -> Secret:
-    with person.vault.transaction() as records:
-        return keys.secrets(records)[0]

@@ -49,7 +49,6 @@ class FakeCarrier:
     """The next mail is taken, and the answer lost."""
     taken: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
-    before: Callable[[], None] = lambda: None
 
     async def connect(self, domain: str) -> "FakeCarrier":
         if self.refused is not None:
@@ -60,7 +59,6 @@ class FakeCarrier:
     async def send(
         self, sender: str, recipients: Sequence[str], content: bytes, *, whole: bool = False
     ) -> list[Reply]:
-        self.before()
         await asyncio.sleep(0)
         found = [self.replies.get(address, OK) for address in recipients]
         if whole and not all(reply.accepted for reply in found):

@@ -407,9 +407,6 @@ def test_a_mail_is_sealed_once_for_each_certificate_and_never_to_both(room: Room
     policy = RecipientPolicy("acme.example", Table(alice, room.bob), room.clock)
     judging = JudgingPool(SealingNow(), FakeResolver(), JudgingRules("acme.example"))
 
-    def unsigned(content: bytes, address: str) -> bytes:
-        return content
-
     gateway = MailGateway(
         policy,
         room.mail_service,
