@@ -1,10 +1,12 @@
 """How far `make test` and `make test-long` go, and where the program is started quickly."""
 
+import contextlib
 from collections.abc import Generator
 from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.support.quick_start import quick_start
 from tests.support.runs import Run, begin
@@ -33,10 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    if not item.nodeid.startswith(QUICK) or item.get_closest_marker("real_start"):
-        return (yield)
-    with quick_start():
-        return (yield)
+    quick = item.nodeid.startswith(QUICK) and not item.get_closest_marker("real_start")
+    with quick_start() if quick else contextlib.nullcontext():
+        outcome = yield
+    structlog.reset_defaults()  # a command of the test may log to a stream that is closed now
+    return outcome
 
 
 @pytest.hookimpl(optionalhook=True)
