@@ -129,14 +129,20 @@ ATTACKS: Final = (
            elsewhere=("tests/hostile/test_canary.py::test_no_secret_is_found_on_the_server",),
            told="An operator who changes the code reads mail from outside while it comes in"),
     Attack(32, _NG, "TLS is stripped or intercepted",
-           "Devices pin the server's own key",
+           "Devices pin the server's own key; mail to other domains keeps to their MTA-STS policy or "
+           "DANE, and goes in the clear only where neither forbids it",
            elsewhere=(
                "tests/hostile/test_interception.py::"
                "test_an_interceptor_learns_nothing_of_an_activation_and_activates_nothing",
                "tests/hostile/test_interception.py::"
                "test_a_hello_passed_on_by_the_interceptor_is_refused",
+               "tests/faults/test_outbound_smtp.py::"
+               "test_dane_takes_the_named_certificate_only",
+               "tests/faults/test_outbound_smtp.py::"
+               "test_an_enforced_policy_wants_a_certificate_of_an_authority",
            ),
-           told="Mail to the outside, and with it MTA-STS and DANE, is not there yet"),
+           told="A domain without MTA-STS and DANE gets its mail through who stands between; "
+           "what was sealed for the reader stays sealed"),
     Attack(33, f"{NETWORK}, {INSIDER}", "Sealed text leaks through a crafted mail (EFAIL)",
            "Whole, intact messages only; nothing is fetched",
            elsewhere=("tests/forge/test_mail_tampering.py",)),
