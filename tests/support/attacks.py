@@ -129,8 +129,8 @@ ATTACKS: Final = (
            elsewhere=("tests/hostile/test_canary.py::test_no_secret_is_found_on_the_server",),
            told="An operator who changes the code reads mail from outside while it comes in"),
     Attack(32, _NG, "TLS is stripped or intercepted",
-           "Devices pin the server's own key; mail to other domains keeps to their MTA-STS policy or "
-           "DANE, and goes in the clear only where neither forbids it",
+           "Devices pin the server's own key; mail to other domains keeps to their MTA-STS policy "
+           "or DANE, and goes in the clear only where neither forbids it",
            elsewhere=(
                "tests/hostile/test_interception.py::"
                "test_an_interceptor_learns_nothing_of_an_activation_and_activates_nothing",

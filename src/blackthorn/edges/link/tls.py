@@ -1,8 +1,8 @@
 """TLS of the link between a plain socket transport and a protocol, by OpenSSL's memory BIOs.
 
 An event loop's own TLS keeps large buffers for each connection; here one buffer serves all of
-them, and a silent connection holds OpenSSL's state alone. Bytes pass in pieces of one TLS record,
-so that no BIO grows beyond one (it never shrinks).
+them, and a silent connection holds OpenSSL's state alone. Bytes pass record by record, so that no
+BIO grows beyond one (it never shrinks), and OpenSSL is asked only when one is whole.
 """
 
 import asyncio
@@ -17,8 +17,14 @@ from blackthorn.edges.link import limits as link_limits
 _RECORD: Final = 16_384
 """Bytes of a TLS record's content at most (RFC 8446, 5.1)."""
 
-_PIECE: Final = _RECORD + 256
-"""Bytes of a whole record at most (RFC 8446, 5.2)."""
+_HEADER: Final = 5
+"""Bytes of a record's header; the last two are the length of what follows (RFC 8446, 5.1)."""
+
+_FRAGMENT: Final = _RECORD + 256
+"""Bytes that follow the header at most (RFC 8446, 5.2)."""
+
+_MAJOR: Final = 3
+"""The second byte of each record."""
 
 
 class Inner(Protocol):
@@ -52,6 +58,7 @@ class TlsTransport(asyncio.Protocol):
         "_incoming",
         "_inner",
         "_loop",
+        "_missing",
         "_object",
         "_outgoing",
         "_passing",
@@ -81,7 +88,9 @@ class TlsTransport(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         """Ends who does not begin, later who does not read the end."""
         self._rest: memoryview | None = None
-        """What the peer sent after its reading was paused."""
+        """What the peer sent and `_incoming` did not get yet."""
+        self._missing = 0
+        """Bytes that complete the record begun in `_incoming`."""
         self._established = False
         self._closing = False
         self._paused = False
@@ -98,10 +107,7 @@ class TlsTransport(asyncio.Protocol):
         self._timer = self._loop.call_later(limits.HANDSHAKE_SECONDS, self.abort)
 
     def data_received(self, data: bytes) -> None:
-        if self._rest is not None:
-            self._rest = memoryview(bytes(self._rest) + data)
-        else:
-            self._rest = memoryview(data)
+        self._rest = memoryview(data if self._rest is None else bytes(self._rest) + data)
         self._pass_on()
 
     def eof_received(self) -> bool:
@@ -141,6 +147,10 @@ class TlsTransport(asyncio.Protocol):
         """Send bytes, as far as the peer reads; dropped on a closed connection."""
         if self._closing:
             return
+        if len(data) <= _RECORD:
+            self._object.write(data)
+            self._tcp.write(self._outgoing.read())
+            return
         for start in range(0, len(data), _RECORD):
             self._object.write(data[start : start + _RECORD])
             self._tcp.write(self._outgoing.read())
@@ -176,37 +186,62 @@ class TlsTransport(asyncio.Protocol):
             return
         self._passing = True
         try:
-            while not (self._closing or self._paused) and self._next():
-                pass
+            while not self._closing and self._feed():
+                if self._established or self._shake_hands():
+                    self._read()
         except ssl.SSLError:
             self._flush()  # the alert
             self.close() if self._established else self.abort()
         finally:
             self._passing = False
 
-    def _next(self) -> bool:
-        """Feed a piece and read what it opens; False: nothing is left."""
-        if not self._incoming.pending and not self._object.pending():
-            if self._rest is None:
+    def _feed(self) -> bool:
+        """Give OpenSSL the next record; False: it is not whole yet, or nothing is wanted."""
+        rest = self._rest
+        if rest is None or self._paused:
+            return False
+        size = self._missing
+        if not size:
+            if len(rest) < _HEADER:
+                self._rest = memoryview(bytes(rest))  # nothing keeps what was read
                 return False
-            self._incoming.write(self._rest[:_PIECE])
-            self._rest = self._rest[_PIECE:] or None  # nothing keeps what was read
+            size = _HEADER + (rest[3] << 8 | rest[4])
+            if rest[1] != _MAJOR or size > _HEADER + _FRAGMENT:
+                size = _HEADER  # by which OpenSSL refuses it
+        given = len(rest)
+        if given <= size:
+            self._incoming.write(rest)
+            self._rest = None
+            self._missing = size - given
+            return given == size
+        self._incoming.write(rest[:size])
+        self._rest = rest[size:]
+        self._missing = 0
+        return True
+
+    def _shake_hands(self) -> bool:
+        """Whether the handshake is done, and something may have come behind it."""
         try:
-            if not self._established:
-                self._object.do_handshake()
-                self._flush()
-                self._established = True
-                self._inner.connected(self)
-                return True
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self._flush()
+        self._established = True
+        self._inner.connected(self)
+        return not self._closing
+
+    def _read(self) -> None:
+        """Pass on what the record opens to, which the buffer always holds."""
+        try:
             size: Any = self._object.read(_RECORD, self.buffer)  # bytes, say its stubs
         except ssl.SSLWantReadError:
             self._flush()
-            return self._rest is not None or self._incoming.pending > 0
-        if not size:  # the peer's close_notify
+            return
+        if size:
+            self._inner.received(self.buffer[:size])
+        else:  # the peer's close_notify
             self.close()
-            return False
-        self._inner.received(self.buffer[:size])
-        return True
 
     def _flush(self) -> None:
         waiting = self._outgoing.read()

@@ -5,6 +5,7 @@ by its header: by its size, and before the device is known by the memory that is
 """
 
 import logging
+import struct
 from typing import Final, Protocol
 
 from websockets.frames import (  # type: ignore[attr-defined]  # its C code, or else Python's
@@ -21,11 +22,19 @@ from blackthorn.link import limits as link_limits
 LINK_PATH: Final = "/link"
 
 _HEAD_END: Final = b"\r\n\r\n"
-_FIN: Final = 0x80
 _MASKED: Final = 0x80
+_FIN: Final = 0x80
+_BINARY: Final = _FIN | int(Opcode.BINARY)
+_PONG: Final = _FIN | int(Opcode.PONG)
+_CLOSE: Final = int(Opcode.CLOSE)
+_SHORT: Final = 126
+"""Bytes from which on a payload's length is extended."""
 _MASK_BYTES: Final = 4
 _WIDTHS: Final = {126: 2, 127: 8}
 """Value of the seven bits → bytes of the extended length (5.2)."""
+
+_MEDIUM_HEADER: Final = struct.Struct(">BBH")
+_LONG_HEADER: Final = struct.Struct(">BBQ")
 
 _LONGEST_HEADER: Final = 2 + 8 + _MASK_BYTES
 _SILENT: Final = logging.LoggerAdapter(logging.Logger("websockets", logging.CRITICAL + 1))
@@ -34,13 +43,11 @@ _SILENT: Final = logging.LoggerAdapter(logging.Logger("websockets", logging.CRIT
 def binary_message(data: bytes) -> bytes:
     """A message of the server: one frame without a mask."""
     size = len(data)
-    if size < 126:
-        head = bytes((_FIN | Opcode.BINARY, size))
-    elif size < 1 << 16:
-        head = bytes((_FIN | Opcode.BINARY, 126)) + size.to_bytes(2, "big")
-    else:
-        head = bytes((_FIN | Opcode.BINARY, 127)) + size.to_bytes(8, "big")
-    return head + data
+    if size < _SHORT:
+        return bytes((_BINARY, size)) + data
+    if size < 1 << 16:
+        return _MEDIUM_HEADER.pack(_BINARY, 126, size) + data
+    return _LONG_HEADER.pack(_BINARY, 127, size) + data
 
 
 def answer_upgrade(head: bytes) -> tuple[bool, bytes]:
@@ -86,7 +93,7 @@ class Stranger(Protocol):
 class WebSocket:
     """Reads one peer's bytes; what they say is told to `peer`."""
 
-    __slots__ = ("_begun", "_client", "_held", "_left", "_mask", "_memory", "_opcode", "_upgrading")
+    __slots__ = ("_begun", "_client", "_frame", "_held", "_left", "_mask", "_memory", "_upgrading")
 
     def __init__(self, memory: OpeningMemory, client: str) -> None:
         self._memory = memory
@@ -94,8 +101,8 @@ class WebSocket:
         self._upgrading = True
         self._begun: bytes | bytearray = b""
         """The begin of the upgrade request, a header or, as a bytearray, a payload."""
-        self._opcode = -1
-        """The kind of the frame whose payload is read; -1: none."""
+        self._frame = 0
+        """The first byte of the frame whose payload is read; 0: none."""
         self._left = 0
         """Bytes of the payload that are still to come."""
         self._mask = b""
@@ -105,12 +112,12 @@ class WebSocket:
     def receive(self, data: memoryview, peer: Stranger) -> None:
         """Take bytes of the peer; they are copied where they must be kept."""
         while data and not peer.closed:
-            if self._upgrading:
-                data = self._upgrade(data, peer)
-            elif self._opcode < 0:
-                data = self._header(data, peer)
-            else:
+            if self._frame:
                 data = self._payload(data, peer)
+            elif self._upgrading:
+                data = self._upgrade(data, peer)
+            else:
+                data = self._header(data, peer)
 
     def end(self) -> None:
         """The connection has ended: give back what is held."""
@@ -134,51 +141,52 @@ class WebSocket:
 
     def _header(self, data: memoryview, peer: Stranger) -> memoryview:
         """Take as much of a header as there is; at its end the frame's size is known (5.2)."""
-        known = len(self._begun)
-        head = bytes(self._begun) + data[: _LONGEST_HEADER - known]
+        begun = self._begun
+        head = bytes(data[:_LONGEST_HEADER])
+        if begun:
+            head = bytes(begun) + head[: _LONGEST_HEADER - len(begun)]
         if len(head) >= 2:
-            short = head[1] & 0x7F
-            masked = head[1] & _MASKED
-            wide = _WIDTHS.get(short, 0)
-            whole = 2 + wide + (_MASK_BYTES if masked else 0)
+            size = head[1] & 0x7F
+            whole = 2 + (wide := _WIDTHS.get(size, 0)) + (_MASK_BYTES if head[1] & _MASKED else 0)
             if len(head) >= whole:
-                self._begun = b""
-                size = int.from_bytes(head[2 : 2 + wide], "big") if wide else short
+                if wide:
+                    size = int.from_bytes(head[2 : 2 + wide], "big")
                 self._mask = head[2 + wide : whole]
-                self._judge(head[0], bool(masked), size, peer)
-                return data[whole - known :]
+                self._begun = b""
+                self._judge(head[0], size, peer)
+                return data[whole - len(begun) :]
         self._begun = head
-        return data[len(head) - known :]
+        return data[len(head) - len(begun) :]
 
-    def _judge(self, first: int, masked: bool, size: int, peer: Stranger) -> None:
-        opcode = first & 0x0F
+    def _judge(self, first: int, size: int, peer: Stranger) -> None:
         bound = peer.frame_bound
         if size > (link_limits.MAX_FRAME_BYTES if bound is None else bound):
             peer.refuse(size)
-        elif opcode == Opcode.CLOSE:
-            peer.leave()
-        elif first == _FIN | Opcode.BINARY and masked:
-            self._opcode, self._left = opcode, size
+        elif first == _BINARY and self._mask:
+            self._frame, self._left = first, size
             if not size:
                 self._whole(b"", peer)
-        elif first == _FIN | Opcode.PONG and masked and size < 126:
-            self._opcode, self._left = opcode if size else -1, size
+        elif first & 0x0F == _CLOSE:
+            peer.leave()
+        elif first == _PONG and self._mask and size < _SHORT:
+            self._frame, self._left = first if size else 0, size
         else:
             peer.violate()
 
     def _payload(self, data: memoryview, peer: Stranger) -> memoryview:
         piece = data[: self._left]
+        begun = self._begun
         self._left -= len(piece)
-        if not self._left and not self._begun:
+        if not self._left and not begun:
             self._whole(piece, peer)
-        elif peer.frame_bound is not None and self._left and not self._charge(len(piece)):
+        elif self._left and peer.frame_bound is not None and not self._charge(len(piece)):
             peer.refuse(self._left + len(piece))
         else:
-            if not self._begun:
-                self._begun = bytearray()
-            self._begun += piece
+            whole = begun if isinstance(begun, bytearray) else bytearray()
+            whole += piece
+            self._begun = whole
             if not self._left:
-                whole, self._begun = self._begun, b""
+                self._begun = b""
                 self._whole(whole, peer)
         return data[len(piece) :]
 
@@ -189,9 +197,9 @@ class WebSocket:
         return True
 
     def _whole(self, payload: bytes | bytearray | memoryview, peer: Stranger) -> None:
-        opcode, self._opcode = self._opcode, -1
+        first, self._frame = self._frame, 0
         if self._held:
             self._memory.give_back(self._client, self._held)
             self._held = 0
-        if opcode == Opcode.BINARY:
+        if first == _BINARY:
             peer.message(apply_mask(payload, self._mask))
