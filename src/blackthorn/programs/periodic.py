@@ -58,7 +58,12 @@ class Supervisor:
         """Do `work` once; an error is reported."""
         task = asyncio.get_running_loop().create_task(self._reporting(name, work), name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            work.close()  # that of a task which was ended before it began
+
+        task.add_done_callback(ended)
         return task
 
     def answer(self, name: str, work: Coroutine[Any, Any, Result], done: Done[Result]) -> None:

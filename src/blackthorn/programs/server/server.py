@@ -12,6 +12,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -110,44 +111,59 @@ async def _run(
     async with AsyncExitStack() as stack:
         stack.callback(reader.close)
         stack.callback(writer.close)
-        await stack.enter_async_context(server.tasks)
-        operations = serve_ops(
-            server.health.operations(), counters, settings.ops.host, settings.ops.port
-        )
-        stack.callback(operations.close)
-        gate = Gate(counters, gate_bounds(settings, most_descriptors()))
-        public = server.certificate.tls.context
-        ledger = await server.ledger.start(stack, public, gate, server.pages())
-        await keep_certificate(stack, server.certificate, server.tasks, gate)
-        server.start_decision_service()
-        pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
-        stack.push_async_callback(pool.close)
-        server.start_notices(pool)
-        server.watch_disk()
-        await server.start_outbound(stack, pool)
-        throttled.clear(folder)
-        host, port = settings.link.host, settings.link.port
-        link = await serve_link(server.dispatcher, host, port, tls, gate)
-        stack.push_async_callback(link.close)
-        smtp, smtp_listens = server.listen_smtp(stack, pool, public, gate)
-        submission = server.start_submission(stack, pool, public, gate, smtp.memory)
-        purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
-        server.tasks.keep("purge", purging, PURGE_SECONDS)
-        server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
-        server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
-        server.tasks.every(DISK_SECONDS, "stopped devices", server.watch_throttled)
-        listeners = {
-            "the link": lambda: link.listening,
-            "SMTP": smtp_listens,
-            "the ledger": lambda: ledger.listening,
-            "operations HTTP": lambda: is_listening(operations),
-        }
-        server.tasks.every(LISTENING_SECONDS, "listeners", partial(check_listening, listeners, end))
-        stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
-        gc.freeze()  # start-up's objects stay
-        listening = ports(link, smtp, ledger, operations) | submission
-        logger.info("ready", **listening, seconds=round(time.monotonic() - begun, 3))
-        failure = await stop
-        server.health.draining = True
-        logger.info("stopping", failed=failure is not None)
+        try:
+            listening = await _start(stack, folder, settings, server, writer, tls, end)
+            logger.info("ready", **listening, seconds=round(time.monotonic() - begun, 3))
+            failure = await stop
+            server.health.draining = True
+            logger.info("stopping", failed=failure is not None)
+        finally:
+            await server.tasks.close()  # before what the tasks use is closed
     return failure
+
+
+async def _start(
+    stack: AsyncExitStack,
+    folder: ServerFolder,
+    settings: Configuration,
+    server: Server,
+    writer: ThreadWriter,
+    tls: ServerTls,
+    end: Callable[[BlackthornError | None], None],
+) -> dict[str, int]:
+    """Listen everywhere and begin all work; returns the ports. `stack` closes what listens."""
+    counters = server.counters
+    operations = serve_ops(
+        server.health.operations(), counters, settings.ops.host, settings.ops.port
+    )
+    stack.callback(operations.close)
+    gate = Gate(counters, gate_bounds(settings, most_descriptors()))
+    public = server.certificate.tls.context
+    ledger = await server.ledger.start(stack, public, gate, server.pages())
+    await keep_certificate(stack, server.certificate, server.tasks, gate)
+    server.start_decision_service()
+    pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
+    stack.push_async_callback(pool.close)
+    server.start_notices(pool)
+    server.watch_disk()
+    await server.start_outbound(stack, pool)
+    throttled.clear(folder)
+    host, port = settings.link.host, settings.link.port
+    link = await serve_link(server.dispatcher, host, port, tls, gate)
+    stack.push_async_callback(link.close)
+    smtp, smtp_listens = server.listen_smtp(stack, pool, public, gate)
+    submission = server.start_submission(stack, pool, public, gate, smtp.memory)
+    purging = partial(purge_and_rest, writer, server.mail_service.pieces, SystemClock())
+    server.tasks.keep("purge", purging, PURGE_SECONDS)
+    server.tasks.keep("write-ahead log", partial(truncate_and_rest, writer))
+    server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
+    server.tasks.every(DISK_SECONDS, "stopped devices", server.watch_throttled)
+    listeners = {
+        "the link": lambda: link.listening,
+        "SMTP": smtp_listens,
+        "the ledger": lambda: ledger.listening,
+        "operations HTTP": lambda: is_listening(operations),
+    }
+    server.tasks.every(LISTENING_SECONDS, "listeners", partial(check_listening, listeners, end))
+    gc.freeze()  # start-up's objects stay
+    return ports(link, smtp, ledger, operations) | submission
