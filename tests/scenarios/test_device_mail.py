@@ -4,22 +4,18 @@ import random
 
 import pytest
 
-from blackthorn.crypto.openpgp.recipients import judge, seal_to_all
 from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.device.core import failures
 from blackthorn.device.letters import letters, limits
 from blackthorn.device.mail import outside_keys
 from blackthorn.device.mail.keys import open_with_any
-from blackthorn.device.mail.signatures import open_verified
 from blackthorn.device.operations import send_mail
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import OverrunError, UserError
-from blackthorn.ids import Address, Fingerprint
+from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.mail.compose import protection
-from blackthorn.mail.compose.entity import File, compose
-from blackthorn.mail.compose.letter import Letter, Mailbox
-from blackthorn.mail.pgp.notice import Reader
-from blackthorn.ports.device_letters import DRAFT, SENT, WAITING
+from blackthorn.mail.compose.entity import File
+from blackthorn.ports.device_letters import CONTENT, DRAFT, SENT, WAITING
 from blackthorn.ports.inbound.aliases import AddAlias, AliasKind
 from blackthorn.ports.outside.keys import Source
 from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
@@ -27,6 +23,8 @@ from blackthorn.simulation.memory import CrashError
 from tests.support.mail_world import MailWorld, letter_of, mail_to, send
 
 DORA = "Dora@example.net"
+SEALED = CONTENT + 1
+"""The place of a mail's first sealed copy."""
 LARGE = File("holiday.bin", random.Random(1).randbytes(1_500_000))
 
 
@@ -232,6 +230,61 @@ def test_a_recipient_who_is_refused_keeps_nothing_from_the_others(monkeypatch):
     assert letters_of(alice)[-1].standing == DRAFT
 
 
+def test_a_refusal_of_the_own_copy_is_told(monkeypatch):
+    world = MailWorld(49, "alice", "bob")
+    alice, bob = world.people
+    policy = world.submission.submissions.recipients.policy
+    real = policy.recipient
+
+    def recipient(path, done):
+        if path.startswith("alice"):
+            done(RecipientRefusedError(Refusal.LEFT, "the mailbox is locked"))
+        else:
+            real(path, done)
+
+    monkeypatch.setattr(policy, "recipient", recipient)
+    number = send(alice, mail_to("bob@acme.example"))
+    world.settle()
+    world.deliver()
+    assert alice.outcomes[number].error == "" and len(world.mailbox(bob)) == 1
+    with alice.vault.transaction() as records:
+        (told,) = failures.all_failures(records.settings)
+    assert told.what == "your mailbox has no copy of the mail to"
+    assert (told.name, told.reason) == ("bob@acme.example", "the mailbox is locked")
+
+
+@pytest.mark.parametrize("place", [0, limits.PIECE_BYTES])
+def test_a_mail_of_which_a_piece_is_lost_becomes_a_draft(place):
+    world = MailWorld(50, "alice", "bob")
+    alice, bob = world.people
+    send(alice, mail_to("bob@acme.example", files=(LARGE,)))
+    until_sealed(world, alice)
+    lose(alice, SEALED, place)
+    world.settle()
+    (record,) = letters_of(alice)
+    assert record.standing == DRAFT and "missing in this device's database" in record.why
+    assert alice.waiting() == 0
+    lose(alice, CONTENT, place)
+    number = alice.enqueue(lambda unit: send_mail.enqueue_draft(unit, record.number))
+    world.settle()
+    assert "a part of a stored mail is missing" in alice.outcomes[number].error
+    world.deliver()
+    assert not world.mailbox(bob)
+
+
+def lose(person, copy, place):
+    query = "DELETE FROM letter_piece WHERE copy = ? AND place = ?"
+    person.vault.connection.execute(query, (copy, place))
+
+
+def until_sealed(world, person):
+    while not letters.head_of(letters_of(person)[0]).copies:
+        world.step_wire(person.wire, to_server=True)
+        world._ledger_step()
+        world.step_wire(person.wire, to_server=False)
+        person.tick()
+
+
 def test_a_mail_to_somebody_without_a_key_is_not_sent_and_stays_a_draft():
     world = MailWorld(31, "alice", "bob")
     alice, bob = world.people
@@ -267,6 +320,36 @@ def test_a_domain_is_asked_once_a_day_and_a_changed_key_is_told():
     world.reconnect_all()
     assert "the certificate of dora@example.net has changed" in alice.outcomes[number].error
     assert letters_of(alice)[-1].standing == DRAFT
+
+
+def test_two_mails_that_ask_for_the_same_people_book_each_answer_to_whom_it_is_of():
+    world = MailWorld(45, "alice")
+    (alice,) = world.people
+    secrets = [world.publish_key(f"{name}@example.net") for name in ("dora", "erin")]
+    numbers = [send(alice, mail_to(DORA, "erin@example.net")) for _ in range(2)]
+    world.settle()
+    assert [alice.outcomes[number].error for number in numbers] == ["", ""]
+    world.deliver()
+    assert all(open_with_any(sealed, secrets).content for _, sealed in world.outside)
+    assert sorted(address for address, _ in world.outside) == [
+        DORA,
+        DORA,
+        *["erin@example.net"] * 2,
+    ]
+
+
+def test_an_answer_about_somebody_else_is_not_believed():
+    world = MailWorld(46, "alice")
+    (alice,) = world.people
+    send(alice, mail_to(DORA))
+    while not world.asked:
+        world.step_wire(alice.wire, to_server=False)
+        world._ledger_step()
+        alice.tick()
+        world.step_wire(alice.wire, to_server=True)
+    answer = f.CertificatesFound(alice.last_operation(), "eve@example.net", b"")
+    with pytest.raises(OverrunError, match="an address that was not asked for"):
+        alice.device.receive(answer, alice.now_ms)
 
 
 def test_a_mail_waits_for_a_domain_that_does_not_answer():
@@ -380,61 +463,10 @@ def test_a_server_that_claims_to_have_what_was_not_sent_is_not_believed(offset):
     world = MailWorld(39, "alice", "bob")
     alice, _ = world.people
     send(alice, mail_to("bob@acme.example", files=(LARGE,)))
-    while not letters.head_of(letters_of(alice)[0]).copies:
-        world.step_wire(alice.wire, to_server=True)
-        world._ledger_step()
-        world.step_wire(alice.wire, to_server=False)
-        alice.tick()
+    until_sealed(world, alice)
     answer = f.SubmissionState(alice.last_operation(), offset, [])
     with pytest.raises(OverrunError, match="another part of a mail"):
         alice.device.receive(answer, alice.now_ms)
-
-
-def test_who_has_signed_is_told_of_each_mail():
-    world = MailWorld(42, "alice", "bob")
-    alice, bob = world.people
-    send(alice, mail_to("bob@acme.example"))
-    world.settle()
-    world.deliver()
-    assert [verified(world, person).signature for person in (alice, bob)] == ["own", "ledger"]
-    assert not verified(world, bob).readable
-    secret, certificate = generate_user_key("dora@example.net")
-    (own,) = [key.certificate for key in keys_of(bob)]
-    to_bob = judge(own, "bob@acme.example", world.now_ms // 1000)
-
-    def from_dora(author, signer):
-        letter = Letter(
-            Mailbox(author), (Mailbox("bob@acme.example"),), (), "hi", 1, "<1@x.example>"
-        )
-        outer = protection.outside(letter)
-        inner = protection.payload(letter, compose("hi", random=bytes), outer)
-        armored = seal_to_all(inner, [to_bob], now=world.now_ms // 1000, signer=signer)
-        sealed = protection.message(outer, armored, bytes)
-        with bob.vault.transaction() as records:
-            return open_verified(records, sealed, Reader(bob.address, Fingerprint(bytes(32))))
-
-    assert from_dora("dora@example.net", secret).signature == "unknown"
-    assert from_dora("dora@example.net", None).signature == "none"
-    assert from_dora("alice@acme.example", secret).signature == "wrong"
-    assert from_dora("bob@acme.example", secret).signature == "wrong"
-    assert from_dora("alice@acme.example, dora@example.net", secret).signature == "unknown"
-    with bob.vault.transaction() as records:
-        outside_keys.learn(
-            records, Address("dora@example.net"), Source.WKD, certificate, world.now_ms
-        )
-    assert from_dora("dora@example.net", secret).signature == "pinned"
-    assert from_dora("alice@acme.example", secret).readable
-
-
-def verified(world, person):
-    (sealed,) = world.mailbox(person)
-    with person.vault.transaction() as records:
-        return open_verified(records, sealed, Reader(person.address, Fingerprint(bytes(32))))
-
-
-def keys_of(person):
-    with person.vault.transaction() as records:
-        return records.mail_keys.all()
 
 
 def answers(world, person, *frames):

@@ -2,17 +2,21 @@
 
 import re
 
+from blackthorn.crypto.openpgp.recipients import RecipientCertificate, judge, seal_to_all
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.letters import letters
 from blackthorn.device.letters.letters import Head, Written
 from blackthorn.device.mail import keys
+from blackthorn.device.mail.signatures import VerifiedMail, open_verified
 from blackthorn.device.operations import change_chain, send_mail
 from blackthorn.errors import UnavailableError
-from blackthorn.ids import Address
+from blackthorn.ids import Address, Fingerprint
+from blackthorn.mail.compose import protection
 from blackthorn.mail.compose.answer import Thread
 from blackthorn.mail.compose.entity import File, compose
-from blackthorn.mail.compose.letter import Mailbox
+from blackthorn.mail.compose.letter import Letter, Mailbox
+from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail
 from blackthorn.ports.device_letters import LetterRecord
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
@@ -136,6 +140,28 @@ class MailWorld(World):
         return [keys.open_with_any(sealed, secrets) for sealed in self.mailbox(person)]
 
 
+def judged(person: Person, sealed: bytes) -> VerifiedMail:
+    """A mail as the person's device opens and judges it."""
+    with person.vault.transaction() as records:
+        return open_verified(records, sealed, Reader(person.address, Fingerprint(bytes(32))))
+
+
+def reader_of(person: Person, now: int) -> RecipientCertificate:
+    """The person's newest certificate, to seal to."""
+    with person.vault.transaction() as records:
+        key = keys.newest(records)
+    assert key is not None
+    return judge(key.certificate, person.address, now)
+
+
+def secret_of(person: Person) -> Secret:
+    """The key by which the person's device signs."""
+    with person.vault.transaction() as records:
+        key = keys.newest(records)
+    assert key is not None
+    return Secret(key.secret)
+
+
 def mail_to(
     *to: str,
     cc: tuple[str, ...] = (),
@@ -152,6 +178,17 @@ def mail_to(
         Thread(subject),
         compose(text, files, random=lambda size: bytes(size)),
     )
+
+
+def signed_mail(
+    author: str, signer: Secret | None, reader: RecipientCertificate, now: int, to: str
+) -> bytes:
+    """A mail of the author `to` somebody, signed by any key and sealed to any reader."""
+    letter = Letter(Mailbox(author), (Mailbox(to),), (), "hi", 1, "<1@x.example>")
+    outer = protection.outside(letter)
+    inner = protection.payload(letter, compose("hi", random=bytes), outer)
+    armored = seal_to_all(inner, [reader], now=now, signer=signer)
+    return protection.message(outer, armored, bytes)
 
 
 def send(person: Person, written: Written) -> int:

@@ -39,6 +39,7 @@ def told(*words: str | Path) -> str:
         (["mail", "send", BOB, "--attach", "/"], "/ is no file: put a folder into an archive"),
         (["mail", "send", BOB, "--attach", "/dev/zero"], "/dev/zero is no file"),
         (["mail", "draft", "send", "9"], "there is no draft 9"),
+        (["mail", "send", BOB, "--subject", "\udcff"], "the subject is not UTF-8"),
         (["mail", "draft", "delete", "9"], "there is no draft 9"),
     ],
 )

@@ -42,6 +42,8 @@ class Letters(Protocol):
     def piece(self, number: int, copy: int, place: int) -> bytes:
         """The piece that begins at `place`, or nothing."""
 
-    def read(self, number: int, copy: int) -> bytes: ...
+    def read(self, number: int, copy: int) -> bytes:
+        """All bytes of a copy. Raises DamageError when a piece before others is missing."""
+
     def forget_copies(self, number: int, *, content: bool) -> None:
         """Delete the sealed copies, and with `content` the person's own."""

@@ -42,7 +42,7 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.ListMail(1, 0),
         f.MailListing(1, [], False),
         f.FindCertificates(1, "a@b.example"),
-        f.CertificatesFound(1, "advanced", b"certificates"),
+        f.CertificatesFound(1, "a@b.example", b"certificates"),
         f.FetchMail(1, 1, 0),
         f.MailChunk(1, 1, 0, 1, b"x"),
         f.MailArrived(1),

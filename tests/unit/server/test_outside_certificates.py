@@ -121,8 +121,8 @@ def test_over_the_link():
     handler.handle(session, f.FindCertificates(8, "carl@out.example"), 0.0)
     place.answer(UnavailableError("try again later"))
     assert session.sent == [
-        f.CertificatesFound(7, "advanced", b"certificate"),
-        f.CertificatesFound(8, "", b"", "try again later"),
+        f.CertificatesFound(7, "Bea@OUT.example", b"certificate"),
+        f.CertificatesFound(8, "carl@out.example", b"", "try again later"),
     ]
     handler.handle(RecordingSession(None), f.FindCertificates(9, "x@out.example"), 0.0)
     assert not place.asked

@@ -18,7 +18,7 @@ from blackthorn.errors import UserError
 from blackthorn.mail.compose.answer import Thread
 from blackthorn.mail.compose.entity import Entity
 from blackthorn.mail.compose.fields import message_id
-from blackthorn.mail.compose.letter import Letter, Mailbox, check_recipients
+from blackthorn.mail.compose.letter import Letter, Mailbox, check_recipients, check_subject
 from blackthorn.ports.device_letters import CONTENT, DRAFT, SENT, WAITING, LetterRecord
 from blackthorn.ports.device_store import Records
 from blackthorn.wire.address import domain_of
@@ -80,8 +80,9 @@ def head_of(record: LetterRecord) -> Head:
 
 
 def save(unit: UnitOfWork, written: Written, standing: str) -> int:
-    """Store a mail; its number. Raises UserError: too many drafts, too many recipients."""
+    """Store a mail; its number. Raises UserError: too many drafts or recipients, a bad subject."""
     letters = unit.records.letters
+    check_subject(written.thread.subject)
     head = Head(
         to=[(person.address, person.name) for person in written.to],
         cc=[(person.address, person.name) for person in written.cc],

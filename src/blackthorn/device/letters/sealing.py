@@ -71,13 +71,18 @@ def colleagues(unit: UnitOfWork, addresses: Iterable[str]) -> list[Address]:
     return list(dict.fromkeys([unit.me.address, *(one for one in found if one is not None)]))
 
 
-def to_look_up(unit: UnitOfWork, head: Head) -> list[Address]:
-    """People outside whose domain is to be asked for their key before the mail is sealed."""
+def outsiders(unit: UnitOfWork, head: Head) -> list[Address]:
+    """Recipients of other domains."""
     domain = domain_of(unit.me.address)
     found = [normalised(address) for address in head.recipients if not colleague(address, domain)]
+    return list(dict.fromkeys(found))
+
+
+def to_look_up(unit: UnitOfWork, head: Head) -> list[Address]:
+    """People outside whose domain is to be asked for their key before the mail is sealed."""
     return [
         address
-        for address in dict.fromkeys(found)
+        for address in outsiders(unit, head)
         if address not in head.asked and _is_due(unit, address)
     ]
 

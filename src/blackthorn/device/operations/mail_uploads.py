@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.letters import letters
 from blackthorn.device.letters.limits import PIECE_BYTES
-from blackthorn.device.operations import limits, table
-from blackthorn.device.operations.send_mail import SendMail, current
+from blackthorn.device.operations import limits, outbox, table
+from blackthorn.device.operations.send_mail import DAMAGED, SendMail, current
 from blackthorn.errors import OverrunError
 from blackthorn.link import frames as f
 from blackthorn.ports.device_letters import WAITING
@@ -75,6 +75,9 @@ class MailUploads:
         sent = max(self._sent.get(answer.request, 0), answer.offset)
         while sent < min(total, answer.offset + limits.PIECES_AHEAD * PIECE_BYTES):
             data = unit.records.letters.piece(operation.letter, place, sent)
+            if not data:
+                outbox.fail(unit, row, DAMAGED)
+                return Reaction()
             frames.append(f.SubmitMailPiece(answer.request, copy.token, sent, data))
             sent += len(data)
         self._sent[answer.request] = sent

@@ -18,7 +18,7 @@ from blackthorn.device.mail import outside_keys
 from blackthorn.device.operations import operation as base
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
 from blackthorn.device.transparency.ledger_state import clock_ms
-from blackthorn.errors import DamageError
+from blackthorn.errors import DamageError, OverrunError, UserError
 from blackthorn.ids import Address
 from blackthorn.link.frames import (
     CertificatesFound,
@@ -32,6 +32,11 @@ from blackthorn.ports.device_store import OutboxRecord
 from blackthorn.ports.outside.keys import Source
 
 TOKEN_BYTES: Final = 16
+
+DAMAGED: Final = (
+    "a part of the sealed mail is missing in this device's database: send the draft again, and if "
+    "that fails, write it anew"
+)
 
 
 class SendMail(base.Operation, frozen=True, tag="mail"):
@@ -90,12 +95,15 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
         place, copy = current(head)
         size = unit.records.letters.size(self.letter, place)
         if not size:
-            raise DamageError("a sealed mail is missing in this device's database")
+            raise UserError(DAMAGED)
         me = unit.me.address
         return SubmitMail(row.number, copy.token, me, self._waiting(head, copy), size)
 
     def _seal(self, unit: UnitOfWork, record: LetterRecord, head: Head) -> Head:
-        entity = letters.entity_of(unit, self.letter, head)
+        try:
+            entity = letters.entity_of(unit, self.letter, head)
+        except DamageError as error:
+            raise UserError(str(error)) from None
         copies: list[Copy] = []
         for place, copy in enumerate(sealing.seal(unit, head, entity), CONTENT + 1):
             unit.records.letters.put(self.letter, place, copy.sealed, limits.PIECE_BYTES)
@@ -109,15 +117,20 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
         return [address for address in copy.recipients if address not in head.refused]
 
     def found(self, unit: UnitOfWork, row: OutboxRecord, answer: CertificatesFound) -> int:
-        """Take what a domain says of a recipient; when to try again, in ms, 0 for no pause."""
+        """Take what a domain says of a recipient; when to try again, in ms, 0 for no pause.
+
+        Another mail may have asked the same since, so that the answer says of whom it is. Raises
+        OverrunError for somebody to whom this mail does not go.
+        """
         record = self._record(unit)
         if record is None:
             return 0
         head = letters.head_of(record)
-        wanted = sealing.to_look_up(unit, head)
-        if not wanted:
-            return 0
-        address, records = wanted[0], unit.records
+        address, records = Address(answer.address), unit.records
+        if address not in sealing.outsiders(unit, head):
+            raise OverrunError("the server answers about an address that was not asked for")
+        if address in head.asked:
+            return limits.LOOKUP_AGAIN_SECONDS * 1000
         known = records.outside_keys.of(address)
         waited_ms = unit.now_ms - row.created_ms
         if answer.refusal and (known is None or not known.certificate):
@@ -176,7 +189,7 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
         if not all(one.done for one in copies):
             letters.put(unit, record, head)
             return
-        lost = [address for address in head.recipients if address in head.refused]
+        lost, own = [one for one in head.recipients if one in head.refused], unit.me.address
         reason = "; ".join(f"{address}: {head.refused[address]}" for address in lost)
         if len(lost) == len(head.recipients):
             base.finish(unit, row.number, error=reason)
@@ -186,10 +199,20 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
         base.finish(unit, row.number)
         if lost:
             self._tell(unit, row, ", ".join(lost), reason)
+        if own in head.refused and own not in lost:
+            what = "your mailbox has no copy of the mail to"
+            self._tell(unit, row, self.names, head.refused[own], what)
         letters.was_sent(unit, record, head)
 
-    def _tell(self, unit: UnitOfWork, row: OutboxRecord, names: str, reason: str) -> None:
-        words = ("mail not sent to", names, self.subject)
+    def _tell(
+        self,
+        unit: UnitOfWork,
+        row: OutboxRecord,
+        names: str,
+        reason: str,
+        what: str = "mail not sent to",
+    ) -> None:
+        words = (what, names, self.subject)
         failures.note(unit.records.settings, row.number, words, reason, unit.now_ms)
 
     def given_up(self, unit: UnitOfWork, reason: str) -> None:

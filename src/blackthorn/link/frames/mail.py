@@ -134,10 +134,10 @@ class FindCertificates(Exchange, tag=55, frozen=True):
 class CertificatesFound(Exchange, tag=56, frozen=True):
     """Server to device: concatenated binary certificates, which the device checks; empty: none.
 
-    `method` is "advanced", "direct" or empty. With a `refusal` nothing is known: ask again later.
+    `address` is the one that was asked for. With a `refusal` nothing is known: ask again later.
     """
 
-    method: Annotated[str, Meta(max_length=16)]
+    address: AddressText
     certificates: Annotated[bytes, Meta(max_length=link_limits.MAX_FOUND_CERTIFICATE_BYTES)]
     refusal: Annotated[str, Meta(max_length=512)] = ""
 

@@ -45,6 +45,14 @@ def mail_address(text: str) -> str:
     return f"{text.rpartition('@')[0]}@{domain_of(checked)}"
 
 
+def check_subject(text: str) -> None:
+    """Raises UserError for a subject of bytes that are no UTF-8, as a command line can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError("the subject is not UTF-8: type it again") from None
+
+
 def check_recipients(addresses: list[str]) -> None:
     """Raises UserError for a mail to nobody, or to more than MAX_ADDRESSED."""
     if not addresses:

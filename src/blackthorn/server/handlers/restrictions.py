@@ -64,7 +64,9 @@ PENDING: Final[dict[type[f.Frame], Callable[[Any], Answers]]] = {
     f.SubmitMail: lambda frame: [f.MailSubmitted(frame.request, 0, WAITS)],
     f.SubmitMailPiece: lambda frame: [f.MailSubmitted(frame.request, 0, WAITS)],
     f.DeleteMail: lambda frame: [f.MailDeleted(frame.request, False)],
-    f.FindCertificates: lambda frame: [f.CertificatesFound(frame.request, "", b"", WAITS)],
+    f.FindCertificates: lambda frame: [
+        f.CertificatesFound(frame.request, frame.address, b"", WAITS)
+    ],
     f.AskAppPasswords: lambda frame: [f.AppPasswordList(frame.request, [], WAITS)],
     f.OpenPairing: lambda frame: [f.PairingOpened(WAITS)],
     f.Relay: lambda frame: [],

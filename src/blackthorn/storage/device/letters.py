@@ -1,5 +1,6 @@
 """Mail that the person writes, in SQL (`ports.device_letters`)."""
 
+from blackthorn.errors import DamageError
 from blackthorn.ports.device_letters import CONTENT, LetterRecord
 from blackthorn.storage.device.records import Table
 from blackthorn.storage.rows import values
@@ -70,10 +71,15 @@ class Letters(Table):
 
     def read(self, number: int, copy: int) -> bytes:
         rows = self._run(
-            "SELECT data FROM letter_piece WHERE letter = ? AND copy = ? ORDER BY place",
+            "SELECT place, data FROM letter_piece WHERE letter = ? AND copy = ? ORDER BY place",
             (number, copy),
         )
-        return b"".join(row[0] for row in rows)
+        whole = bytearray()
+        for place, data in rows:
+            if place != len(whole):
+                raise DamageError("a part of a stored mail is missing in this device's database")
+            whole += data
+        return bytes(whole)
 
     def forget_copies(self, number: int, *, content: bool) -> None:
         least = CONTENT if content else CONTENT + 1

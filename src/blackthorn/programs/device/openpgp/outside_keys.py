@@ -1,48 +1,15 @@
-"""Certificates of people outside: ask the server to ask their domain, and decide on changes."""
+"""Certificates of people outside, as a person sees and decides on them."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from blackthorn.crypto.openpgp.recipients import RecipientCertificate
 from blackthorn.device.mail import limits, outside_keys
-from blackthorn.errors import UnavailableError, UserError, system_error
+from blackthorn.errors import UserError, system_error
 from blackthorn.ids import Address
-from blackthorn.link import frames as f
-from blackthorn.ports.outside.keys import OutsideKeyRecord, Source
-from blackthorn.programs.device import requests
+from blackthorn.ports.outside.keys import OutsideKeyRecord
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.wire.address import domain_of
-
-
-async def look_up(device: DeviceProgram, addresses: Iterable[Address]) -> dict[Address, str]:
-    """Ask for the certificates of addresses outside that were not asked for today.
-
-    Call it only for addresses that are not in the ledger, whose chain wins. Returns those that
-    could not be asked for, with the reason; what was known before stays. Raises UnavailableError
-    when the server cannot be reached.
-    """
-    with device.opened.vault.transaction() as records:
-        due = [
-            address
-            for address in dict.fromkeys(addresses)
-            if outside_keys.is_due(records, address, wall_ms())
-        ]
-    failed: dict[Address, str] = {}
-    if not due:
-        return failed
-    async with requests.connect(device) as ask:
-        for number, address in enumerate(due, 1):
-            frame = f.FindCertificates(number, address)
-            answer: f.CertificatesFound = await ask(frame, f.CertificatesFound)
-            if answer.request != number:
-                raise UnavailableError("the server answers another question than was asked")
-            if answer.refusal:
-                failed[address] = answer.refusal
-                continue
-            with device.opened.vault.transaction() as records:
-                outside_keys.learn(records, address, Source.WKD, answer.certificates, wall_ms())
-    return failed
 
 
 def all_keys(device: DeviceProgram) -> list[OutsideKeyRecord]:

@@ -58,10 +58,10 @@ class MailHandler:
             raise LinkError(Code.MALFORMED, str(error)) from None
 
         def answer(found: FoundCertificates) -> f.CertificatesFound:
-            return f.CertificatesFound(frame.request, found.method, found.certificates)
+            return f.CertificatesFound(frame.request, frame.address, found.certificates)
 
         def refuse(text: str) -> f.CertificatesFound:
-            return f.CertificatesFound(frame.request, "", b"", text)
+            return f.CertificatesFound(frame.request, frame.address, b"", text)
 
         done = answering(session, answer, refuse, UnavailableError)
         self.certificates.find(address, session.device.id, done)
