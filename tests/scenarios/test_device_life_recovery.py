@@ -2,7 +2,7 @@
 
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import change_chain
-from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency import alarms, local_chain
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.ports.device_store import AlarmRecord
@@ -242,6 +242,30 @@ def test_a_mark_reaches_the_users_other_devices() -> None:
     bring_up(world)
     with tablet.unit() as unit:
         assert verified.is_verified(unit, alice.address)
+
+
+def test_a_mark_that_came_before_its_chain_counts_once_the_chain_is_known() -> None:
+    from blackthorn.device.transparency import verified
+    from blackthorn.identity.fingerprint import half
+
+    world = World(11, "alice", "bob")
+    alice, bob = world.people
+    with bob.unit() as unit:
+        identity = half(local_chain.own(unit)).hash
+        known = unit.records.directory.chain(bob.address)
+    with alice.unit() as unit:
+        assert unit.records.directory.chain(bob.address) is None
+        verified.put(unit, bob.address, identity, 7)
+    for _ in range(8):  # until it trusts that nothing is due
+        world.later(60)
+        bring_up(world)
+    with alice.unit() as unit:  # as another process of the device that has looked him up
+        unit.records.directory.put_chain(known)
+    for _ in range(3):  # on the same link: a new one looks at once
+        world.settle()
+        world.later(20)
+    with alice.unit() as unit:
+        assert unit.records.directory.chain(bob.address).verified_ms == 7
 
 
 def test_a_device_that_was_revoked_does_not_reset_what_follows() -> None:

@@ -112,6 +112,7 @@ def _facts(unit: UnitOfWork) -> tuple[object, ...] | None:
         published.head if published is not None else b"",
         local_chain.unpublished_data(records.settings),
         verified.marks_data(records.settings),
+        verified.unsettled(unit),
         self_group.shared(records.settings),
         [(record.id, record.standing) for record in records.conversations.all()],
         [key.fingerprint for key in records.mail_keys.all()],

@@ -5,6 +5,7 @@ same address does not inherit it. It may arrive from another device before the c
 matching mark sets `ChainRecord.verified_ms`.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -12,9 +13,10 @@ import msgspec
 
 from blackthorn.device import limits
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.fingerprint import half
 from blackthorn.ids import Address
-from blackthorn.ports.device_store import Settings
+from blackthorn.ports.device_store import ChainRecord, Settings
 
 _COMPARED: Final = "compared"
 
@@ -59,10 +61,23 @@ def put(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
 
 def settle(unit: UnitOfWork) -> None:
     """Apply marks whose chains have become known; a mark of another identity does not count."""
-    for address, (identity, at_ms) in marks(unit.records.settings).items():
+    known = marks(unit.records.settings)
+    for record, chain in list(_unmarked(unit)):
+        identity, at_ms = known[record.address]
+        if half(chain).hash == identity:
+            unit.records.directory.put_chain(replace(record, verified_ms=at_ms))
+
+
+def unsettled(unit: UnitOfWork) -> list[tuple[str, bytes, bytes]]:
+    """What `settle` decides by: each known identity that has a mark and is not verified by it."""
+    return [(chain.label, chain.genesis, chain.last_reset) for _, chain in _unmarked(unit)]
+
+
+def _unmarked(unit: UnitOfWork) -> Iterator[tuple[ChainRecord, VerifiedChain]]:
+    for address in marks(unit.records.settings):
         record = unit.records.directory.chain(address)
         if record is None or record.verified_ms or not record.present:
             continue
         chain = unit.chains.of(address)
-        if chain is not None and half(chain).hash == identity:
-            unit.records.directory.put_chain(replace(record, verified_ms=at_ms))
+        if chain is not None:
+            yield record, chain
