@@ -147,8 +147,10 @@ ATTACKS: Final = (
            "Whole, intact messages only; nothing is fetched",
            elsewhere=("tests/forge/test_mail_tampering.py",)),
     Attack(34, INSIDER, "A signed mail is passed on as if it were to somebody else",
-           "Signed header fields and intended recipients",
-           waits="Devices do not send mail yet, so nothing is signed that could be moved"),
+           "The header is signed with the text: its reader sees the To of the first reader, and is "
+           "told that it does not name them",
+           told="Nothing binds a signature to whom the mail was sealed for: what was passed on "
+           "looks as a blind copy or mail to an alias does"),
     Attack(35, f"{PUBLISHER}, {GOVERNMENT}", "A malicious update for one person",
            "Releases are entries of the same log",
            waits="The entry of a release exists; no updater exists that would install one"),

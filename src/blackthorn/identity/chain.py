@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.identity.bodies import Body, DeviceInfo, rules_of
+from blackthorn.identity.bodies import Body, DeviceInfo, SetCompatible, rules_of
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import Compatible, OpenPGP
 from blackthorn.identity.resets import as_of
@@ -76,6 +76,19 @@ class VerifiedChain:
     def hash_of(self, seq: int) -> bytes:
         """The hash of statement `seq`, from 1 to `self.seq`."""
         return self._state.hashes[seq - 1]
+
+    def has_stated(self, fingerprint: str) -> bool:
+        """Whether a statement names the certificate for other programs with this fingerprint.
+
+        It may have been replaced or revoked since.
+        """
+        bodies = (decode(data).statement.body for data in self.statements)
+        return any(
+            isinstance(body, SetCompatible)
+            and body.certificate is not None
+            and body.certificate.fingerprint == fingerprint
+            for body in bodies
+        )
 
 
 def replay(chain: UnverifiedChain, terms: Terms) -> VerifiedChain:

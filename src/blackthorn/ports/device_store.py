@@ -107,7 +107,7 @@ class ChainRecord:
     the device's time of the last check, `checked_size` the size of its checkpoint, `as_of_ms` the
     ledger's time then, `devices` the 16-byte ids of the devices live then. `verified_ms` is when
     the person compared safety numbers, else 0. `present` is False for a user unknown to the ledger.
-    `compatible` is the certificate for other programs, if mail is to be sealed to it as well.
+    `compatible` is the certificate for other programs, which may have signed the user's mail.
     `place` has the first 8 bytes of their index in the map, or nothing when it is not known,
     `asked` the moment (`device.core.moments`) when the last verified lookup was begun.
     """

@@ -9,11 +9,7 @@ from blackthorn.crypto.openpgp import compatible
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.mail import limits, outside_keys
-from blackthorn.device.mail.recipient_keys import (
-    ChangedCertificateError,
-    Origin,
-    recipient_keys,
-)
+from blackthorn.device.mail.recipient_keys import ChangedCertificateError, recipient_key
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.outside.keys import Source
@@ -37,23 +33,22 @@ def records(tmp_path) -> Iterator[VaultRecords]:
 
 
 def pinned(records: VaultRecords) -> bytes:
-    keys = recipient_keys(records, BEA, NOW_MS)
-    assert keys is not None and len(keys.certificates) == 1
-    return keys.certificates[0].data
+    key = recipient_key(records, BEA, NOW_MS)
+    assert key is not None
+    return key.data
 
 
 def test_the_first_good_one_is_pinned(records):
-    assert recipient_keys(records, BEA, NOW_MS) is None
+    assert recipient_key(records, BEA, NOW_MS) is None
     outside_keys.learn(records, BEA, Source.WKD, EVES + FIRST, NOW_MS)
     assert pinned(records) == FIRST
-    keys = recipient_keys(records, BEA, NOW_MS)
-    assert keys is not None and keys.origin is Origin.WKD and not keys.changed
+    assert records.outside_keys.of(BEA).source == Source.WKD
 
 
 @pytest.mark.parametrize("answer", [b"", b"junk", EVES, KEY.expose(), FIRST[:-1], FIRST * 9])
 def test_what_is_not_good_counts_as_none_and_is_remembered(records, answer):
     outside_keys.learn(records, BEA, Source.WKD, answer, NOW_MS)
-    assert recipient_keys(records, BEA, NOW_MS) is None
+    assert recipient_key(records, BEA, NOW_MS) is None
     assert not outside_keys.is_due(records, BEA, NOW_MS + DAY_MS - 1)
     assert outside_keys.is_due(records, BEA, NOW_MS + DAY_MS)
     assert outside_keys.is_due(records, BEA, NOW_MS - 1)  # the clock was set back
@@ -63,7 +58,7 @@ def test_another_one_of_the_domain_stops_mail_until_the_person_accepts_it(record
     outside_keys.learn(records, BEA, Source.WKD, FIRST, NOW_MS)
     outside_keys.learn(records, BEA, Source.WKD, SECOND, NOW_MS)
     with pytest.raises(ChangedCertificateError, match="mail keys accept"):
-        recipient_keys(records, BEA, NOW_MS)
+        recipient_key(records, BEA, NOW_MS)
     outside_keys.accept(records, BEA, NOW_MS)
     assert pinned(records) == SECOND
     with pytest.raises(UserError):
@@ -89,16 +84,14 @@ def test_a_header_never_replaces_what_the_domain_said_and_is_replaced_by_it(reco
     outside_keys.learn(records, BEA, Source.WKD, SECOND, NOW_MS)
     assert pinned(records) == SECOND
     outside_keys.learn(records, BEA, Source.AUTOCRYPT, FIRST, NOW_MS)
-    keys = recipient_keys(records, BEA, NOW_MS)
-    assert keys is not None and not keys.changed and keys.certificates[0].data == SECOND
+    assert pinned(records) == SECOND and not records.outside_keys.of(BEA).offered
 
 
 def test_another_header_is_shown_and_stops_nothing(records):
     """Forging a sender is enough to send one: it must not stop mail either."""
     outside_keys.learn(records, BEA, Source.AUTOCRYPT, FIRST, NOW_MS)
     outside_keys.learn(records, BEA, Source.AUTOCRYPT, SECOND, NOW_MS)
-    keys = recipient_keys(records, BEA, NOW_MS)
-    assert keys is not None and keys.changed and keys.certificates[0].data == FIRST
+    assert pinned(records) == FIRST and records.outside_keys.of(BEA).offered == SECOND
 
 
 def test_a_revocation_is_taken_and_cannot_be_taken_back(records):
@@ -106,11 +99,11 @@ def test_a_revocation_is_taken_and_cannot_be_taken_back(records):
     outside_keys.learn(records, BEA, Source.WKD, compatible.revoke(KEY, MADE + 2), NOW_MS)
     outside_keys.learn(records, BEA, Source.WKD, FIRST, NOW_MS)
     with pytest.raises(UserError, match="revoked"):
-        recipient_keys(records, BEA, NOW_MS)
+        recipient_key(records, BEA, NOW_MS)
     with pytest.raises(UserError, match="revoked"):
         outside_keys.add(records, BEA, outside_keys.judge_file(FIRST, BEA, NOW_MS), NOW_MS)
     outside_keys.forget(records, BEA)
-    assert recipient_keys(records, BEA, NOW_MS) is None
+    assert recipient_key(records, BEA, NOW_MS) is None
     with pytest.raises(UserError):
         outside_keys.forget(records, BEA)
 

@@ -42,7 +42,7 @@ def test_an_autocrypt_field_comes_back():
     for value in (written, written.replace("\r\n", "")):
         found = parse_autocrypt(value, "Alice@ACME.example")
         assert found is not None
-        assert (found.address, found.certificate, found.mutual) == (ALICE, CERTIFICATE, True)
+        assert (found.address, found.certificate) == (ALICE, CERTIFICATE)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_field_that_does_not_hold_says_nothing(value):
 
 def test_attributes_that_may_be_ignored_are():
     found = parse_autocrypt("_x=1; addr=alice@acme.example; keydata=aGVs bG8=", ALICE)
-    assert found is not None and found.certificate == b"hello" and not found.mutual
+    assert found is not None and found.certificate == b"hello"
 
 
 @given(st.text(max_size=200), st.text(max_size=40))

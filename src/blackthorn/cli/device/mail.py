@@ -23,6 +23,10 @@ mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 NO_SENDER = "(no sender)"
 NO_SUBJECT = "(no subject)"
 OWN = "The server itself wrote this mail: it is signed by the key that this device knows of it."
+PASSED_ON = (
+    "Neither To nor Cc names you: a blind copy, mail to an alias or a list, or somebody who got it "
+    "has passed it on."
+)
 JUNK = "Junk, by the server's verdict on who sent it:"
 
 Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")]
@@ -117,6 +121,8 @@ def read_mail(
     if found.junk:
         terminal.say("(Junk: it may not be from who it says.)")
     terminal.say(f"({_who_could_read(found)})")
+    if found.may_be_passed_on:
+        terminal.say(f"({PASSED_ON})")
     for section in shown.sections:
         terminal.say("")
         if section.head:
@@ -157,6 +163,7 @@ def _document(uid: int, found: "ReadMail") -> dict[str, Any]:
         "readable_on_the_way": found.readable,
         "junk": found.junk,
         "signature": found.signature.value if found.signature is not None else None,
+        "names_you": found.names_reader,
         "sealed": shown.sealed,
         "text": shown.text,
         "sections": [{"head": each.head, "text": each.text} for each in shown.sections],

@@ -19,7 +19,7 @@ from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.letters import limits
 from blackthorn.device.letters.letters import Head, letter_of
 from blackthorn.device.mail import keys, outside_keys
-from blackthorn.device.mail.recipient_keys import recipient_keys
+from blackthorn.device.mail.recipient_keys import recipient_key
 from blackthorn.errors import DecodeError, UserError
 from blackthorn.ids import Address
 from blackthorn.mail.compose import protection
@@ -42,7 +42,7 @@ class SealedCopy:
 
 @dataclass(frozen=True, slots=True)
 class _Addressed:
-    """A recipient's address as the envelope has it, and one certificate of theirs."""
+    """A recipient's address as the envelope has it, and their certificate."""
 
     address: str
     certificate: RecipientCertificate
@@ -135,7 +135,7 @@ def _groups(unit: UnitOfWork, head: Head, key: MailKeyRecord) -> Iterator[list[_
 
 
 def _with_certificates(unit: UnitOfWork, addresses: Iterable[str]) -> list[_Addressed]:
-    """All certificates of all. Raises UserError that names those without."""
+    """The certificates of all. Raises UserError that names those without."""
     found: list[_Addressed] = []
     unknown: list[str] = []
     domain = domain_of(unit.me.address)
@@ -146,14 +146,11 @@ def _with_certificates(unit: UnitOfWork, addresses: Iterable[str]) -> list[_Addr
                 f"there is no user {inside} here; if it is an alias or a list, write to the people "
                 "themselves"
             )
-        known = recipient_keys(unit.records, inside or normalised(address), unit.now_ms)
+        known = recipient_key(unit.records, inside or normalised(address), unit.now_ms)
         if known is None:
             unknown.append(address)
         else:
-            # A colleague's first certificate is for their devices, which read this mail; a copy
-            # to the second one would come to them as another mail.
-            taken = known.certificates[:1] if inside is not None else known.certificates
-            found += [_Addressed(address, one) for one in taken]
+            found.append(_Addressed(address, known))
     if unknown:
         raise UserError(no_key(unknown))
     return found

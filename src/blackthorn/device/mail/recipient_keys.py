@@ -3,10 +3,6 @@
 The chain always wins: for an address that the ledger has, no other source is asked or used.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
-
 from blackthorn.crypto.openpgp.recipients import RecipientCertificate, judge
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.errors import UserError
@@ -15,63 +11,29 @@ from blackthorn.ports.device_store import Records
 from blackthorn.ports.outside.keys import OutsideKeyRecord, Source
 
 
-class Origin(StrEnum):
-    """Who says that a certificate is the address's."""
-
-    CHAIN = "identity chain"
-    WKD = "web key directory"
-    AUTOCRYPT = "autocrypt header"
-    PERSON = "accepted"
-
-
-_ORIGINS: Final = {
-    Source.WKD: Origin.WKD,
-    Source.AUTOCRYPT: Origin.AUTOCRYPT,
-    Source.PERSON: Origin.PERSON,
-}
-
-
 class ChangedCertificateError(UserError):
     """The address's domain shows another certificate than the pinned one: the person decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientKeys:
-    """The certificates of one address, valid now: one sealed copy for each, never one for all.
-
-    `changed`: an Autocrypt header offers another certificate, which is not used.
-    """
-
-    address: Address
-    origin: Origin
-    certificates: tuple[RecipientCertificate, ...]
-    changed: bool = False
-
-
-def recipient_keys(records: Records, address: Address, now_ms: int) -> RecipientKeys | None:
+def recipient_key(records: Records, address: Address, now_ms: int) -> RecipientCertificate | None:
     """What to seal to, or None when no certificate of the address is known.
 
-    Look the address up first: a colleague in the ledger, somebody outside by their domain
-    (`programs.device.outside_keys`). Raises ChangedCertificateError, and UserError when the
-    known certificate cannot be sealed to now.
+    Of a colleague their devices' certificate: they read this mail, and a copy to the one for other
+    programs would come to them as another mail. Look the address up first: a colleague in the
+    ledger, somebody outside by their domain. Raises ChangedCertificateError, and UserError when
+    the known certificate cannot be sealed to now.
     """
     now = now_ms // 1000
     chain = records.directory.chain(address)
     if chain is not None and chain.present:
-        if not chain.certificate:
-            return None
-        certificates = [each for each in (chain.certificate, chain.compatible) if each]
-        found = [
-            _judged(each, address, now, "ask them to renew their mail key") for each in certificates
-        ]
-        return RecipientKeys(address, Origin.CHAIN, tuple(found))
+        advice = "ask them to renew their mail key"
+        return _judged(chain.certificate, address, now, advice) if chain.certificate else None
     known = records.outside_keys.of(address)
     if known is None or not known.certificate:
         return None
     _check_unchanged(known)
     advice = f"ask them, then `blackthorn mail keys forget {address}`"
-    pinned = _judged(known.certificate, address, now, advice)
-    return RecipientKeys(address, _ORIGINS[Source(known.source)], (pinned,), bool(known.offered))
+    return _judged(known.certificate, address, now, advice)
 
 
 def _check_unchanged(known: OutsideKeyRecord) -> None:

@@ -150,9 +150,9 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[verify.Observatio
 def _compatible(
     unit: UnitOfWork, chain: VerifiedChain, offered: bytes, known: ChainRecord | None
 ) -> bytes:
-    """The certificate for other programs, if mail is to be sealed to it as well."""
+    """The certificate for other programs, by which the user's mail may be signed."""
     stated = chain.compatible
-    if stated is None or not stated.copies:
+    if stated is None:
         return b""
     kept = known.compatible if known is not None else b""
     return _certificate(unit, chain, stated.stated, offered, kept)

@@ -77,6 +77,13 @@ def author(fields: list[Field]) -> str:
     return addresses[0][1] if len(addresses) == 1 else ""
 
 
+def names(fields: list[Field], own: str) -> bool:
+    """Whether To or Cc names the user `own`, with a +tag or without."""
+    people = (*_people(fields, b"to"), *_people(fields, b"cc"))
+    parts = (person.address.lower().rpartition("@") for person in people)
+    return own in (f"{local.partition('+')[0]}@{domain}" for local, _, domain in parts)
+
+
 def _seen(person: Mailbox, known: set[str]) -> bool:
     address = person.address.lower()
     seen = address in known

@@ -26,7 +26,6 @@ class Autocrypt:
 
     address: Address
     certificate: bytes = field(repr=False)
-    mutual: bool = False
 
 
 def autocrypt_field(address: Address, certificate: bytes) -> str:
@@ -63,4 +62,4 @@ def parse_autocrypt(value: str, sender: str) -> Autocrypt | None:
         data = base64.b64decode("".join(found.get("keydata", "").split()), validate=True)
     except (DecodeError, binascii.Error, ValueError):
         return None
-    return Autocrypt(address, data, found.get("prefer-encrypt") == "mutual") if data else None
+    return Autocrypt(address, data) if data else None

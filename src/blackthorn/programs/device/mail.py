@@ -11,7 +11,7 @@ from blackthorn import errors
 from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.device.mail.header_keys import learn_from
-from blackthorn.device.mail.signatures import Signature, author_of, open_verified
+from blackthorn.device.mail.signatures import Signature, author_of, names, open_verified
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -52,6 +52,14 @@ class ReadMail:
     signature: Signature | None = None
     author: Address | None = None
     """Of a mail that its sender has sealed."""
+    names_reader: bool = False
+    """Whether its To or Cc names the user of this device."""
+
+    @property
+    def may_be_passed_on(self) -> bool:
+        """Whether it is signed by another, and not, as far as it says, to the user."""
+        by_another = self.signature in (Signature.LEDGER, Signature.PINNED)
+        return by_another and not self.names_reader
 
     @property
     def attached(self) -> list[tuple[Attachment, bytes]]:
@@ -147,7 +155,14 @@ def open_sealed(
         shown = replace(shown, sender=sender)
     signature = verified.signature if opened.by_sender else None
     author = author_of(opened) if opened.by_sender else None
-    return ReadMail(shown, verified.readable, junk=opened.junk, signature=signature, author=author)
+    return ReadMail(
+        shown,
+        verified.readable,
+        junk=opened.junk,
+        signature=signature,
+        author=author,
+        names_reader=names(opened, program.opened.keys.address),
+    )
 
 
 async def refresh(program: DeviceProgram) -> tuple[int, int]:

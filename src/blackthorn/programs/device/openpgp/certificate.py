@@ -59,7 +59,7 @@ def _state(chain: VerifiedChain | None, key: MailKeyRecord) -> tuple[str, bool]:
     known = chain.compatible
     if known is not None and known.stated.fingerprint == key.fingerprint:
         return "in use", known.copies
-    return ("revoked" if chain.min_rules > 1 else "not stated yet"), False
+    return ("revoked" if chain.has_stated(key.fingerprint) else "not stated yet"), False
 
 
 def add(device: DeviceProgram, *, copies: bool) -> tuple[list[int], str]:
