@@ -149,7 +149,11 @@ def test_a_full_mailbox_is_told_at_rcpt_and_others_get_the_mail(tmp_path: Path) 
     run(test)
 
 
-def test_refused_commands_end_the_connection(tmp_path: Path) -> None:
+def test_refused_commands_end_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_limits, "MAX_TARPIT_SECONDS", 0.05)
+
     async def talk(running, client) -> None:
         await client.say("MAIL FROM:<eve@example.net>", "250 ")
         for index in range(smtp_limits.MAX_SMTP_ERRORS - 1):
