@@ -152,6 +152,7 @@ DEVICE_COMMANDS = {
     "mail draft list",
     "mail draft save",
     "mail draft send",
+    "mail draft show",
     "mail forward",
     "mail keys accept",
     "mail keys forget",

@@ -446,6 +446,16 @@ def test_bounds_of_drafts_and_recipients(monkeypatch):
         send(alice, mail_to(*many))
     with pytest.raises(UserError, match="no recipient"):
         send(alice, mail_to())
+    blind = mail_to(bcc=("p1@example.net", "p2@example.net", "p2@example.net"))
+    monkeypatch.setattr(limits, "MAX_BLIND_BYTES", 2 * len(blind.entity.body) - 1)
+    with pytest.raises(UserError, match=r"each of 2 Bcc recipients .* has room for 1: send it to"):
+        send(alice, blind)
+    with alice.unit() as unit:
+        number = letters.save(unit, blind, DRAFT)
+    with pytest.raises(UserError, match="has room for 1"):
+        alice.enqueue(lambda unit: send_mail.enqueue_draft(unit, number))
+    with alice.vault.transaction() as records:
+        records.letters.remove(number)
     monkeypatch.setattr(limits, "MAX_KEPT_LETTERS", 1)
     with alice.unit() as unit:
         number = letters.save(unit, mail_to(), DRAFT)

@@ -21,7 +21,7 @@ ORDER: Final = {
     "mail": (
         "list read save raw delete send reply forward sent trace draft certificate keys queue"
     ),
-    "mail draft": "save send delete list",
+    "mail draft": "save send show delete list",
     "mail certificate": "add export revoke list",
     "mail keys": "list add accept forget",
     "app-password": "add list revoke",

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from blackthorn.cli.device.writing.options import Given
+from blackthorn.device.letters import limits as letter_limits
+from blackthorn.device.operations import outbox
+from blackthorn.device.operations.operation import outcome_of
 from blackthorn.errors import DiskError, UserError
 from blackthorn.mail.compose import limits
+from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.letters import files
+from blackthorn.programs.device.program import DeviceProgram
 from tests.support.device_home import activated, invoke
 
 BOB = "bob@acme.example"
@@ -98,17 +104,34 @@ def test_a_draft_is_kept_and_deleted(
     assert invoke("mail", "draft", "list").output == "No drafts.\n"
 
 
+def refuse(problem: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("fault", [r"printf '\377'", "exit 1; echo"])
+def test_a_text_that_cannot_be_used_yet_is_edited_again(tmp_path: Path, fault: str) -> None:
+    script = tmp_path / "editor"
+    script.write_text(
+        f'#!/bin/sh\nif [ -e "$0.once" ]; then printf again > "$1"; else\n'
+        f'touch "$0.once"; printf kept > "$1"; {fault} >> "$1"; fi\n'
+    )
+    script.chmod(0o700)
+    asked: list[str] = []
+    assert files.edited([str(script)], "", lambda problem: not asked.append(problem)) == "again"
+    assert len(asked) == 1 and ("not UTF-8" in asked[0] or "editor failed" in asked[0])
+
+
 def test_the_text_comes_from_an_editor_whose_file_is_gone_afterwards(tmp_path: Path) -> None:
     script = tmp_path / "editor"
     script.write_text('#!/bin/sh\necho "$1" > "$0.seen"\necho written >> "$1"\n')
     script.chmod(0o700)
-    assert files.edited([str(script)], "> quoted\n") == "> quoted\nwritten\n"
+    assert files.edited([str(script)], "> quoted\n", refuse) == "> quoted\nwritten\n"
     seen = Path((tmp_path / "editor.seen").read_text().strip())
     assert not seen.exists() and not seen.parent.exists()
     with pytest.raises(UserError, match="the editor failed"):
-        files.edited(["false"], "")
+        files.edited(["false"], "", refuse)
     with pytest.raises(DiskError, match="the editor cannot be used"):
-        files.edited([str(tmp_path / "none")], "")
+        files.edited([str(tmp_path / "none")], "", refuse)
 
 
 def test_standard_input_is_read_to_its_bound() -> None:
@@ -127,3 +150,73 @@ def test_nothing_is_deleted_without_a_yes(tmp_path: Path, monkeypatch: pytest.Mo
     activated(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert "--yes" in told("mail", "delete", "1")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["mail", "send", BOB, "--subject", "\udcff"], "not UTF-8"),
+        (["mail", "send", *(f"p{number}@example.net" for number in range(101))], "at most 100"),
+        (["mail", "send", BOB], "0 drafts and mails on their way are kept"),
+        (["mail", "draft", "save", BOB], "0 drafts and mails on their way are kept"),
+        (["mail", "send", BOB, "--home", "/nowhere"], "/nowhere"),
+        (["mail", "draft", "save", BOB, "--home", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_nothing_is_typed_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], why: str
+) -> None:
+    """What can be refused before the person writes the text is refused then."""
+    activated(tmp_path, monkeypatch)
+    monkeypatch.setattr(letter_limits, "MAX_KEPT_LETTERS", 0)
+    monkeypatch.setattr(Given, "_text", lambda *_: pytest.fail("asked for the text"))
+    assert why in told(*words)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_typed_mail_that_cannot_be_sent_is_kept_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: Path, typed: bool
+) -> None:
+    activated(tmp_path, monkeypatch)
+    monkeypatch.setattr(Given, "typed", typed)
+    monkeypatch.setattr(letter_limits, "MAX_BLIND_BYTES", 1)
+    error = told("mail", "send", BOB, "--bcc", "carol@acme.example", "-s", "plan", "--file", text)
+    assert "has room for 0" in error
+    assert ("The mail is kept as draft 1: see `blackthorn mail draft show 1`" in error) == typed
+    drafts = json.loads(invoke("mail", "draft", "list", "--json").output)
+    assert [each["subject"] for each in drafts] == ["plan"] * typed
+
+
+def test_a_mail_that_becomes_a_draft_again_is_told_with_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: Path
+) -> None:
+    activated(tmp_path, monkeypatch)
+
+    async def see_to(program: DeviceProgram, numbers: list[int], *_: object) -> object:
+        with program.device.unit(wall_ms()) as unit:
+            outbox.fail(unit, unit.records.outbox.get(numbers[0]), "no key is known for bob")
+        with program.opened.vault.transaction() as records:
+            return {numbers[0]: outcome_of(records, numbers[0])}
+
+    monkeypatch.setattr(DeviceProgram, "see_to", see_to)
+    error = told("mail", "send", BOB, "--file", text)
+    assert "no key is known for bob. The mail is kept as draft 1: see" in error
+
+
+def test_a_draft_is_shown_and_sent_to_further_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: Path
+) -> None:
+    activated(tmp_path, monkeypatch)
+    save = ("mail", "draft", "save", BOB, "--bcc", "erin@acme.example", "-s", "the plan")
+    invoke(*save, "--file", text, "--attach", text)
+    shown = invoke("mail", "draft", "show", "1").output
+    assert "To: bob@acme.example\nBcc: erin@acme.example\nSubject: the plan\n" in shown
+    assert "    Attack at dawn.\n" in shown and "attachment 1: text.txt, text/plain" in shown
+    document = json.loads(invoke("mail", "draft", "show", "1", "--json").output)
+    assert (document["bcc"], document["text"]) == (["erin@acme.example"], "Attack at dawn.")
+    assert "bob: not an address" in told("mail", "draft", "send", "1", "bob")
+    sent = invoke("mail", "draft", "send", "1", "carol@acme.example", BOB)
+    assert sent.exception is None and "carol@acme.example: not yet sent" in sent.output
+    (entry,) = json.loads(invoke("mail", "sent", "--json").output)
+    assert entry["to"] == [BOB, "carol@acme.example"] and entry["bcc"] == ["erin@acme.example"]
+    assert "there is no draft 1" in told("mail", "draft", "show", "1")

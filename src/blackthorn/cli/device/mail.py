@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal, times
+from blackthorn.cli.device.writing.shown import NO_SUBJECT, body_document, say_body
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail as device_mail
 from blackthorn.programs.event_loop import run
-from blackthorn.wire.printable import bracketed
 from blackthorn.wire.units import MIB
 from blackthorn.wire.words import count
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
 NO_SENDER = "(no sender)"
-NO_SUBJECT = "(no subject)"
 OWN = "The server itself wrote this mail: it is signed by the key that this device knows of it."
 PASSED_ON = (
     "Neither To nor Cc names you: a blind copy, mail to an alias or a list, or somebody who got it "
@@ -123,18 +122,7 @@ def read_mail(
     terminal.say(f"({_who_could_read(found)})")
     if found.may_be_passed_on:
         terminal.say(f"({PASSED_ON})")
-    for section in shown.sections:
-        terminal.say("")
-        if section.head:
-            terminal.say(bracketed(section.head))
-        if section.text:
-            terminal.say_text(section.text, head="    ")
-    terminal.say("")
-    for note in shown.notes:
-        terminal.say(bracketed(f"not shown: {note}"))
-    for number, part in enumerate(shown.attachments, 1):
-        what = f"attachment {number}: {part.name}, {part.type}, {part.size} bytes"
-        terminal.say(bracketed(what))
+    say_body(shown)
 
 
 def _who_could_read(found: "ReadMail") -> str:
@@ -150,7 +138,7 @@ def _who_could_read(found: "ReadMail") -> str:
 
 
 def _document(uid: int, found: "ReadMail") -> dict[str, Any]:
-    """The mail as JSON; `sections` keeps apart what `text` holds together."""
+    """The mail as JSON."""
     shown = found.rendered
     return {
         "uid": uid,
@@ -165,12 +153,7 @@ def _document(uid: int, found: "ReadMail") -> dict[str, Any]:
         "signature": found.signature.value if found.signature is not None else None,
         "names_you": found.names_reader,
         "sealed": shown.sealed,
-        "text": shown.text,
-        "sections": [{"head": each.head, "text": each.text} for each in shown.sections],
-        "not_shown": list(shown.notes),
-        "attachments": [
-            {"name": each.name, "type": each.type, "size": each.size} for each in shown.attachments
-        ],
+        **body_document(shown),
     }
 
 

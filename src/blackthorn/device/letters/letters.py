@@ -62,6 +62,12 @@ class Head(Struct, frozen=True, array_like=True):
         found = [address for address, _ in (*self.to, *self.cc, *self.bcc)]
         return list(dict.fromkeys(found))
 
+    @property
+    def hidden(self) -> set[str]:
+        """Those whom the others do not see."""
+        seen = {address for address, _ in (*self.to, *self.cc)}
+        return {address for address, _ in self.bcc} - seen
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -95,23 +101,48 @@ def save(unit: UnitOfWork, written: Written, standing: str) -> int:
     )
     if standing == WAITING or head.recipients:
         check_recipients(head.recipients)
-    kept = [record for record in letters.all() if record.standing != SENT]
-    if len(kept) >= limits.MAX_KEPT_LETTERS:
-        raise UserError(
-            f"{limits.MAX_KEPT_LETTERS} drafts and mails on their way are kept, and no more: send "
-            "or delete some, see `blackthorn mail draft list`"
-        )
-    head = _sent_now(unit, head) if standing == WAITING else head
+    check_room(unit.records)
+    if standing == WAITING:
+        _check_copies(head, len(written.entity.body))
+        head = _sent_now(unit, head)
     number = letters.add(standing, msgspec.msgpack.encode(head), unit.now_ms)
     letters.put(number, CONTENT, written.entity.body, limits.PIECE_BYTES)
     return number
 
 
-def begin_sending(unit: UnitOfWork, number: int) -> None:
-    """A draft is to be sent. Raises UserError when it has no recipient, or is none."""
+def check_room(records: Records) -> None:
+    """Raises UserError when as many drafts and mails on their way are kept as may be."""
+    kept = [record for record in records.letters.all() if record.standing != SENT]
+    if len(kept) >= limits.MAX_KEPT_LETTERS:
+        raise UserError(
+            f"{limits.MAX_KEPT_LETTERS} drafts and mails on their way are kept, and no more: send "
+            "or delete some, see `blackthorn mail draft list`"
+        )
+
+
+def _check_copies(head: Head, size: int) -> None:
+    """Raises UserError when the copies for Bcc recipients are too many bytes together."""
+    people = len(head.hidden)
+    if people * size > limits.MAX_BLIND_BYTES:
+        most = limits.MAX_BLIND_BYTES // size
+        raise UserError(
+            f"each of {people} Bcc recipients gets a copy of their own, and a mail of this size "
+            f"has room for {most}: send it to fewer at a time, or send a link to its files"
+        )
+
+
+def begin_sending(unit: UnitOfWork, number: int, more: Sequence[Mailbox] = ()) -> None:
+    """A draft is to be sent, to `more` people too.
+
+    Raises UserError when it is none, has no recipient or too many.
+    """
     record = draft(unit.records, number)
     head = head_of(record)
+    known = {address for address, _ in head.to}
+    new = [(person.address, person.name) for person in more if person.address not in known]
+    head = msgspec.structs.replace(head, to=[*head.to, *dict.fromkeys(new)])
     check_recipients(head.recipients)
+    _check_copies(head, unit.records.letters.size(number, CONTENT))
     put(unit, replace(record, standing=WAITING, why=""), _sent_now(unit, head))
 
 

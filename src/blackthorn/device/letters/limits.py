@@ -1,6 +1,7 @@
 """Bounds of `device/letters`: each with its name, its unit and its reason."""
 
 from blackthorn.link.limits import MAX_SUBMITTED_PIECE_BYTES
+from blackthorn.wire.units import MIB
 
 MAX_KEPT_LETTERS = 200
 """Drafts and mails on their way that a device keeps, of up to 18 MiB each."""
@@ -10,6 +11,10 @@ MAX_SENT_LETTERS = 1_000
 
 PIECE_BYTES = MAX_SUBMITTED_PIECE_BYTES
 """A mail's bytes in one row, and in one frame to the server."""
+
+MAX_BLIND_BYTES = 256 * MIB
+"""Text and attachments of one mail times its Bcc recipients: each has a sealed copy of their own,
+which is stored here and sent to the server. 100 people get 2.5 MiB, 14 get 18."""
 
 MAX_SEALED_TO = 60
 """Certificates that one sealed copy is for: a device tries its key on at most 64."""

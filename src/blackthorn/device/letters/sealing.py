@@ -116,7 +116,6 @@ def _groups(unit: UnitOfWork, head: Head, key: MailKeyRecord) -> Iterator[list[_
         own = _Addressed(me, judge(key.certificate, me, now))
     except CertificateError as error:
         raise UserError(f"your own mail key cannot be used now: {error}") from None
-    hidden = {address for address, _ in head.bcc} - {address for address, _ in (*head.to, *head.cc)}
     shared: dict[tuple[bool, tuple[bool, bool]], list[_Addressed]] = {}
     alone: list[list[_Addressed]] = []
     shared[True, own.certificate.kind] = [own]
@@ -124,7 +123,7 @@ def _groups(unit: UnitOfWork, head: Head, key: MailKeyRecord) -> Iterator[list[_
         if normalised(one.address) == me:
             continue
         inside = domain_of(normalised(one.address)) == domain_of(me)
-        if one.address in hidden:
+        if one.address in head.hidden:
             alone.append([one])
         else:
             shared.setdefault((inside, one.certificate.kind), []).append(one)

@@ -5,6 +5,7 @@ by which the server knows a copy that it has taken already. A recipient whom the
 not keep the mail from the others. What cannot be sent at all is a draft again.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -27,6 +28,7 @@ from blackthorn.link.frames import (
     RefusedRecipient,
     SubmitMail,
 )
+from blackthorn.mail.compose.letter import Mailbox
 from blackthorn.ports.device_letters import CONTENT, WAITING, LetterRecord
 from blackthorn.ports.device_store import OutboxRecord
 from blackthorn.ports.outside.keys import Source
@@ -251,9 +253,9 @@ def enqueue(unit: UnitOfWork, written: letters.Written) -> int:
     return _enqueue(unit, letters.save(unit, written, WAITING))
 
 
-def enqueue_draft(unit: UnitOfWork, number: int) -> int:
-    """Enqueue the sending of a draft; the number of its row. Raises UserError."""
-    letters.begin_sending(unit, number)
+def enqueue_draft(unit: UnitOfWork, number: int, more: Sequence[Mailbox] = ()) -> int:
+    """Enqueue the sending of a draft, to `more` people too; its row's number. Raises UserError."""
+    letters.begin_sending(unit, number, more)
     return _enqueue(unit, number)
 
 

@@ -56,7 +56,7 @@ def check_subject(text: str) -> None:
 def check_recipients(addresses: list[str]) -> None:
     """Raises UserError for a mail to nobody, or to more than MAX_ADDRESSED."""
     if not addresses:
-        raise UserError("the mail has no recipient: name one with --to")
+        raise UserError("the mail has no recipient: name at least one address")
     if len(addresses) > limits.MAX_ADDRESSED:
         raise UserError(
             f"a mail goes to at most {limits.MAX_ADDRESSED} recipients, not {len(addresses)}: "

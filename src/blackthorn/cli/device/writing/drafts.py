@@ -7,12 +7,15 @@ from typer import Argument, Typer
 
 from blackthorn.cli import terminal, times
 from blackthorn.cli.device.writing import options as given
-from blackthorn.cli.device.writing.send import send_to
+from blackthorn.cli.device.writing.send import report_sending
+from blackthorn.cli.device.writing.shown import NO_SUBJECT, body_document, say_body
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 from blackthorn.device.letters import letters
 from blackthorn.device.operations import send_mail
 from blackthorn.mail.compose.answer import Thread
+from blackthorn.mail.render.render import render
 from blackthorn.ports.device_letters import CONTENT, DRAFT
+from blackthorn.programs.device.home import wall_ms
 
 drafts = Typer(help="Mail that you keep until it is sent.", no_args_is_help=True)
 
@@ -32,22 +35,57 @@ def save(
 ) -> None:
     """Keep a mail on this device, encrypted. Attached files are copied."""
     options = given.Given(cc or (), bcc or (), attach or (), file, plain)
-    written = options.written(given.people(to or ()), Thread(subject))
-    device = program(at)
-    with device.device.unit(_now()) as unit:
+    people, device = given.people(to or ()), program(at)
+    written = options.written(device, people, Thread(subject))
+    with device.device.unit(wall_ms()) as unit:
         number = letters.save(unit, written, DRAFT)
     terminal.say(f"draft {number}: kept on this device")
 
 
 @drafts.command("send")
 @on_device
-def send(number: given.DraftArgument, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Send a draft, as `mail send` does."""
-    device = program(at)
+def send(
+    number: given.DraftArgument,
+    to: Annotated[
+        list[str] | None, Argument(metavar="[ADDRESS...]", help="Further recipients.")
+    ] = None,
+    *,
+    at: DeviceOptions,
+    json: JsonOption = False,
+) -> None:
+    """Send a draft, as `mail send` does, to those whom it names and to further ones."""
+    more, device = given.people(to or ()), program(at)
     with device.opened.vault.transaction() as records:
         head = letters.head_of(letters.draft(records, number))
-    enqueue = partial(send_mail.enqueue_draft, number=number)
-    send_to(device, enqueue, ", ".join(head.recipients), json)
+    row = device.enqueue(partial(send_mail.enqueue_draft, number=number, more=more))
+    names = dict.fromkeys([*head.recipients, *(person.address for person in more)])
+    report_sending(device, row, ", ".join(names), json)
+
+
+@drafts.command("show")
+@on_device
+def show(number: given.DraftArgument, at: DeviceOptions, json: JsonOption = False) -> None:
+    """Print a draft: its recipients, its text, and what is attached."""
+    with program(at).device.unit(wall_ms()) as unit:
+        record = letters.draft(unit.records, number)
+        head = letters.head_of(record)
+        entity = letters.entity_of(unit, number, head)
+    shown = render(entity.encode())
+    lines = {
+        name: [address for address, _ in people]
+        for name, people in (("to", head.to), ("cc", head.cc), ("bcc", head.bcc))
+    }
+    if json:
+        document = {"number": number, **lines, "subject": head.subject, "reason": record.why}
+        terminal.print_json(document | body_document(shown))
+        return
+    for name, people in lines.items():
+        if people:
+            terminal.say(f"{name.title()}: {', '.join(people)}")
+    terminal.say(f"Subject: {head.subject or NO_SUBJECT}")
+    if record.why:
+        terminal.say(f"(Not sent: {record.why})")
+    say_body(shown)
 
 
 @drafts.command("delete")
@@ -89,9 +127,3 @@ def list_drafts(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.print_json(entries)
     elif not found:
         terminal.say("No drafts.")
-
-
-def _now() -> int:
-    from blackthorn.programs.device.home import wall_ms
-
-    return wall_ms()

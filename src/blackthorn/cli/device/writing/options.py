@@ -11,13 +11,14 @@ from typing import Annotated
 from typer import Argument, Option
 
 from blackthorn.cli import terminal
-from blackthorn.device.letters.letters import Written
+from blackthorn.device.letters.letters import Written, check_room
 from blackthorn.errors import UserError
 from blackthorn.mail.compose.answer import Thread
-from blackthorn.mail.compose.entity import compose
-from blackthorn.mail.compose.letter import Mailbox, mail_address
+from blackthorn.mail.compose.entity import check_size, compose
+from blackthorn.mail.compose.letter import Mailbox, check_recipients, check_subject, mail_address
 from blackthorn.programs.device.home import random
 from blackthorn.programs.device.letters import files
+from blackthorn.programs.device.program import DeviceProgram
 
 CcOption = Annotated[
     list[str] | None, Option("--cc", metavar="ADDRESS", help="A further recipient; many times.")
@@ -59,8 +60,14 @@ class Given:
     file: Path | None
     plain: bool
 
+    @property
+    def typed(self) -> bool:
+        """Whether the text is nowhere but here once the person has written it."""
+        return self.file is None and sys.stdin.isatty()
+
     def written(
         self,
+        device: DeviceProgram,
         to: Sequence[Mailbox],
         thread: Thread,
         *,
@@ -68,9 +75,15 @@ class Given:
         quoted: str = "",
         original: bytes | None = None,
     ) -> Written:
-        """The mail, whose text is read now. Raises UserError, DiskError."""
+        """The mail, whose text is read last, when all else is good. Raises UserError, DiskError."""
         cc, bcc = [*more_cc, *people(self.cc)], people(self.bcc)
+        check_subject(thread.subject)
+        if everybody := [person.address for person in (*to, *cc, *bcc)]:
+            check_recipients(list(dict.fromkeys(everybody)))
+        with device.opened.vault.transaction() as records:
+            check_room(records)
         attached = files.attachments(self.attach)
+        check_size(sum(len(file.data) for file in attached), len(original or b""))
         text = self._text(quoted)
         if not text.strip() and not attached and original is None:
             raise UserError("there is no text to send")
@@ -85,9 +98,13 @@ class Given:
             return files.read_text(sys.stdin.buffer).rstrip("\n") + below
         editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
         if editor:
-            return files.edited(editor, below)
+            return files.edited(editor, below, _edit_again)
         terminal.note("The text, and at its end Ctrl-D on a line of its own:")
         return files.read_text(sys.stdin.buffer).rstrip("\n") + below
+
+
+def _edit_again(problem: str) -> bool:
+    return terminal.confirm(f"{problem}. Edit the same text again?", yes=False)
 
 
 def people(addresses: Sequence[str]) -> list[Mailbox]:

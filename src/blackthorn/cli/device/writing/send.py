@@ -1,6 +1,6 @@
 """Commands `mail send`, `mail reply`, `mail forward` and `mail sent`."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,12 +9,13 @@ from typer import Argument, Option, Typer
 from blackthorn.cli import terminal, times
 from blackthorn.cli.device.writing import options as given
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
-from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.letters import letters
 from blackthorn.device.letters.letters import Head, Written
 from blackthorn.device.operations import send_mail
+from blackthorn.errors import BlackthornError, UserError
 from blackthorn.mail.compose.answer import Thread
 from blackthorn.ports.device_letters import DRAFT, WAITING, LetterRecord
+from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 from blackthorn.wire.units import MIB
@@ -54,9 +55,10 @@ def send(
     draft. What cannot be sent now is sent later, once. The text is read from standard input.
     --json prints as `blackthorn send` does.
     """
+    people, device = given.people(to), program(at)
     options = given.Given(cc or (), bcc or (), attach or (), file, plain)
-    written = options.written(given.people(to), Thread(subject))
-    send_written(program(at), partial(send_mail.enqueue, written=written), written, json)
+    written = options.written(device, people, Thread(subject))
+    _send_written(device, written, json, typed=options.typed)
 
 
 @on_device
@@ -87,8 +89,8 @@ def reply(
     to, more = reply_recipients(found.fields, own, everybody=everybody)
     options = given.Given(cc or (), bcc or (), attach or (), file, plain)
     thread = reply_thread(found.fields)
-    written = options.written(to, thread, more_cc=more, quoted=found.quotation)
-    send_written(device, partial(send_mail.enqueue, written=written), written, json)
+    written = options.written(device, to, thread, more_cc=more, quoted=found.quotation)
+    _send_written(device, written, json, typed=options.typed)
 
 
 @on_device
@@ -113,32 +115,61 @@ def forward(
     found.check_readable(uid)
     options = given.Given(cc or (), bcc or (), attach or (), file, plain)
     thread = forward_thread(found.fields)
-    written = options.written(people, thread, original=found.content)
-    send_written(device, partial(send_mail.enqueue, written=written), written, json)
+    written = options.written(device, people, thread, original=found.content)
+    _send_written(device, written, json, typed=options.typed)
 
 
-def send_written(
-    device: DeviceProgram, enqueue: Callable[[UnitOfWork], int], written: Written, json: bool
-) -> None:
-    """Enqueue a mail, send it, and tell what became of it."""
+def _send_written(device: DeviceProgram, written: Written, json: bool, *, typed: bool) -> None:
+    """Enqueue a mail, send it, and tell what became of it. A typed one is kept if it is refused."""
+    try:
+        number = device.enqueue(partial(send_mail.enqueue, written=written))
+    except BlackthornError as error:
+        draft = _keep(device, written) if typed else 0
+        if not draft:
+            raise
+        raise UserError(kept_as(str(error), draft)) from None
     people = (*written.to, *written.cc, *written.bcc)
-    send_to(device, enqueue, ", ".join(person.address for person in people), json)
+    report_sending(device, number, ", ".join(person.address for person in people), json)
 
 
-def send_to(
-    device: DeviceProgram, enqueue: Callable[[UnitOfWork], int], names: str, json: bool
-) -> None:
+def _keep(device: DeviceProgram, written: Written) -> int:
+    """The number of a mail as a draft; 0 when it cannot be kept either."""
+    with suppress(BlackthornError), device.device.unit(wall_ms()) as unit:
+        return letters.save(unit, written, DRAFT)
+    return 0
+
+
+def kept_as(problem: str, draft: int) -> str:
+    return (
+        f"{problem.rstrip('.')}. The mail is kept as draft {draft}: see `blackthorn mail draft "
+        f"show {draft}`, and send it by `blackthorn mail draft send {draft}`"
+    )
+
+
+def report_sending(device: DeviceProgram, number: int, names: str, json: bool) -> None:
+    """Send what is enqueued, and tell what became of it. Raises UserError: a draft again."""
     from blackthorn.cli.device.outcomes import report
     from blackthorn.cli.progress import ProgressBar
+    from blackthorn.device.operations.table import operation_of
 
-    number = device.enqueue(enqueue)
+    with device.opened.vault.transaction() as records:
+        row = records.outbox.get(number)
+        operation = operation_of(row) if row is not None else None
     with ProgressBar() as bar:
 
         def show(taken: int, total: int) -> None:
             if total >= _SHOWN_BYTES:
                 bar.show("KiB sent", taken // 1024, total // 1024)
 
-        report(device, {number: (names, "sent")}, json, show)
+        try:
+            report(device, {number: (names, "sent")}, json, show)
+        except UserError as error:
+            letter = operation.letter if isinstance(operation, send_mail.SendMail) else 0
+            with device.opened.vault.transaction() as records:
+                record = records.letters.get(letter)
+            if record is None or record.standing != DRAFT:
+                raise
+            raise UserError(kept_as(str(error), letter)) from None
 
 
 @on_device

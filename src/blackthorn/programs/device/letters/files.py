@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -75,10 +75,11 @@ def read_text(opened: BinaryIO) -> str:
         raise UserError("the text is not UTF-8: nothing was sent") from None
 
 
-def edited(editor: Sequence[str], text: str) -> str:
-    """The text as an editor left it. Raises UserError when the editor failed, DiskError.
+def edited(editor: Sequence[str], text: str, again: Callable[[str], bool]) -> str:
+    """The text as an editor left it. Raises UserError when it cannot be used, DiskError.
 
-    The file is only the user's, in memory where the machine has a file system there.
+    The file is only the user's, in memory where the machine has a file system there. `again` gets
+    what is wrong, and says whether the person edits the same text once more.
     """
     memory = [os.environ.get("XDG_RUNTIME_DIR", ""), *_IN_MEMORY]
     place = next((folder for folder in memory if folder and os.access(folder, os.W_OK)), None)
@@ -87,9 +88,18 @@ def edited(editor: Sequence[str], text: str) -> str:
             path = Path(folder) / "mail.txt"
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
-            code = subprocess.run([*editor, str(path)], check=False).returncode
-            if code:
-                raise UserError(f"the editor failed ({code}): nothing was sent")
-            return text_of(path)
+            while True:
+                try:
+                    return _edit(editor, path)
+                except UserError as error:
+                    if not again(str(error)):
+                        raise
     except OSError as error:
         raise DiskError(f"the editor cannot be used: {error.strerror}") from None
+
+
+def _edit(editor: Sequence[str], path: Path) -> str:
+    code = subprocess.run([*editor, str(path)], check=False).returncode
+    if code:
+        raise UserError(f"the editor failed ({code}): nothing was sent")
+    return text_of(path)
