@@ -60,7 +60,9 @@ def _fill(folder: Path) -> None:
         register(writing, market, keys.create(market, secrets.token_bytes), 1)
         key = keys.key(market)
         assert key is not None
-        wrapped = market_wrap.wrap(key, os.urandom(SEALED_BYTES), secrets.token_bytes)
+        wrapped = market_wrap.wrap(
+            key, os.urandom(SEALED_BYTES), os.urandom(market_wrap.PREFIX_BYTES)
+        )
         for start in range(first, first + count, 100):
             writing.execute("BEGIN IMMEDIATE")
             for user in range(start, start + 100):

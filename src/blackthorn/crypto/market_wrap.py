@@ -9,7 +9,6 @@ the wrappers copy each text three times and every message passes here.
 """
 
 import hashlib
-from collections.abc import Callable
 from typing import Any, Final
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
@@ -48,14 +47,11 @@ def wrapped_size(size: int) -> int:
     return PREFIX_BYTES + size + TAG_BYTES * _chunks(size)
 
 
-def wrap(
-    key: Secret, data: bytes | bytearray | memoryview, random: Callable[[int], bytes]
-) -> bytes:
+def wrap(key: Secret, data: bytes | bytearray | memoryview, prefix: bytes) -> bytes:
     """`data` under the 32-byte key: 36 bytes more, and 16 for each further 64 KiB.
 
-    `random` returns 20 bytes that never repeat.
+    `prefix` are 20 random bytes, never those of another text.
     """
-    prefix = random(PREFIX_BYTES)
     size = len(data)
     if size > CHUNK_BYTES:
         return prefix + _wrap_chunks(key.expose(), data, prefix)

@@ -41,24 +41,24 @@ def chance():
 @pytest.mark.parametrize("size", SIZES)
 def test_what_goes_in_comes_out(chance, size: int) -> None:
     data = chance.randbytes(size)
-    wrapped = wrap(KEY, data, chance.randbytes)
+    wrapped = wrap(KEY, data, chance.randbytes(PREFIX_BYTES))
     assert len(wrapped) == wrapped_size(size)
     assert unwrap(KEY, wrapped) == data
-    assert unwrap(KEY, wrap(KEY, memoryview(data), chance.randbytes)) == data
-    assert wrap(KEY, bytearray(data), chance.randbytes) != wrapped
+    assert unwrap(KEY, wrap(KEY, memoryview(data), chance.randbytes(PREFIX_BYTES))) == data
+    assert wrap(KEY, bytearray(data), chance.randbytes(PREFIX_BYTES)) != wrapped
     assert size < 64 or data[:64] not in wrapped
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_another_key_opens_nothing(chance, size: int) -> None:
-    wrapped = wrap(KEY, chance.randbytes(size), chance.randbytes)
+    wrapped = wrap(KEY, chance.randbytes(size), chance.randbytes(PREFIX_BYTES))
     with pytest.raises(WrapError, match="does not open with this market's key") as refused:
         unwrap(OTHER, wrapped)
     assert isinstance(refused.value, StorageError)
 
 
 def test_a_flipped_bit_anywhere_is_found(chance) -> None:
-    wrapped = wrap(KEY, chance.randbytes(2 * CHUNK_BYTES + 5), chance.randbytes)
+    wrapped = wrap(KEY, chance.randbytes(2 * CHUNK_BYTES + 5), chance.randbytes(PREFIX_BYTES))
     for _ in range(64):
         place = chance.randrange(len(wrapped))
         bad = bytearray(wrapped)
@@ -68,7 +68,7 @@ def test_a_flipped_bit_anywhere_is_found(chance) -> None:
 
 
 def test_shortened_lengthened_and_reordered_texts_are_found(chance) -> None:
-    wrapped = wrap(KEY, chance.randbytes(3 * CHUNK_BYTES), chance.randbytes)
+    wrapped = wrap(KEY, chance.randbytes(3 * CHUNK_BYTES), chance.randbytes(PREFIX_BYTES))
     prefix, body = wrapped[:PREFIX_BYTES], wrapped[PREFIX_BYTES:]
     chunks = [body[n * WRAPPED_CHUNK_BYTES :][:WRAPPED_CHUNK_BYTES] for n in range(3)]
     for bad in (
@@ -86,7 +86,7 @@ def test_shortened_lengthened_and_reordered_texts_are_found(chance) -> None:
 
 def test_a_chunk_opens_without_those_before_it_and_at_its_own_place_only(chance) -> None:
     data = chance.randbytes(2 * CHUNK_BYTES + 9)
-    wrapped = wrap(KEY, data, chance.randbytes)
+    wrapped = wrap(KEY, data, chance.randbytes(PREFIX_BYTES))
     prefix, body = wrapped[:PREFIX_BYTES], wrapped[PREFIX_BYTES:]
     second = body[WRAPPED_CHUNK_BYTES:][:WRAPPED_CHUNK_BYTES]
     found = unwrap_chunks(KEY, prefix, second, 1, last=False)

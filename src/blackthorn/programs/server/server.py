@@ -33,7 +33,7 @@ from blackthorn.programs.server.certificates.running import keep_certificate
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.listening import gate_bounds, most_descriptors, ports
 from blackthorn.programs.server.market_start import start_markets
-from blackthorn.programs.server.memory import map_large_blocks
+from blackthorn.programs.server.memory import collect_seldom, map_large_blocks
 from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest, truncate_and_rest
 from blackthorn.programs.server.wiring import Server, SystemClock
 from blackthorn.server.counters import Counters
@@ -61,6 +61,7 @@ def serve(path: Path) -> None:
     begun = time.monotonic()
     os.umask(0o077)
     map_large_blocks()
+    collect_seldom()
     sys.setswitchinterval(SWITCH_SECONDS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_descriptors(),) * 2)

@@ -6,6 +6,7 @@ after its next start.
 """
 
 import hmac
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,9 @@ from blackthorn.errors import DamageError
 from blackthorn.ports.markets import MarketKeys
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
+
+_DRAWN: Final = 256
+"""Prefixes of rows drawn at once: the system is asked once for as many rows."""
 
 _MAILBOX_KEY: Final = b"blackthorn-mailbox-senders-v1\0"
 
@@ -42,6 +46,7 @@ class Wrapping:
     def __init__(self, keys: MarketKeys, random: Callable[[int], bytes]) -> None:
         self._keys = keys
         self._random = random
+        self._prefixes: deque[bytes] = deque()
 
     def open(self, market: str) -> bool:
         """Whether the market's key was not destroyed. Raises StorageError when it is missing."""
@@ -56,7 +61,7 @@ class Wrapping:
 
     def wrap(self, market: str, data: bytes | bytearray | memoryview) -> bytes:
         """Raises StorageError when the market's key is missing or destroyed."""
-        return market_wrap.wrap(self._key(market), data, self._random)
+        return market_wrap.wrap(self._key(market), data, self._prefix())
 
     def unwrap(self, market: str, wrapped: bytes) -> bytes:
         """Raises StorageError when the key is missing, destroyed, or another."""
@@ -82,6 +87,17 @@ class Wrapping:
         prefix, chunks = read(0, PREFIX_BYTES), read(start, stop - start)
         text = market_wrap.unwrap_chunks(key, prefix, chunks, first, last=ends)
         return text[offset - first * CHUNK_BYTES : end - first * CHUNK_BYTES]
+
+    def _prefix(self) -> bytes:
+        """Each only once, in any thread: taking one from a deque is atomic."""
+        try:
+            return self._prefixes.popleft()
+        except IndexError:
+            drawn = self._random(_DRAWN * PREFIX_BYTES)
+            places = range(0, len(drawn), PREFIX_BYTES)
+            first, *others = (drawn[place : place + PREFIX_BYTES] for place in places)
+            self._prefixes.extend(others)
+            return first
 
     def _key(self, market: str) -> Secret:
         key = self._keys.key(market)
