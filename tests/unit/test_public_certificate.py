@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from blackthorn.crypto import certificates
 from blackthorn.crypto.certificates import CertificateError, Fault
 from blackthorn.crypto.secret import Secret
-from blackthorn.edges.public_tls import PublicTls
+from blackthorn.edges.public_tls import PublicTls, leads_to_known_authority
 from blackthorn.errors import ConfigError
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.certificates import sources
@@ -230,6 +230,20 @@ def test_a_server_starts_with_bad_files_and_says_so(
     authority.files(tmp_path, HOST)
     server.running.watch()
     assert server.running.warnings() == [] and server.kind is Kind.FILES
+
+
+def test_a_chain_that_was_mended_is_served(tmp_path: Path, authority: Authority) -> None:
+    key, made = authority.issue(HOST)
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "chain.pem").write_bytes(pem(made))
+    server = Server(tmp_path)
+    (tmp_path / "root.pem").write_bytes(pem(authority.root))
+    root = ssl.create_default_context(cafile=str(tmp_path / "root.pem"))
+    assert not leads_to_known_authority(server.running.tls.context, root)
+    (tmp_path / "chain.pem").write_bytes(pem(made, authority.intermediate, authority.root))
+    server.running.watch()
+    assert server.running.warnings() == []
+    assert leads_to_known_authority(server.running.tls.context, root)
 
 
 def test_an_end_that_nears_is_warned_of(tmp_path: Path, authority: Authority) -> None:

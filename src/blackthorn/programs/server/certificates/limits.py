@@ -3,6 +3,9 @@
 WATCH_SECONDS = 5
 """Period in which the files of the certificate are looked at for a change."""
 
+LOOK_SECONDS = 600
+"""Period in which it is looked whether a renewal by ACME is due, which reads the whole chain."""
+
 RENEW_PART = 3
 """An ACME certificate is renewed when this part, a third, of its life is left (as certbot does)."""
 

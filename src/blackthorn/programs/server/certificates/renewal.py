@@ -53,6 +53,8 @@ class Renewal:
         self._source = sources.configured(settings, server)
         self._counters = counters
         self._now = now
+        self._look = 0
+        """When it is next looked whether a renewal is due, in seconds since 1970."""
         self.answers: Final[dict[str, str]] = {}
 
     async def renew_and_rest(self) -> None:
@@ -69,7 +71,12 @@ class Renewal:
 
     def _due(self) -> bool:
         now = self._now()
-        if now.timestamp() < last_attempt(self._files).due:
+        if now.timestamp() < self._look:
+            return False
+        self._look = int(now.timestamp()) + limits.LOOK_SECONDS
+        due = last_attempt(self._files).due
+        if now.timestamp() < due:
+            self._look = min(self._look, due)
             return False
         try:
             stored = sources.load(self._source, self._names)

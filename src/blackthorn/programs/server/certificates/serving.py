@@ -97,10 +97,9 @@ class PublicCertificate:
 
     def _use(self, fresh: Loaded) -> None:
         self._refused = None
-        if fresh.certificate.fingerprint != self.current.certificate.fingerprint:
-            self.current = fresh
-            self.tls.use(fresh.context)
-            self._tell()
+        self.current = fresh  # also with the same certificate: its chain may have been mended
+        self.tls.use(fresh.context)
+        self._tell()
 
     def _refuse(self, problem: Problem) -> None:
         self._refused = problem
