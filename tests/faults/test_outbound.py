@@ -3,14 +3,18 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from blackthorn.errors import DamageError, DiskError, StorageError
 from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.ports.outbound.carrier import Reply
-from blackthorn.ports.outbound.queue import DropMail, RetryMail
+from blackthorn.ports.outbound.queue import DropMail, FinishDelivery, RetryMail
 from blackthorn.ports.waiting import outcome
+from blackthorn.programs.server.outbound import limits
 from blackthorn.server.outbound.queue import queue_id
 from tests.support.outbound_world import LATER, NEVER, FakeCarrier, World, sealed, world
 from tests.support.smtp_harness import ALICE, BOB, run
@@ -97,6 +101,93 @@ def test_an_unreachable_domain_is_left_alone_then_told_late_then_given_up(tmp_pa
     scene(tmp_path, test)
 
 
+def test_a_backlog_goes_by_several_connections_once_there_is_one(tmp_path: Path) -> None:
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        await _wait_long(at, carrier, 20)
+        carrier.refused, carrier.held = None, asyncio.Event()
+        await at.pass_hours(1)
+        await at.until(lambda: carrier.connections == limits.MAX_WORKERS_PER_DOMAIN)
+        carrier.held.set()
+        await at.empty()
+        assert carrier.connections == limits.MAX_WORKERS_PER_DOMAIN
+
+    scene(tmp_path, test)
+
+
+def test_a_domain_that_takes_two_connections_gets_all_mail_by_these(tmp_path: Path) -> None:
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        await _wait_long(at, carrier, 20)
+        carrier.refused, carrier.room = None, 2
+        await at.pass_hours(1)
+        await at.empty()
+        assert len(carrier.addresses) == 20 and carrier.connections == 2
+
+    scene(tmp_path, test)
+
+
+def test_a_domain_that_ends_every_connection_is_not_tried_for_each_mail(tmp_path: Path) -> None:
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        await _wait_long(at, carrier, 20)
+        carrier.refused, carrier.ended = None, 100
+        await at.pass_hours(1)
+        await at.until(lambda: carrier.ended < 100)
+        later = "SELECT count(*) FROM outbound_delivery WHERE next_ms <= ?"
+        rows = at.site.database.reading
+        await at.until(lambda: rows.execute(later, (at.clock.wall_ms(),)).get == 0)
+        await at.delivering.scan()
+        await asyncio.sleep(0.05)
+        assert (
+            carrier.ended >= 100 - limits.MAX_WORKERS_PER_DOMAIN
+            and carrier.taken == []
+            and len(_rows(at)) == 20
+        )
+
+    scene(tmp_path, test)
+
+
+def test_a_connection_that_ended_between_two_mails_is_replaced_at_once(tmp_path: Path) -> None:
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        await at.submit("eve@far.example")
+        await at.empty()
+        carrier.ended = 1
+        await at.submit("dan@far.example", content=sealed(at.site, seed=2))
+        await at.empty()
+        assert carrier.addresses == ["eve@far.example", "dan@far.example"]
+        assert carrier.connections == 2 and at.site.counters.outbound_deferred == 0
+
+    scene(tmp_path, test)
+
+
+def test_mail_to_users_here_waits_for_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_WORKERS", 1)
+
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        carrier.held = asyncio.Event()
+        await at.submit("eve@far.example")
+        await at.until(lambda: len(carrier.taken) == 1)
+        await at.submit("dan@other.example", BOB)
+        await at.until(lambda: len(at.site.stored(BOB)) == 1)
+        assert carrier.addresses == ["eve@far.example"]
+        carrier.held.set()
+        await at.until(lambda: at.site.counters.outbound_waiting == 1)
+        await at.delivering.scan()
+
+    scene(tmp_path, test)
+
+
+async def _wait_long(at: World, carrier: FakeCarrier, mails: int) -> None:
+    """So many mails for a domain that has not been reached yet."""
+    carrier.refused = Reply(451, "4.4.1", "no mail server of far.example answered")
+    for number in range(mails):
+        await at.submit(f"eve{number}@far.example", content=sealed(at.site, seed=number))
+    await at.until(lambda: at.delivering._domains.workers == 0)
+    await at.pass_hours(1)
+    await at.until(lambda: at.delivering._domains.workers == 0)
+    assert len(_rows(at)) == mails and all(tries for _, tries in _rows(at))
+
+
 def _rows(at: World) -> list[tuple[int, int]]:
     rows = at.site.database.reading.execute("SELECT mail, tries FROM outbound_delivery").fetchall()
     return [(mail, tries) for mail, tries in rows]
@@ -120,6 +211,61 @@ def test_mail_whose_answer_was_lost_is_sent_again(tmp_path: Path) -> None:
         await at.pass_hours(1)
         await at.empty()
         assert carrier.addresses == ["eve@far.example"] * 2 and carrier.connections == 2
+
+    scene(tmp_path, test)
+
+
+@pytest.mark.parametrize("error", [DiskError("full"), DamageError("one row")])
+def test_mail_whose_outcome_cannot_be_stored_is_sent_once(
+    tmp_path: Path, error: StorageError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_UNSTORED", 1)
+
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        submit = at.site.writer.submit
+
+        def failing(command: Any, done: Any) -> None:
+            if isinstance(command, FinishDelivery):
+                done(error)
+            else:
+                submit(command, done)
+
+        at.site.writer.submit = failing  # type: ignore[method-assign]
+        await at.submit("eve@far.example")
+        await at.until(lambda: at.site.counters.storage_failures == 1)
+        await at.submit("dan@other.example")
+        for _ in range(3):
+            with suppress(DiskError):
+                await at.delivering.scan()
+            await asyncio.sleep(0.05)
+        assert carrier.addresses == ["eve@far.example"] and len(_rows(at)) == 2
+        assert at.site.counters.storage_failures == (1 if isinstance(error, DiskError) else 4)
+        at.site.writer.submit = submit  # type: ignore[method-assign]
+        await at.delivering.scan()
+        await at.empty()
+        assert carrier.addresses == ["eve@far.example", "dan@other.example"] and not _rows(at)
+
+    scene(tmp_path, test)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_end_waits_shortly_for_a_hand_over_and_stores_it(
+    tmp_path: Path, answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not answered:
+        monkeypatch.setattr(limits, "DROP_SECONDS", 0.05)
+
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        carrier.held = asyncio.Event()
+        await at.submit("eve@far.example", "dan@other.example")
+        await at.until(lambda: len(carrier.taken) == 2)
+        ending = asyncio.create_task(at.tasks.close())
+        await asyncio.sleep(0.02)
+        assert not ending.done()
+        if answered:
+            carrier.held.set()
+        await ending
+        assert len(_rows(at)) == (0 if answered else 2)
 
     scene(tmp_path, test)
 

@@ -15,9 +15,12 @@ from typing import Any
 import httpx
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blackthorn.crypto import tls_keys
 from blackthorn.edges.outbound.carrier import Smarthost, SmtpCarrier
+from blackthorn.edges.outbound.connection import has_long_line
 from blackthorn.edges.outbound.sts import StsPolicies
 from blackthorn.ports.dns import A, Answer, Mx, ResolverFailedError, Tlsa, Txt
 from blackthorn.ports.outbound.carrier import CarrierError, Reply
@@ -276,18 +279,35 @@ def test_the_next_server_is_tried_and_the_domain_itself_without_mx(tmp_path: Pat
 
 def test_what_a_server_cannot_take_is_not_sent_to_it(tmp_path: Path) -> None:
     async def test(at: World) -> None:
-        cases = {
-            "5.6.7": ("é@far.example", MAIL),
-            "5.6.0": ("eve@far.example", MAIL + b"x" * 999 + b"\r\n"),
-            "5.3.4": ("eve@far.example", MAIL + b"x\r\n" * 700),
-        }
-        for status, (address, content) in cases.items():
+        cases = (
+            ("5.6.7", "é@far.example", MAIL),
+            ("5.6.0", "eve@far.example", MAIL + b"x" * 999 + b"\r\n"),
+            ("5.6.0", "eve@far.example", MAIL + b"x\n.\n"),
+            ("5.3.4", "eve@far.example", MAIL + b"x\r\n" * 700),
+        )
+        for status, address, content in cases:
             (reply,) = await at.send(address, content=content)
             assert (reply.status, reply.final) == (status, True)
         (reply,) = await at.send("eve@far.example", content=MAIL + b"x" * 998 + b"\r\n")
         assert reply.accepted and len(at.sink.mails) == 1
 
     scene(tmp_path, test, data_size_limit=2_000)
+
+
+def test_a_large_mail_arrives_as_it_was(tmp_path: Path) -> None:
+    async def test(at: World) -> None:
+        lines = [b"." * (number % 4) + b"x" * (number % 900) for number in range(3_000)]
+        content = b".dot: first\r\n\r\n" + b"\r\n".join(lines)
+        (reply,) = await at.send("eve@far.example", content=content)
+        assert reply.accepted and at.sink.mails[0][2] == content + b"\r\n"
+
+    scene(tmp_path, test)
+
+
+@given(st.lists(st.integers(0, 1_100), max_size=5), st.booleans())
+def test_long_lines_are_found(lengths: list[int], ended: bool) -> None:
+    content = b"\n".join(b"x" * length for length in lengths) + b"\n" * ended
+    assert has_long_line(content) == any(length >= 1_000 for length in lengths)
 
 
 def test_smtputf8_and_8bit_are_declared_where_they_are_offered(tmp_path: Path) -> None:

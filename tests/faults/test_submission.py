@@ -108,9 +108,11 @@ async def scenery(folder: Path, *, clear: bool = True) -> AsyncIterator[Scene]:
             enterprise=at.site.enterprise,  # type: ignore[arg-type]
         )
         warn = ClearNotices(at.site.gateway, at.clock).warn
-        passing = ClearMail(
-            carrier, lambda content: content, at.submissions, at.site.counters, warn
-        )
+
+        async def sign(content: bytes) -> bytes:
+            return content
+
+        passing = ClearMail(carrier, sign, at.submissions, at.site.counters, warn)
         policy = SubmissionPolicy(
             "mail.acme.example",
             at.site.counters,

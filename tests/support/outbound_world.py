@@ -49,30 +49,46 @@ class FakeCarrier:
     """The next mail is taken, and the answer lost."""
     taken: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
+    held: asyncio.Event | None = None
+    """Mail that was taken is answered once this is set."""
+    room: int = 100
+    """Connections at once."""
+    ended: int = 0
+    """So many connections turn out to have ended when a mail is to be sent."""
+    open: int = 0
 
     async def connect(self, domain: str) -> "FakeCarrier":
+        await asyncio.sleep(0)
         if self.refused is not None:
             raise CarrierError(self.refused)
+        if self.open >= self.room:
+            raise CarrierError(Reply(421, "4.7.0", "too many connections"))
         self.connections += 1
+        self.open += 1
         return self
 
     async def send(
         self, sender: str, recipients: Sequence[str], content: bytes, *, whole: bool = False
     ) -> list[Reply]:
         await asyncio.sleep(0)
+        if self.ended:
+            self.ended -= 1
+            raise CarrierError(Reply(451, "4.4.2", "the connection has ended"), unsent=True)
         found = [self.replies.get(address, OK) for address in recipients]
         if whole and not all(reply.accepted for reply in found):
             return found
         self.taken += [
             (to, content) for to, reply in zip(recipients, found, strict=True) if reply.accepted
         ]
+        if self.held is not None:
+            await self.held.wait()
         if self.lost_after:
             self.lost_after = False
             raise CarrierError(Reply(451, "4.4.2", "the connection was lost"))
         return found
 
     async def close(self) -> None:
-        pass
+        self.open -= 1
 
     @property
     def addresses(self) -> list[str]:
@@ -94,6 +110,7 @@ def sealed(at: Site, to: str = BOB, seed: int = 1) -> bytes:
 class World:
     def __init__(self, at: Site, carrier: Carrier, tasks: Supervisor, folder: Path) -> None:
         self.site, self.carrier, self.clock = at, carrier, ShiftedClock()
+        self.tasks = tasks
         gateway = at.gateway
         self.mail = gateway._mail_service
         self.queue = OutboundQueue(
@@ -170,4 +187,3 @@ async def world(folder: Path, carrier: Carrier) -> AsyncIterator[World]:
             at.database.writing.execute(query, (user.address, user.number)).fetchall()
         made = World(at, carrier, tasks, folder)
         yield made
-        await made.delivering.close()

@@ -34,6 +34,7 @@ class Supervisor:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._tasks: set[asyncio.Task[None]] = set()
+        self._drains: list[Callable[[], Awaitable[None]]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,8 +82,14 @@ class Supervisor:
 
         self.start(name, run())
 
+    def before_close(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `drain` before the tasks are ended: what they are at may come to its end."""
+        self._drains.append(drain)
+
     async def close(self) -> None:
-        """End all tasks and wait; may be called again."""
+        """Drain, end all tasks and wait; may be called again."""
+        while self._drains:
+            await self._drains.pop()()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

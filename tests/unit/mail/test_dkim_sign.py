@@ -1,13 +1,19 @@
 """What we sign, dkimpy verifies; what was changed on the way, it does not."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import dkim
 import pytest
 
 from blackthorn.errors import DamageError, UserError
-from blackthorn.mail.dkim.sign import Signer, canonical_body, signed
+from blackthorn.mail.authentication import limits
+from blackthorn.mail.authentication.canonical import canonical_body
+from blackthorn.mail.dkim.sign import Signer, signed
+from blackthorn.programs.server.outbound.signing import DkimSigning
 from blackthorn.storage.files.dkim import DkimFolder
+from tests.support.smtp_harness import SystemClock
 
 MAIL = (
     b"From: Alice <alice@acme.example>\r\nTo: eve@far.example,\r\n\tdan@far.example\r\n"
@@ -88,10 +94,26 @@ def test_without_keys_nothing_is_added() -> None:
     assert signed(MAIL, [], 1) == MAIL
 
 
+def test_signing_leaves_the_loop_and_takes_a_body_in_pieces(folder: DkimFolder) -> None:
+    signing = DkimSigning(folder=folder, domain="acme.example", clock=SystemClock())
+    signing.refresh()
+    threads = []
+
+    def sign(data: bytes) -> bytes:
+        threads.append(threading.get_ident())
+        return b""
+
+    signing._signers = (Signer("acme.example", "one", "rsa-sha256", sign),)
+    asyncio.run(signing.sign(MAIL))
+    assert threads and threading.get_ident() not in threads
+    pieces = [*canonical_body(b"words of a line\r\n" * 100_000, True)]
+    assert max(map(len, pieces)) < limits.BODY_PIECE_BYTES + 100
+
+
 def test_bodies_in_relaxed_form() -> None:
     """The example of RFC 6376, 3.4.5."""
-    assert canonical_body(b" C \r\nD \t E\r\n\r\n\r\n") == b" C\r\nD E\r\n"
-    assert canonical_body(b"") == canonical_body(b"\r\n") == b""
+    assert b"".join(canonical_body(b" C \r\nD \t E\r\n\r\n\r\n", True)) == b" C\r\nD E\r\n"
+    assert [*canonical_body(b"", True)] == [*canonical_body(b"\r\n", True)] == []
 
 
 def test_keys_are_for_their_owner_and_are_retired_by_name(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The carrier of mail to other domains: their servers by DNS and policy, or one smarthost."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiosmtplib
 
@@ -9,7 +9,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.edges.outbound import limits
 from blackthorn.edges.outbound.connection import SmtpConnection, TlsFailedError, open_connection
 from blackthorn.edges.outbound.route import Route, addresses, find_route
-from blackthorn.edges.outbound.security import Level, Security, dane
+from blackthorn.edges.outbound.security import Level, Security, TlsContexts, dane
 from blackthorn.edges.outbound.sts import StsPolicies
 from blackthorn.mail.smtp.sts import StsPolicy
 from blackthorn.ports.dns import Resolver, ResolverError
@@ -41,6 +41,7 @@ class SmtpCarrier:
     own: str
     smarthost: Smarthost | None = None
     port: int = limits.SMTP_PORT
+    _contexts: TlsContexts = field(default_factory=TlsContexts)
 
     async def connect(self, domain: str) -> SmtpConnection:
         """See the port."""
@@ -84,14 +85,12 @@ class SmtpCarrier:
         self, host: str, address: str, port: int, security: Security, *, implicit: bool = False
     ) -> SmtpConnection:
         try:
-            opened = await open_connection(
-                host, address, port, self.own, security, implicit=implicit
-            )
+            opened = await self._try(host, address, port, security, implicit=implicit)
         except TlsFailedError as error:
             self.counters.outbound_tls_failed += 1
             if security.required:
                 raise _refused("4.7.5", f"{host} {error}") from None
-            opened = await open_connection(host, address, port, self.own, Security(Level.PLAIN))
+            opened = await self._try(host, address, port, Security(Level.PLAIN))
         if not opened.tls:
             self.counters.outbound_plain += 1
         elif security.level in (Level.VERIFIED, Level.DANE):
@@ -99,6 +98,14 @@ class SmtpCarrier:
         else:
             self.counters.outbound_tls_unverified += 1
         return opened
+
+    async def _try(
+        self, host: str, address: str, port: int, security: Security, *, implicit: bool = False
+    ) -> SmtpConnection:
+        tls = self._contexts.get(security)
+        return await open_connection(
+            host, address, port, self.own, security, tls, implicit=implicit
+        )
 
     async def _connect_smarthost(self, smarthost: Smarthost) -> SmtpConnection:
         secured = bool(smarthost.user) or smarthost.implicit

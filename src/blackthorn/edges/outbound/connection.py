@@ -6,7 +6,8 @@ Replies before TLS count for nothing once it has begun: the server is greeted an
 import asyncio
 import re
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -23,7 +24,6 @@ from blackthorn.edges.outbound.security import Level, Security
 from blackthorn.ports.outbound.carrier import CarrierError, Reply
 
 _STATUS: Final = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
-_LONG_LINE: Final = re.compile(rb"[^\n]{%d}" % (limits.MAX_LINE_BYTES + 2))
 
 
 class TlsFailedError(Exception):
@@ -79,7 +79,9 @@ class SmtpConnection:
             return Reply(550, "5.6.7", text)
         if not content.isascii() and not offers("8bitmime"):
             return Reply(554, "5.6.3", "their server takes no 8-bit mail (8BITMIME)")
-        if _LONG_LINE.search(content):
+        if not content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
+            return Reply(554, "5.6.0", "the mail has line ends other than CRLF (RFC 5321)")
+        if has_long_line(content):
             return Reply(554, "5.6.0", "the mail has a line longer than 998 bytes (RFC 5321)")
         size = self.client.esmtp_extensions.get("size", "")
         if size.isdecimal() and 0 < int(size) < len(content):
@@ -89,9 +91,11 @@ class SmtpConnection:
     async def _transact(
         self, sender: str, recipients: Sequence[str], content: bytes, *, whole: bool
     ) -> list[Reply]:
+        begun = False
         try:
             options = self._options(sender, recipients, content)
             await self._command("MAIL FROM:", sender, *options)
+            begun = True
             replies = [await self._recipient(each) for each in recipients]
             taken = [reply.accepted for reply in replies]
             if not (all(taken) if whole else any(taken)):
@@ -99,9 +103,10 @@ class SmtpConnection:
                 return replies
             final = await self._data(content)
         except SMTPResponseException as error:  # to MAIL or RSET: it is of the whole mail
-            raise CarrierError(reply_of(self._server, error.code, error.message)) from None
+            told = reply_of(self._server, error.code, error.message)
+            raise CarrierError(told, unsent=not begun and error.code == 421) from None
         except (SMTPException, OSError) as error:
-            raise CarrierError(_lost(error, self._server)) from None
+            raise CarrierError(_lost(error, self._server), unsent=not begun) from None
         return [final if reply.accepted else reply for reply in replies]
 
     async def _recipient(self, address: str) -> Reply:
@@ -124,11 +129,17 @@ class SmtpConnection:
         return reply_of(self._server, response.code, response.message)
 
     async def _data(self, content: bytes) -> Reply:
-        try:
-            response = await self.client.data(content, timeout=limits.DATA_SECONDS)
-        except SMTPResponseException as error:
-            return reply_of(self._server, error.code, error.message)
-        return reply_of(self._server, response.code, response.message)
+        """Send the data in pieces, since aiosmtplib does it at once, and others wait meanwhile."""
+        told = await self.client.execute_command(b"DATA", timeout=limits.DATA_SECONDS)
+        if told.code < 400:
+            protocol = self.client.protocol
+            if told.code != 354 or protocol is None:
+                raise SMTPServerDisconnected("DATA was neither begun nor refused")
+            for piece in _pieces(content):
+                protocol.write(piece)
+                await asyncio.sleep(0)
+            told = await self.client.execute_command(b".", timeout=limits.DATA_SECONDS)
+        return reply_of(self._server, told.code, told.message)
 
     def _options(self, sender: str, recipients: Sequence[str], content: bytes) -> list[str]:
         offers, options = self.client.supports_extension, list[str]()
@@ -140,6 +151,28 @@ class SmtpConnection:
         if not (header.isascii() and sender.isascii() and all(map(str.isascii, recipients))):
             options.append("SMTPUTF8")
         return options
+
+
+def has_long_line(content: bytes) -> bool:
+    """Whether a line, with its CR, takes more than 999 bytes; in linear time."""
+    start, most = 0, limits.MAX_LINE_BYTES + 2
+    while start + most <= len(content):
+        end = content.rfind(b"\n", start, start + most)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    """The mail as it is sent (RFC 5321, 4.5.2): dots doubled, with a line end at its end."""
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        yield b"."
+    for start in range(0, len(stuffed), limits.DATA_PIECE_BYTES):
+        yield stuffed[start : start + limits.DATA_PIECE_BYTES]
+    if not stuffed.endswith(b"\r\n"):
+        yield b"\r\n"
 
 
 def reply_of(server: str, code: int, text: str) -> Reply:
@@ -155,7 +188,14 @@ def reply_of(server: str, code: int, text: str) -> Reply:
 
 
 async def open_connection(
-    host: str, address: str, port: int, own: str, security: Security, *, implicit: bool = False
+    host: str,
+    address: str,
+    port: int,
+    own: str,
+    security: Security,
+    tls: ssl.SSLContext,
+    *,
+    implicit: bool = False,
 ) -> SmtpConnection:
     """Connect, greet as `own`, and begin TLS as `security` asks; `implicit`: before the greeting.
 
@@ -172,11 +212,11 @@ async def open_connection(
     connection = SmtpConnection(client, host)
     try:
         if implicit:
-            await client.connect(use_tls=True, tls_context=security.context())
+            await client.connect(use_tls=True, tls_context=tls)
         else:
             await client.connect()
             await client.ehlo()
-            await _start_tls(client, host, security)
+            await _start_tls(client, host, security, tls)
         connection.tls = client.get_transport_info("ssl_object") is not None
     except TlsFailedError:
         client.close()
@@ -207,7 +247,9 @@ async def _connect(address: str, port: int, host: str) -> socket.socket:
     return sock
 
 
-async def _start_tls(client: aiosmtplib.SMTP, host: str, security: Security) -> None:
+async def _start_tls(
+    client: aiosmtplib.SMTP, host: str, security: Security, context: ssl.SSLContext
+) -> None:
     if security.level is Level.PLAIN:
         return
     if not client.supports_extension("starttls"):
@@ -215,7 +257,7 @@ async def _start_tls(client: aiosmtplib.SMTP, host: str, security: Security) -> 
             raise TlsFailedError("offers no TLS")
         return
     try:
-        await client.starttls(server_hostname=host, tls_context=security.context())
+        await client.starttls(server_hostname=host, tls_context=context)
         tls = client.get_transport_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
     except (SMTPException, OSError, ValueError):

@@ -8,6 +8,9 @@ SMTP_PORT = 25
 CONNECT_SECONDS = 30
 """Time to connect and to end a TLS handshake (Postfix's smtp_connect_timeout)."""
 
+AUTHORITIES_SECONDS = 3_600
+"""How long the machine's authorities, once read, are used: a changed one counts within an hour."""
+
 COMMAND_SECONDS = 300
 """Time for the answer to a command (RFC 5321, 4.5.3.2)."""
 
@@ -28,6 +31,9 @@ MAX_TRANSACTION_RECIPIENTS = 100
 
 MAX_LINE_BYTES = 998
 """A line of a mail without its end (RFC 5321, 4.5.3.1.6): longer ones are broken on the way."""
+
+DATA_PIECE_BYTES = 256 * KIB
+"""Of a mail that are encrypted and written at once: a millisecond, for which all else waits."""
 
 MAX_REPLY_CHARS = 500
 """Characters kept of a server's reply."""

@@ -2,11 +2,13 @@
 
 import hashlib
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from blackthorn.crypto.tls_keys import peer_public_key
+from blackthorn.edges.outbound import limits
 from blackthorn.errors import DecodeError
 from blackthorn.ports.dns import Resolver, Tlsa
 
@@ -33,18 +35,33 @@ class Security:
     def required(self) -> bool:
         return self.level not in (Level.PLAIN, Level.OPPORTUNISTIC)
 
-    def context(self) -> ssl.SSLContext:
-        """For the handshake. With DANE the certificate is compared after it, by `check`."""
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.level is not Level.VERIFIED:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
     def check(self, certificate: bytes) -> bool:
         """Whether the server's certificate (DER) is one that may be used."""
         return self.level is not Level.DANE or matches(self.records, certificate)
+
+
+class TlsContexts:
+    """Contexts of handshakes with others. Reading the machine's authorities takes some 10 ms."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._any = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._any.check_hostname = False
+        self._any.verify_mode = ssl.CERT_NONE
+        self._any.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._verified: ssl.SSLContext | None = None
+        self._until = 0.0
+
+    def get(self, security: Security) -> ssl.SSLContext:
+        """With DANE the certificate is compared after the handshake, by `Security.check`."""
+        if security.level is not Level.VERIFIED:
+            return self._any
+        now = self._now()
+        if self._verified is None or now >= self._until:
+            self._verified = ssl.create_default_context()
+            self._verified.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._until = now + limits.AUTHORITIES_SECONDS
+        return self._verified
 
 
 async def dane(resolver: Resolver, host: str, port: int) -> Security | None:

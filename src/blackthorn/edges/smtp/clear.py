@@ -69,14 +69,14 @@ class ClearMail:
     """Passes mail on. `sign` adds signatures; `warn` tells the sender that it was readable."""
 
     carrier: WholeCarrier
-    sign: Callable[[bytes], bytes]
+    sign: Callable[[bytes], Awaitable[bytes]]
     submissions: SubmissionService
     counters: Counters
     warn: Callable[[UserRecord, str], Awaitable[None]] | None = None
 
     async def pass_on(self, submission: Submission, domain: str) -> str:
         """The reply once the next server has taken the mail. Raises MailRefusedError."""
-        content = self.sign(scan(submission.content))
+        content = await self.sign(scan(submission.content))
         user = submission.user
         self.submissions.count(user, len(submission.recipients))
         try:

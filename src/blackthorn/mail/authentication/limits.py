@@ -38,3 +38,7 @@ MAX_RESULTS_BYTES = 4 * KIB
 
 MAX_NAME_CHARS = 253
 """The author's domain (RFC 1035, 2.3.4); turning a longer one to ASCII takes quadratic time."""
+
+BODY_PIECE_BYTES = 64 * KIB
+"""Of a body that is brought into its canonical form at once: a millisecond, for which no other
+thread runs."""

@@ -5,7 +5,6 @@ SHA-1 does not count (RFC 8301, 3.1). A body length (l=) that leaves text unsign
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,7 +18,7 @@ from blackthorn.crypto.dkim.keys import (
 )
 from blackthorn.mail.authentication import limits
 from blackthorn.mail.authentication.canonical import (
-    canonical_body,
+    body_hash,
     canonical_field,
     without_signature,
 )
@@ -89,8 +88,7 @@ class Bodies:
     def hash(self, relaxed: bool) -> tuple[bytes, int]:
         """SHA-256 of the canonical body, and its size."""
         if relaxed not in self._forms:
-            form = canonical_body(self.body, relaxed)
-            self._forms[relaxed] = hashlib.sha256(form).digest(), len(form)
+            self._forms[relaxed] = body_hash(self.body, relaxed)
         return self._forms[relaxed]
 
 

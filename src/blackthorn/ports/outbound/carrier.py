@@ -30,11 +30,15 @@ class Reply:
 
 
 class CarrierError(UnavailableError):
-    """No reply was had, or one for all recipients: `reply` says what to tell of it."""
+    """No reply was had, or one for all recipients: `reply` says what to tell of it.
 
-    def __init__(self, reply: Reply) -> None:
+    `unsent`: the connection was lost before the server had answered for the mail at all.
+    """
+
+    def __init__(self, reply: Reply, *, unsent: bool = False) -> None:
         super().__init__("mail could not be handed over")
         self.reply = reply
+        self.unsent = unsent
 
 
 class Connection(Protocol):

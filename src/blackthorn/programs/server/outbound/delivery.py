@@ -1,7 +1,8 @@
 """Delivery of the queue: workers for each domain take one due mail after another.
 
 A domain that cannot be reached is left alone for a while. What an attempt changed is stored before
-the next step; a mail is handed over twice only when the answer to it was lost.
+the next step; a mail is handed over twice only when the answer to it was lost. What cannot be
+stored is kept in memory, and stored later without another attempt.
 """
 
 import asyncio
@@ -10,14 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from blackthorn.errors import BlackthornError, DiskError
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.outbound.carrier import Carrier, CarrierError, Connection, Reply
+from blackthorn.ports.outbound.carrier import Carrier, CarrierError, Reply
 from blackthorn.ports.outbound.queue import Delivery, DueDeliveries, DueDomains, ReadQueued
 from blackthorn.ports.store import Command, Reader, Writer
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.outbound import limits
 from blackthorn.programs.server.outbound.domains import Domain, Domains
+from blackthorn.programs.server.outbound.hop import Hop
 from blackthorn.programs.server.outbound.local import LocalMail
 from blackthorn.programs.server.outbound.reports import Reports
 from blackthorn.programs.server.outbound.signing import DkimSigning
@@ -29,7 +32,7 @@ from blackthorn.server.outbound.settling import DROPPED, Attempt
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Delivering:
-    """Delivers while the server runs. `own_domain`'s mail goes to the mailboxes here."""
+    """Delivers until `tasks` end. `own_domain`'s mail goes to the mailboxes here."""
 
     writer: Writer
     reader: Reader
@@ -47,10 +50,12 @@ class Delivering:
     def __post_init__(self) -> None:
         self._domains = Domains()
         self._large = asyncio.Semaphore(limits.MAX_LARGE_MAILS)
+        self._large_here = asyncio.Semaphore()
         self._busy = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.stopping = False
+        self.tasks.before_close(self.close)
 
     def wake(self, domains: Sequence[str]) -> None:
         """Mail for these domains came into the queue."""
@@ -65,6 +70,7 @@ class Delivering:
     async def scan(self) -> None:
         """Start workers for all domains with mail due. Raises StorageError."""
         self.signing.refresh()
+        await self._store_again()
         after = ""
         while True:
             query = DueDomains(self.clock.wall_ms(), after, limits.DUE_DOMAINS)
@@ -80,46 +86,47 @@ class Delivering:
         self._domains.forget_idle()
 
     async def close(self) -> None:
-        """Start no more, and wait shortly for what is being handed over."""
+        """Start no more, and give what is being handed over DROP_SECONDS to end and be stored."""
         self.stopping = True
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._quiet.wait(), limits.DROP_SECONDS)
+        with suppress(TimeoutError, DiskError):
+            async with asyncio.timeout(limits.DROP_SECONDS):
+                await self._quiet.wait()
+                await self._store_again()
 
     def _start_worker(self, domain: Domain) -> None:
         domain.woken.set()
-        room = domain.workers < limits.MAX_WORKERS_PER_DOMAIN and not domain.idle
-        if self.stopping or not room or domain.held(self.clock.monotonic()):
+        if self.stopping or domain.idle or domain.held(self.clock.monotonic()):
             return
-        if self._domains.workers < limits.MAX_WORKERS:
+        if len(self._domains.unstored) >= limits.MAX_UNSTORED:
+            return
+        own = self._is_own(domain)
+        most = limits.MAX_WORKERS_PER_DOMAIN if own else domain.most_workers
+        if domain.workers < most and (own or self._domains.workers < limits.MAX_WORKERS):
             domain.workers += 1
+            self._domains.workers += not own
             self.tasks.start("delivery", self._work(domain))
+
+    def _is_own(self, domain: Domain) -> bool:
+        return domain.name == self.own_domain
 
     async def _work(self, domain: Domain) -> None:
         """Deliver what is due for the domain, until nothing is."""
-        connection: Connection | None = None
-        handed = 0
+        hop = Hop(self.carrier, domain)
         try:
             while not self.stopping and (delivery := await self._next(domain)) is not None:
                 try:
-                    if connection is None and not self._is_local(delivery):
-                        connection = await self._connect(domain, delivery)
-                    if connection is not None or self._is_local(delivery):
-                        lost = await self._deliver(delivery, connection)
-                        handed += 1
-                        if connection is not None and (
-                            lost or handed % limits.MAILS_PER_CONNECTION == 0
-                        ):
-                            await connection.close()
-                            connection = None
+                    await self._attempt(domain, hop, delivery)
+                except CarrierError as error:
+                    if domain.connected and not error.reply.final:
+                        domain.refuse_more()  # the mail stays due, for the connections there are
+                        break
+                    await self._settle_unreached(domain, delivery, error.reply)
                 finally:
                     domain.give_back(delivery)
         finally:
-            domain.workers -= 1
-            if connection is not None:
-                await connection.close()
-
-    def _is_local(self, delivery: Delivery) -> bool:
-        return delivery.domain == self.own_domain or delivery.dropped
+            domain.end_worker()
+            self._domains.workers -= not self._is_own(domain)
+            await hop.close()
 
     async def _next(self, domain: Domain) -> Delivery | None:
         """The next due delivery, taken; None after a short wait for one."""
@@ -146,27 +153,21 @@ class Delivering:
             if domain.waiting:  # another worker has loaded
                 return
             domain.begin_load()
-            limit = limits.DUE_DELIVERIES + len(domain.taken)
+            limit = limits.DUE_DELIVERIES + len(domain.taken) + len(self._domains.unstored)
             query = DueDeliveries(domain.name, self.clock.wall_ms(), limit)
             domain.add(await outcome(partial(self.reader.ask, query)))
 
-    async def _connect(self, domain: Domain, delivery: Delivery) -> Connection | None:
-        """A connection; without one all that is due for the domain is settled so."""
-        try:
-            connection = await self.carrier.connect(domain.name)
-        except CarrierError as error:
-            if not error.reply.final:
-                domain.hold(self.clock.monotonic())
-            await self._settle_all(delivery, error.reply)
-            while domain.waiting or await self._more(domain):
-                other = domain.take()
-                try:
-                    await self._settle_all(other, error.reply)
-                finally:
-                    domain.give_back(other)
-            return None
-        domain.release()
-        return connection
+    async def _settle_unreached(self, domain: Domain, delivery: Delivery, reply: Reply) -> None:
+        """Settle all that is due for a domain which cannot be reached, and leave it alone."""
+        if not reply.final:
+            domain.hold(self.clock.monotonic())
+        await self._settle_all(delivery, reply)
+        while domain.waiting or await self._more(domain):
+            other = domain.take()
+            try:
+                await self._settle_all(other, reply)
+            finally:
+                domain.give_back(other)
 
     async def _more(self, domain: Domain) -> bool:
         await self._load(domain)
@@ -182,46 +183,59 @@ class Delivering:
             attempt = attempt.settled(replies, self.clock.wall_ms(), self.queue_hours)
         await self._settle(attempt)
 
-    async def _deliver(self, delivery: Delivery, connection: Connection | None) -> bool:
-        """Attempt one delivery and store what came of it; whether the connection is lost."""
+    async def _attempt(self, domain: Domain, hop: Hop, delivery: Delivery) -> None:
+        """Attempt one delivery and store what came of it.
+
+        Raises CarrierError when nobody was reached: then nothing is stored. Raises StorageError.
+        """
         attempt = Attempt(delivery, decode(delivery.envelope))
         if delivery.dropped:
             await self._settle(attempt.given_up(DROPPED))
-            return False
-        if not attempt.envelope.waiting:  # only the report is left to do
+        elif not attempt.envelope.waiting:  # only the report is left to do
             await self._settle(attempt)
-            return False
-        if delivery.size < limits.LARGE_MAIL_BYTES:
-            return await self._hand_over(attempt, connection)
-        async with self._large:
-            return await self._hand_over(attempt, connection)
+        elif delivery.size < limits.LARGE_MAIL_BYTES:
+            await self._hand_over(domain, hop, attempt)
+        else:
+            async with self._large_here if self._is_own(domain) else self._large:
+                await self._hand_over(domain, hop, attempt)
 
-    async def _hand_over(self, attempt: Attempt, connection: Connection | None) -> bool:
-        delivery, lost = attempt.delivery, False
-        content = await outcome(partial(self.reader.ask, ReadQueued(delivery.mail)))
-        if content is None:  # given up meanwhile, with all that belongs to it
-            return False
+    async def _hand_over(self, domain: Domain, hop: Hop, attempt: Attempt) -> None:
+        if not self._is_own(domain):
+            await hop.open()
+            if domain.waiting:
+                self._start_worker(domain)
+        query = ReadQueued(attempt.delivery.mail)
+        content = await outcome(partial(self.reader.ask, query))
+        if content is None or self.stopping:  # None: given up meanwhile, with all that it had
+            return
         addresses = [recipient.address for recipient in attempt.envelope.waiting]
         self._busy += 1
         self._quiet.clear()
         try:
-            if connection is None:
+            if self._is_own(domain):
                 await self._store_locally(attempt, addresses, content)
-                return False
-            try:
-                signed = self.signing.sign(content)
-                told = await connection.send(attempt.envelope.sender, addresses, signed)
-                replies = dict(zip(addresses, told, strict=True))
-            except CarrierError as error:
-                lost, replies = True, dict.fromkeys(addresses, error.reply)
-            self._count(replies)
-            now_ms = self.clock.wall_ms()
-            await self._settle(attempt.settled(replies, now_ms, self.queue_hours), content)
+            else:
+                await self._send(domain, hop, attempt, addresses, content)
         finally:
             self._busy -= 1
             if not self._busy:
                 self._quiet.set()
-        return lost
+
+    async def _send(
+        self, domain: Domain, hop: Hop, attempt: Attempt, addresses: list[str], content: bytes
+    ) -> None:
+        signed = await self.signing.sign(content)
+        try:
+            told = await hop.send(attempt.envelope.sender, addresses, signed)
+            replies = dict(zip(addresses, told, strict=True))
+            domain.release()
+        except CarrierError as error:
+            if error.unsent:
+                raise
+            replies = dict.fromkeys(addresses, error.reply)
+        self._count(replies)
+        now_ms = self.clock.wall_ms()
+        await self._settle(attempt.settled(replies, now_ms, self.queue_hours), content)
 
     async def _store_locally(self, attempt: Attempt, addresses: list[str], content: bytes) -> None:
         now_ms = self.clock.wall_ms()
@@ -265,9 +279,31 @@ class Delivering:
             self._stored(after)
 
     async def _store(self, attempt: Attempt) -> None:
+        """Store the state, which is kept when that fails. Raises StorageError."""
         command: Command[None] = attempt.command(self.clock.wall_ms())
-        await outcome(partial(self.writer.submit, command))
+        try:
+            await outcome(partial(self.writer.submit, command))
+        except BlackthornError:
+            self._domains.unstored[attempt.delivery.number] = attempt
+            raise
         self._stored(attempt)
+
+    async def _store_again(self) -> None:
+        """Store attempts that could not be stored before. Raises DiskError."""
+        for number in list(self._domains.unstored):
+            attempt = self._domains.unstored.pop(number, None)
+            if attempt is None:
+                continue
+            domain = self._domains.get(attempt.delivery.domain)
+            domain.taken.add(number)
+            try:
+                await self._settle(attempt)
+            except DiskError:
+                raise
+            except BlackthornError as error:  # of this one alone
+                self.tasks.report("delivery", error)
+            finally:
+                domain.give_back(attempt.delivery)
 
     def _stored(self, attempt: Attempt) -> None:
         if attempt.finished:

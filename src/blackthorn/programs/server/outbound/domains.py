@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from blackthorn.ports.outbound.queue import Delivery
 from blackthorn.programs.server.outbound import limits
+from blackthorn.server.outbound.settling import Attempt
 
 
 class Domain:
     """One domain: its workers, the deliveries that they work on, and those that they will."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, unstored: Mapping[int, Attempt]) -> None:
         self.name = name
+        self._unstored = unstored
         self.workers = 0
         self.idle = 0
         """Workers that wait for mail, with their connections."""
@@ -24,6 +26,26 @@ class Domain:
         """Deliveries that a worker gave back while due ones were looked up."""
         self._failures = 0
         self._held_until = 0.0
+        self.connected = 0
+        """Connections there are."""
+        self._most = 0
+        """Connections that the domain takes; 0: unknown."""
+
+    @property
+    def most_workers(self) -> int:
+        """Workers that the domain may have: one finds out whether it can be reached."""
+        if not self.connected:
+            return 1
+        return self._most or limits.MAX_WORKERS_PER_DOMAIN
+
+    def refuse_more(self) -> None:
+        """The domain takes no connection beside those there are, as long as it has workers."""
+        self._most = self.connected
+
+    def end_worker(self) -> None:
+        self.workers -= 1
+        if not self.workers:
+            self._most = 0
 
     def begin_load(self) -> None:
         """Due deliveries are being looked up, one look-up at a time."""
@@ -33,6 +55,7 @@ class Domain:
         """Deliveries that were due. Those in work, known, or settled meanwhile are left out: what
         the look-up saw of them is old."""
         known = self.taken | self._settled | {delivery.number for delivery in self.waiting}
+        known |= self._unstored.keys()
         self.waiting.extend(delivery for delivery in found if delivery.number not in known)
 
     def take(self) -> Delivery:
@@ -65,13 +88,13 @@ class Domains:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Domain] = OrderedDict()
-
-    @property
-    def workers(self) -> int:
-        return sum(domain.workers for domain in self._known.values())
+        self.workers = 0
+        """Of all domains but the own one."""
+        self.unstored: dict[int, Attempt] = {}
+        """Attempts by delivery that were made and could not be stored: they are not made again."""
 
     def get(self, name: str) -> Domain:
-        domain = self._known.setdefault(name, Domain(name))
+        domain = self._known.setdefault(name, Domain(name, self.unstored))
         self._known.move_to_end(name)
         return domain
 

@@ -6,10 +6,14 @@ SCAN_SECONDS = 5
 """Period of the search for mails whose next attempt is due."""
 
 MAX_WORKERS = 100
-"""Connections to others at once (Postfix's default_process_limit); a descriptor each."""
+"""Connections to others at once (Postfix's default_process_limit); a descriptor each. The mailboxes
+here, which need none, have workers of their own.
+"""
 
 MAX_WORKERS_PER_DOMAIN = 5
-"""Connections to one domain; many servers refuse more from one client."""
+"""Connections to one domain; many servers refuse more from one client. The second is opened once
+there is a first.
+"""
 
 DUE_DELIVERIES = 100
 """Deliveries of one domain that are looked up at once."""
@@ -25,7 +29,8 @@ IDLE_SECONDS = 2.0
 
 LARGE_MAIL_BYTES = 2 * MIB
 MAX_LARGE_MAILS = 4
-"""From this size on so many mails are in memory at once."""
+"""From this size on so many mails to others are in memory at once, and one to the mailboxes here.
+"""
 
 FIRST_HOLD_SECONDS = 60
 LAST_HOLD_SECONDS = 900
@@ -36,3 +41,6 @@ MAX_HELD_DOMAINS = 10_000
 
 DROP_SECONDS = 5.0
 """How long the server's end waits for mails that are being handed over."""
+
+MAX_UNSTORED = 1_000
+"""Attempts that could not be stored; from so many on, no mail is handed over until they are."""

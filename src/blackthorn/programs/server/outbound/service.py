@@ -157,4 +157,3 @@ class OutboundMail:
         self._delivering = delivering
         self._carrier, self._signing = carrier, signing
         tasks.keep("outbound queue", delivering.scan_and_rest)
-        stack.push_async_callback(delivering.close)

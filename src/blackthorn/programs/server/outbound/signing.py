@@ -1,5 +1,6 @@
 """DKIM keys of the server: made at its first start, read again when they are changed."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ class DkimSigning:
             Signer(self.domain, key.selector, key.key.algorithm, key.key.sign) for key in keys
         )
 
-    def sign(self, content: bytes) -> bytes:
-        """The mail with a signature of each key before it."""
-        return signed(content, self._signers, self.clock.wall_ms() // 1_000)
+    async def sign(self, content: bytes) -> bytes:
+        """The mail with a signature of each key before it, made in a thread."""
+        now = self.clock.wall_ms() // 1_000
+        return await asyncio.to_thread(signed, content, self._signers, now)
