@@ -9,11 +9,21 @@ from typing import Final, Literal
 from blackthorn.errors import ConflictError
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
+from blackthorn.ports.inbound.aliases import AliasKind
 from blackthorn.ports.store import Command, Query
 
 
 class PinTakenError(ConflictError):
     """Another user has this PIN: draw another one."""
+
+
+class NameTakenError(ConflictError):
+    """The address is that of an alias or a list, whose mail the user would take over."""
+
+    def __init__(self, address: Address, kind: AliasKind) -> None:
+        article = "an" if kind is AliasKind.ALIAS else "a"
+        super().__init__(f"{address} is {article} {kind} already")
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,11 @@ class ListUsers(Query[list[ListedUser]]):
 
 
 class AddUser(Command[None]):
-    """A user with a code. Raises ConflictError for a taken address, PinTakenError for the PIN."""
+    """A user with a code.
+
+    Raises ConflictError for a taken address, NameTakenError for that of an alias or a list,
+    PinTakenError for the PIN.
+    """
 
     address: Address
     pin: str

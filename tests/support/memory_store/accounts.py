@@ -9,6 +9,7 @@ from blackthorn.link.activation.exchange import Verifier
 from blackthorn.ports import enrolment as port
 from blackthorn.ports import users
 from blackthorn.ports.enrolment import Enrolled, OpenCode, OrphanStep
+from blackthorn.ports.inbound.aliases import AliasKind
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import StoreChange
 from blackthorn.ports.users import ListedUser
@@ -88,6 +89,8 @@ def purge_orphans(state: State, command: port.PurgeOrphans) -> OrphanStep:
 def add_user(state: State, command: users.AddUser) -> None:
     if ledger.user_of(state, command.address) is not None:
         raise ConflictError(f"there is a user {command.address} already")
+    if command.address.partition("@")[0] in state.aliases:
+        raise users.NameTakenError(command.address, AliasKind.ALIAS)
     if any(user.pin == command.pin for user in state.users.values()):
         raise users.PinTakenError("another user has this PIN")
     number = max(state.users, default=0) + 1

@@ -29,7 +29,7 @@ def register(app: Typer) -> None:
 def add_alias(name: Name, user: User, directory: DirectoryOption) -> None:
     """Let a user get the mail to another name, at once. The name '*' catches all unknown ones.
 
-    Mail to NAME+ANYTHING reaches NAME anyhow. A user's own address goes before an alias.
+    Mail to NAME+ANYTHING reaches NAME anyhow.
     """
     from blackthorn.ports.inbound.aliases import AliasKind
     from blackthorn.programs.server.mail import commands

@@ -55,7 +55,10 @@ def add_user(
     code: users.NewCode,
     home: users.Home = users.NOT_STATED,
 ) -> None:
-    """Add a user with a fresh PIN and a code. Raises ConflictError for a taken address."""
+    """Add a user with a fresh PIN and a code.
+
+    Raises ConflictError for a taken address, NameTakenError for that of an alias or a list.
+    """
     while True:
         pin = random(4).hex().upper()
         try:
@@ -90,6 +93,10 @@ class UserAdministration:
         invited, stored = self._fresh(address, life_seconds, now_ms)
         try:
             add_user(self.store, address, self.random, now_ms, stored, home)
+        except users.NameTakenError as error:
+            name = address.partition("@")[0]
+            command = f"blackthorn {error.kind} remove {name}{self.options}"
+            raise UserError(f"{error}: `{command}` makes the address free") from None
         except ConflictError:
             raise self._taken(address) from None
         return invited

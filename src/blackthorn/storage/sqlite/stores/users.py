@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ports import users as port
+from blackthorn.ports.inbound.aliases import AliasKind
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
@@ -39,6 +40,10 @@ def _add(transaction: Transaction, command: port.AddUser) -> None:
     connection = transaction.connection
     if user_number(connection, command.address) is not None:
         raise ConflictError(f"there is a user {command.address} already")
+    name = command.address.partition("@")[0]
+    alias = connection.execute("SELECT kind FROM alias WHERE name = ?", (name,)).fetchone()
+    if alias is not None:
+        raise port.NameTakenError(command.address, AliasKind(str(alias[0])))
     if connection.execute("SELECT 1 FROM users WHERE pin = ?", (command.pin,)).fetchone():
         raise port.PinTakenError("another user has this PIN")
     home = command.home
