@@ -82,6 +82,9 @@ class TableEnterprise:
     def load_user(self, address: Address, done) -> None:
         done(self.users.get(address))
 
+    def load_users(self, addresses, done) -> None:
+        done({address: self.users[address] for address in addresses if address in self.users})
+
     def device(self, device: DeviceId) -> DeviceRecord | None:
         return None
 

@@ -1,7 +1,7 @@
 """Submission: a user's own sealed mail is queued for each domain, and nothing else is."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -54,6 +54,11 @@ class People:
     def load_user(self, address: str, done: Callable[[UserRecord | None], None]) -> None:
         known = {user.address: user for user in (ALICE, BOB)}
         done(known.get(Address(address)))
+
+    def load_users(
+        self, addresses: Sequence[Address], done: Callable[[dict[Address, UserRecord]], None]
+    ) -> None:
+        done({user.address: user for user in (ALICE, BOB) if user.address in addresses})
 
 
 @dataclass

@@ -3,6 +3,7 @@
 `edges.smtp.replies` has the SMTP reply of each `Refusal`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -87,6 +88,27 @@ class RecipientPolicy:
                 self._check(user, done)
 
         self.enterprise.load_user(address, unless_failed(done, loaded))
+
+    def users(
+        self,
+        addresses: Sequence[Address],
+        done: Done[list[Recipient | RecipientRefusedError]],
+    ) -> None:
+        """The users of these addresses in order, or why one cannot get mail; read at once."""
+
+        def loaded(users: Mapping[Address, UserRecord]) -> None:
+            found: list[Recipient | RecipientRefusedError] = []
+            for address in addresses:
+                try:
+                    found.append(self._checked(users.get(address)))
+                except RecipientRefusedError as error:
+                    found.append(error)
+                except BlackthornError as error:  # an exit's rules cannot be read
+                    done(error)
+                    return
+            done(found)
+
+        self.enterprise.load_users(addresses, unless_failed(done, loaded))
 
     def _find_postmaster(self, done: Done[Recipient]) -> None:
         def checked(found: Recipient | BlackthornError) -> None:

@@ -5,7 +5,7 @@ The one way to resolve an address of the own domain, for mail from outside and f
 nobody has the address. It never sees a mail itself.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from blackthorn.errors import BlackthornError
@@ -105,39 +105,28 @@ class Recipients:
             if not addresses:
                 done(unknown)
             else:
-                _Members(self.policy, list(addresses), done).next()
+                self.policy.users(addresses, unless_failed(done, chosen))
+
+        def chosen(members: list[Recipient | RecipientRefusedError]) -> None:
+            try:
+                able = _able(members)
+            except RecipientRefusedError as error:
+                done(error)
+            else:
+                done(able)
 
         self.reader.ask(FindAlias(names), unless_failed(done, found))
 
 
-@dataclass(slots=True)
-class _Members:
-    """Checks the users of an alias or list one after the other.
+def _able(members: list[Recipient | RecipientRefusedError]) -> tuple[Recipient, ...]:
+    """The users of an alias or list who get its mail.
 
     Users who have left are passed over. One who cannot get mail now defers it for all, since the
-    mail would be lost for them otherwise.
+    mail would be lost for them otherwise. Raises RecipientRefusedError.
     """
-
-    policy: RecipientPolicy
-    waiting: list[Address]
-    done: Done[tuple[Recipient, ...]]
-    found: list[Recipient] = field(default_factory=list)
-    gone: RecipientRefusedError | None = None
-
-    def next(self) -> None:
-        if self.waiting:
-            self.policy.recipient(self.waiting.pop(0), self._checked)
-        elif self.found:
-            self.done(tuple(self.found))
-        elif self.gone is not None:
-            self.done(self.gone)
-
-    def _checked(self, recipient: Recipient | BlackthornError) -> None:
-        if isinstance(recipient, RecipientRefusedError) and recipient.refusal in _GONE:
-            self.gone = recipient
-        elif isinstance(recipient, BlackthornError):
-            self.done(recipient)
-            return
-        else:
-            self.found.append(recipient)
-        self.next()
+    able = tuple(member for member in members if isinstance(member, Recipient))
+    refused = [member for member in members if isinstance(member, RecipientRefusedError)]
+    waiting = [error for error in refused if error.refusal not in _GONE]
+    if waiting or not able:
+        raise (waiting or refused)[0]
+    return able
