@@ -124,7 +124,7 @@ def test_a_hanging_worker_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
     async def test() -> None:
         async with site(tmp_path, workers=2) as running:
-            recipient = await running.gateway.recipient(ALICE, 0)
+            recipient = (await running.gateway.recipients(ALICE, 0))[0]
             requests = [request_to(recipient) for _ in range(40)]
             sealed = await asyncio.gather(
                 *(running.pool.seal(request, bytearray(MAIL)) for request in requests)
@@ -144,7 +144,7 @@ def test_a_waiter_that_is_cancelled_hands_its_wake_up_on(
         pool = running.pool
         await client.transaction(MAIL, "250 ")
         stopped_worker(running)
-        request = request_to(await running.gateway.recipient(ALICE, 0))
+        request = request_to((await running.gateway.recipients(ALICE, 0))[0])
         sealing = [asyncio.ensure_future(pool.seal(request, bytearray(MAIL))) for _ in range(3)]
         await asyncio.sleep(0)
         (worker,) = pool._workers
@@ -196,7 +196,7 @@ def test_a_worker_is_replaced_after_enough_mails_and_none_is_lost(
 
     async def test() -> None:
         async with site(tmp_path, workers=2) as running:
-            recipient = await running.gateway.recipient(ALICE, 0)
+            recipient = (await running.gateway.recipients(ALICE, 0))[0]
             transaction = Transaction("", "", "", False, (recipient,))
 
             async def accept() -> None:
@@ -218,7 +218,7 @@ def test_the_buffer_that_a_mail_came_in_is_overwritten(tmp_path: Path) -> None:
 
     async def test() -> None:
         async with site(tmp_path) as running:
-            recipient = await running.gateway.recipient(ALICE, 0)
+            recipient = (await running.gateway.recipients(ALICE, 0))[0]
             transaction = Transaction("", "", "", False, (recipient,))
             taken = Watched(MAIL)
             await running.gateway.accept(transaction, taken)

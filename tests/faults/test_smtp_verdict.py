@@ -1,13 +1,16 @@
 """The verdict on real SMTP: judged before it is sealed, and inside the seal for the device."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from blackthorn.edges.smtp import limits
 from blackthorn.ports.dns import ResolverFailedError, ResolverTimeoutError, Txt
 from tests.support.signed_mail import rsa_key, signed
-from tests.support.smtp_harness import Dialogue, Site, run, site
+from tests.support.smtp_harness import ALICE, Dialogue, Site, run, site
 
 MAIL = b"From: eve@example.net\r\nTo: a@acme.example\r\nSubject: s\r\n\r\nHello\r\n"
 FORGED = (
@@ -81,5 +84,36 @@ def test_a_known_sender_costs_one_round(tmp_path: Path, monkeypatch: pytest.Monk
         before = rounds
         await client.transaction(MAIL, "250 2.0.0")
         assert rounds == before + 1
+
+    serving(tmp_path, test)
+
+
+def test_large_mail_does_not_wait_for_the_names_of_anothers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LARGE_MAIL_BYTES", 10)
+
+    async def test(running: Site, client: Dialogue) -> None:
+        asked, answered = asyncio.Event(), asyncio.Event()
+        look_up = running.resolver.look_up
+
+        async def slow(name: str, kind: type[Any]) -> Any:
+            if name == "slow.example":
+                asked.set()
+                await answered.wait()
+            return await look_up(name, kind)
+
+        monkeypatch.setattr(running.resolver, "look_up", slow)
+        other = await (await Dialogue.open(running.port)).greet()
+        await other.say("MAIL FROM:<eve@slow.example>", "250 ")
+        await other.say(f"RCPT TO:<{ALICE}>", "250 ")
+        await other.say("DATA", "354 ")
+        waiting = asyncio.ensure_future(other.say(MAIL + b".\r\n", "250 "))
+        await asked.wait()
+        await client.transaction(MAIL, "250 ")
+        assert not waiting.done()
+        answered.set()
+        await waiting
+        assert len(running.stored()) == 2
 
     serving(tmp_path, test)

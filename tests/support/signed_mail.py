@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from blackthorn.mail.authentication import limits
 from blackthorn.mail.authentication.questions import Found, Kind, Question
 from blackthorn.mail.authentication.verdict import Arrival, Rules, Verdict, judge
 
@@ -111,7 +112,7 @@ def judged(
     """The verdict, with all questions answered by `zone`."""
     rules = rules or Rules("acme.example", "acme.example")
     known: dict[Question, Found] = {}
-    for _ in range(40):
+    for _ in range(limits.MAX_QUESTIONS + 1):
         zone.rounds += 1
         found = judge(mail, Arrival(peer, sender, helo, NOW), rules, known, last=False)
         if isinstance(found, Verdict):

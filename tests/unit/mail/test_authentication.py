@@ -13,10 +13,12 @@ from blackthorn.mail.authentication.author import author
 from blackthorn.mail.authentication.canonical import canonical_body
 from blackthorn.mail.authentication.dmarc import organization, walk
 from blackthorn.mail.authentication.questions import Answers, Found, Kind, Question
-from blackthorn.mail.authentication.verdict import Place, Rules, clean
+from blackthorn.mail.authentication.verdict import Arrival, Place, Rules, clean, judge
 from blackthorn.mail.errors import MailRefusedError
 from tests.support.signed_mail import (
     MAIL,
+    NOW,
+    PEER,
     SIGNED,
     Zone,
     ed25519_key,
@@ -247,9 +249,38 @@ def test_failed_lookups_defer_where_they_matter() -> None:
         zone.failed.add(name)
         mail = signed().replace(b"Hello", b"Hallo") if name == "out.example" else signed()
         assert refused(mail, zone).startswith("451 4.4.3 "), name
+    related = Zone().key("mail.out.example").txt("_dmarc.out.example", "v=DMARC1; p=reject")
+    related.failed.add("_dmarc.mail.out.example")
+    assert refused(signed(domain=b"mail.out.example"), related).startswith("451 4.4.3 ")
     proven = Zone().key("out.example").txt("_dmarc.out.example", "v=DMARC1; p=reject")
     proven.failed.add("out.example")
     assert "spf=temperror dkim=pass" in judged(signed(), proven).summary
+
+
+def test_no_more_than_the_budget_is_asked_and_the_policy_is_always_within_it() -> None:
+    zone = Zone().txt("_dmarc.out.example", "v=DMARC1; p=reject")
+    zone.txt("out.example", "v=spf1 " + " ".join(f"mx:m{n}.example" for n in range(9)) + " +all")
+    for domain in range(9):
+        hosts = tuple(f"10 h{domain}-{host}.example" for host in range(10))
+        zone.others[Question(Kind.MX, f"m{domain}.example")] = Found(hosts)
+        for host in range(10):
+            question = Question(Kind.A, f"h{domain}-{host}.example")
+            zone.others[question] = Found(("198.51.100.1",))
+    assert refused(MAIL, zone).startswith("550 5.7.1 "), "what was not asked lets nothing pass"
+    zone.key("out.example")
+    verdict = judged(signed(), zone)
+    assert "spf=permerror dkim=pass" in verdict.summary
+    assert len(verdict.questions) == limits.MAX_QUESTIONS
+
+
+def test_an_answer_that_cannot_be_asked_any_more_is_no_absence() -> None:
+    arrival = Arrival(PEER, "eve@evil.example", "mx.evil.example", NOW)
+    rules = Rules("acme.example", "acme.example")
+    others = {Question(Kind.TXT, f"n{number}.example"): Found() for number in range(99)}
+    for known in ({}, others):
+        with pytest.raises(MailRefusedError) as error:
+            judge(MAIL, arrival, rules, known, last=True)
+        assert error.value.reply.startswith("451 4.4.3 ")
 
 
 def test_authors() -> None:

@@ -142,6 +142,31 @@ def test_a_failure_at_any_moment_is_told_and_leaves_nothing(room: Room, commits:
     assert room.done[1:] == [[1]], "later mails are not kept waiting"
 
 
+@pytest.mark.parametrize("commits", range(COMMITS))
+def test_mails_added_in_steps_are_stored_together_or_not_at_all(room: Room, commits: int) -> None:
+    """Given up at any moment, also by a client that hangs up while a piece is written."""
+    for whole in (False, True):
+        storing = room.mail_service.begin()
+        room.quota.check(1, 0, lambda _: None)
+        storing.add([MailFor(room.alice, b"small")], room.done.append)
+        storing.add([MailFor(room.bob, LARGE)], room.done.append)
+        if not whole:
+            for _ in range(commits):
+                room.writer.commit()
+            storing.close()
+            room.commit()
+            assert stored(room) == (0, 0, 0) and room.mail_service.pieces.unfinished == set()
+            assert room.quota._mailboxes[1].used == 0
+            room.done.clear()
+        else:
+            room.commit()
+            assert stored(room)[0] == 0
+            storing.commit(room.done.append)
+            storing.close()
+            room.commit()
+            assert room.done == [None, None, [1, 1]] and stored(room)[0] == 2
+
+
 def test_the_purge_leaves_mails_that_are_being_written(room: Room) -> None:
     room.deliver(MailFor(room.alice, LARGE))
     for _ in range(COMMITS):

@@ -26,11 +26,18 @@ MAX_SEALING_DEPTH = 4
 JUDGING_SECONDS = 20.0
 """Time in which the domain name system answers all that one mail's verdict needs; then 451."""
 
-MAX_JUDGING_ROUNDS = 24
-"""How often one mail's verdict may ask for more: SPF's ten nested records, one after the other."""
+LOOK_AHEAD_SECONDS = 1.0
+"""How long the questions of a sender's last mail delay the next one: most answers are in the cache,
+and who names slow names delays no mail of others for longer."""
+
+MAX_QUESTIONS_AT_ONCE = 8
+"""Questions to the domain name system of one mail at a time, of the resolver's 200 places."""
 
 MAX_REMEMBERED_SENDERS = 1_000
-"""Domains whose last mail's questions are remembered, in memory, 64 names each at most."""
+"""Domains whose last mail's questions are remembered, in memory."""
+
+MAX_REMEMBERED_QUESTIONS = 32
+"""Questions remembered of a domain's last mail: SPF, keys and policies of a common mail."""
 
 MAX_JUDGED_RECORDS = 50
 """Records of one answer that a verdict looks at."""

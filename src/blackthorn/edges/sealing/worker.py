@@ -18,7 +18,6 @@ from blackthorn.edges.sealing import limits
 from blackthorn.mail.authentication.questions import Found, Kind, Question
 from blackthorn.mail.authentication.verdict import (
     Arrival,
-    Place,
     Rules,
     Verdict,
     clean,
@@ -64,7 +63,7 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
     """One mail's envelope (`mail.pgp.seal.Envelope`) and recipients; its bytes follow.
 
     Without `authenticate` it is the server's own, which nobody has to prove. `dots`: they are
-    doubled at the beginnings of lines (RFC 5321, 4.5.2). `junk`: a filter has called it so.
+    doubled at the beginnings of lines (RFC 5321, 4.5.2).
     """
 
     recipients: list[SealTo]
@@ -78,7 +77,6 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
     id: str = ""
     authenticate: Authenticate | None = None
     dots: bool = True
-    junk: bool = False
 
 
 class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -113,6 +111,8 @@ def answer(request: SealRequest, data: bytes) -> tuple[SealAnswer, list[bytes]]:
             content = clean(content, (request.authenticate.host, request.domain))
         sealed = [_seal(content, envelope, to) for to in request.recipients]
     except MailRefusedError as error:
+        if request.authenticate is not None and request.authenticate.header_only:
+            return SealAnswer([]), []  # the whole mail decides
         return SealAnswer([], (error.code, error.status, str(error))), []
     except CertificateError as error:
         return SealAnswer([], (450, "4.2.1", str(error))), []
@@ -148,7 +148,6 @@ def _records(known: Known) -> tuple[bytes | str, ...]:
 
 
 def _envelope(request: SealRequest, judged: Verdict | None) -> Envelope:
-    place = "" if judged is None else str(judged.place)
     return Envelope(
         domain=request.domain,
         address="",
@@ -160,7 +159,7 @@ def _envelope(request: SealRequest, judged: Verdict | None) -> Envelope:
         own=request.own,
         id=request.id,
         results="" if judged is None else judged.field,
-        place=str(Place.JUNK) if request.junk and judged is not None else place,
+        place="" if judged is None else str(judged.place),
     )
 
 

@@ -216,7 +216,7 @@ class Connection(SMTP):
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return None
         envelope = self.envelope
-        if not isinstance(envelope, MailEnvelope) or not envelope.distinct:
+        if not isinstance(envelope, MailEnvelope) or not envelope.copies:
             await self.push("503 5.5.1 no recipient")
             return None
         return envelope
@@ -250,7 +250,7 @@ class Connection(SMTP):
             envelope = self.envelope
             memory = self._server.memory.share(self._client, self.give_way, self.loop.time())
             self._chunks = Chunks(self._reader, memory, self._reset_timeout)
-            if not isinstance(envelope, MailEnvelope) or not envelope.distinct:
+            if not isinstance(envelope, MailEnvelope) or not envelope.copies:
                 self._chunks.refused = MailRefusedError(503, "5.5.1", "no recipient")
         with self._server.mail_in_hand() if last else nullcontext():
             reply = await self._replied(self._chunk(self._chunks, size, last=last))
@@ -299,9 +299,12 @@ class Connection(SMTP):
 
     async def _take(self, envelope: MailEnvelope, content: bytearray, share: Share) -> str:
         share.receiving = False
-        if len(content) * envelope.distinct > smtp_limits.MAX_MAIL_TIMES_RECIPIENTS:
+        if len(content) * len(envelope.rcpt_tos) > smtp_limits.MAX_MAIL_TIMES_RECIPIENTS:
             text = "too many recipients for a mail of this size: send it to fewer at once"
             raise MailRefusedError(554, "5.5.3", text)
+        if len(content) * envelope.copies > smtp_limits.MAX_MAIL_TIMES_COPIES:
+            text = "the mail is too large for so many members of lists: send them a smaller one"
+            raise MailRefusedError(552, "5.3.4", text)
         if self._server.stopping:
             raise MailRefusedError(421, "4.3.2", "the server is stopping")
         assert self.session is not None  # set by aiosmtpd before any command

@@ -6,13 +6,14 @@ smaller copies of Python and libraries stay until reused.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from msgspec import structs
 
-from blackthorn.edges.sealing.judging import JudgingPool
-from blackthorn.edges.sealing.pool import SealingPool
+from blackthorn.edges.sealing.judging import Judgement, JudgingPool
+from blackthorn.edges.sealing.pool import SealedMails, SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
 from blackthorn.errors import DiskError
@@ -79,20 +80,10 @@ class MailGateway:
         if not self._mail_service.has_room(size):
             raise DiskError("the disk is nearly full")
 
-    async def recipient(self, path: str, size: int) -> Recipient:
-        """The user of an envelope address, who may get a mail of so many bytes.
-
-        Raises RecipientRefusedError, MailboxFullError, MailboxBusyError, StorageError.
-        """
-        recipient: Recipient = await outcome(partial(self.recipient_policy.recipient, path))
-        size *= len(recipient.certificates)
-        await outcome(partial(self._mail_service.quota.check, recipient.user.number, size))
-        return recipient
-
     async def recipients(self, path: str, size: int) -> tuple[Recipient, ...]:
         """The users who get mail to an envelope address: one, or those of an alias or a list.
 
-        Raises as `recipient`.
+        Raises RecipientRefusedError, MailboxFullError, MailboxBusyError, StorageError.
         """
         found: tuple[Recipient, ...] = await outcome(partial(self._recipients.find, path))
         for each in found:
@@ -103,14 +94,9 @@ class MailGateway:
     async def accept(self, transaction: Transaction, content: bytearray) -> Verdict:
         """Seal and store the mail for every recipient; durable at the return.
 
-        `content` is overwritten. Raises MailRefusedError
-        with the SMTP reply, or StorageError. A mail too large for all recipients at once may then
-        have reached some; the sender retries.
+        `content` is overwritten. Raises MailRefusedError with the SMTP reply, or StorageError.
         """
         try:
-            if len(content) > limits.LARGE_MAIL_BYTES:
-                async with self._large:
-                    return await self._accept(transaction, content)
             return await self._accept(transaction, content)
         finally:
             _overwrite(content)
@@ -123,35 +109,60 @@ class MailGateway:
         sender = f"postmaster@{self.recipient_policy.domain}"
         own = Transaction(sender, self.recipient_policy.domain, "localhost", True, (to,))
         try:
-            request = structs.replace(self._request(own, own.recipients), own=True)
+            request = structs.replace(
+                self._request(own), recipients=_seal_to(own.recipients), own=True
+            )
             content[:] = self._sign_notice(bytes(content), to.user.address)
             sealed = await self._pool.seal(request, content)
-            await self._store(own.recipients, sealed.mails, also)
+            mails = _mails_for(own.recipients, sealed.mails)
+            await outcome(partial(self._mail_service.store, mails, also=also, own=True))
         finally:
             _overwrite(content)
 
     async def _accept(self, transaction: Transaction, content: bytearray) -> Verdict:
-        verdict = Verdict("", "")
-        copies = max(len(to.certificates) for to in transaction.recipients)
-        unit = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content) * copies))
-        for start in range(0, len(transaction.recipients), unit):
-            recipients = transaction.recipients[start : start + unit]
-            request = self._request(transaction, recipients)
-            sealed = await self._judging.seal(request, content)
-            if start + unit >= len(transaction.recipients):
-                _overwrite(content)
-                content.clear()  # no longer needed, and it may be 25 MiB
-            await self._store(recipients, sealed.mails)
-            verdict = Verdict(sealed.summary, sealed.place)
-        return verdict
+        """Only who seals and stores holds the turn for large mail, never who waits for answers."""
+        large = len(content) > limits.LARGE_MAIL_BYTES
+        turn = self._large if large else nullcontext()
+        request = self._request(transaction)
+        judgement = await self._judging.begin(request, content, header_first=large)
+        while True:
+            async with turn:
+                sealed = await self._seal_and_store(transaction, request, judgement, content)
+            if not sealed.questions:
+                return Verdict(sealed.summary, sealed.place)
+            await judgement.answer(sealed.questions, content)
 
-    def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
+    async def _seal_and_store(
+        self,
+        transaction: Transaction,
+        request: SealRequest,
+        judgement: Judgement,
+        content: bytearray,
+    ) -> SealedMails:
+        """All recipients or none; the last sealed, or the questions to be answered first."""
+        batches = _batches(transaction.recipients, len(content))
+        storing = self._mail_service.begin()
+        sealed = SealedMails([])
+        try:
+            for number, recipients in enumerate(batches, 1):
+                request = structs.replace(request, recipients=_seal_to(recipients))
+                sealed = await judgement.seal(request, content)
+                if sealed.questions:
+                    return sealed
+                if number == len(batches):
+                    _overwrite(content)
+                    content.clear()  # no longer needed, and it may be 25 MiB
+                mails = _mails_for(recipients, sealed.mails)
+                await outcome(partial(storing.add, mails))
+            await outcome(storing.commit)
+            return sealed
+        finally:
+            storing.close()
+
+    def _request(self, transaction: Transaction) -> SealRequest:
+        """Without recipients."""
         return SealRequest(
-            recipients=[
-                SealTo(to.user.address, certificate)
-                for to in recipients
-                for certificate in to.certificates
-            ],
+            recipients=[],
             domain=self.recipient_policy.domain,
             sender=transaction.sender,
             helo=transaction.helo,
@@ -162,23 +173,30 @@ class MailGateway:
             id=transaction.id,
         )
 
-    async def _store(
-        self,
-        recipients: tuple[Recipient, ...],
-        sealed: list[bytearray],
-        also: Command[None] | None = None,
-    ) -> None:
-        copies = [
-            (to.user, certificate is to.compatible)
-            for to in recipients
-            for certificate in to.certificates
-        ]
-        mails = [
-            MailFor(user, data, compatible)
-            for (user, compatible), data in zip(copies, sealed, strict=True)
-        ]
-        own = also is not None
-        await outcome(partial(self._mail_service.store, mails, also=also, own=own))
+
+def _batches(recipients: tuple[Recipient, ...], size: int) -> list[tuple[Recipient, ...]]:
+    """The recipients to whom a mail of so many bytes is sealed at once."""
+    copies = max(len(to.certificates) for to in recipients)
+    unit = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, size * copies))
+    return [recipients[start : start + unit] for start in range(0, len(recipients), unit)]
+
+
+def _seal_to(recipients: tuple[Recipient, ...]) -> list[SealTo]:
+    return [
+        SealTo(to.user.address, certificate) for to in recipients for certificate in to.certificates
+    ]
+
+
+def _mails_for(recipients: tuple[Recipient, ...], sealed: list[bytearray]) -> list[MailFor]:
+    copies = [
+        (to.user, certificate is to.compatible)
+        for to in recipients
+        for certificate in to.certificates
+    ]
+    return [
+        MailFor(user, data, compatible)
+        for (user, compatible), data in zip(copies, sealed, strict=True)
+    ]
 
 
 def _overwrite(content: bytearray) -> None:

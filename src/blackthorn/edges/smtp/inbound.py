@@ -31,7 +31,7 @@ class InboundEnvelope(MailEnvelope):
         self.recipients: dict[str, Recipient] = {}
 
     @property
-    def distinct(self) -> int:
+    def copies(self) -> int:
         return len(self.recipients)
 
 
@@ -58,8 +58,11 @@ class InboundPolicy(Policy):
             if error.refusal is Refusal.UNKNOWN:
                 await self._tarpit(session)
             raise
-        for each in found:
-            envelope.recipients[each.user.address] = each
+        together = envelope.recipients | {to.user.address: to for to in found}
+        if len(together) > smtp_limits.MAX_SMTP_COPIES:
+            text = "too many members of lists: send it to fewer lists at once"
+            raise MailRefusedError(452, "4.5.3", text)
+        envelope.recipients = together
 
     async def _tarpit(self, session: Session) -> None:
         """Answer later and later to a peer who tries names."""

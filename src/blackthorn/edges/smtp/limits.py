@@ -26,7 +26,14 @@ MAX_DATA_SECONDS = 1_800
 """Time for one mail's data: the largest mail at 15 kB/s."""
 
 MAX_MAIL_TIMES_RECIPIENTS = 256 * MIB
-"""Size of a mail times its recipients, each of whom gets a sealed copy: ten of the largest mail."""
+"""Size of a mail times its RCPT commands: ten of the largest mail."""
+
+MAX_SMTP_COPIES = 1_000
+"""Users who get one mail, members of lists among them: ten of the largest lists."""
+
+MAX_MAIL_TIMES_COPIES = 1_024 * MIB
+"""Size of a mail times the users who get it, members of lists among them, each of whom gets a
+sealed copy: 10 MiB to the largest list."""
 
 MAX_SMTP_COMMAND_BYTES = 1_024
 """One SMTP command line: RFC 5321's 512 and what SMTPUTF8 and SIZE add."""

@@ -28,8 +28,8 @@ class MailEnvelope(Envelope):
         """What senders ask about notifications (RFC 3461), by recipient as RCPT named it."""
 
     @property
-    def distinct(self) -> int:
-        """How many copies the accepted recipients need."""
+    def copies(self) -> int:
+        """How many copies the accepted recipients need: a list, one for each member."""
         return len(self.rcpt_tos)
 
 
@@ -115,7 +115,7 @@ class Policy:
         address: str,
         options: list[str],
     ) -> str:
-        if envelope.distinct >= self.max_recipients:
+        if len(envelope.rcpt_tos) >= self.max_recipients:
             return "452 4.5.3 too many recipients"
         try:
             await self.recipient(session, envelope, address)

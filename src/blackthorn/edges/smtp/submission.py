@@ -48,7 +48,7 @@ class SubmissionEnvelope(MailEnvelope):
         self.destinations: list[Destination] = []
 
     @property
-    def distinct(self) -> int:
+    def copies(self) -> int:
         return len(self.destinations)
 
 

@@ -129,7 +129,7 @@ def evaluate(author: str, proven_spf: str, proven_dkim: list[str], answers: Answ
     policy = _policy(author, own, records)
     if policy is None:
         return DmarcResult("none")
-    missing: MissingError | None = None
+    unknown: MissingError | LookupFailedError | None = None
     for domain, strict in [
         *((each, policy.strict_dkim) for each in dict.fromkeys(proven_dkim)),
         *([(proven_spf, policy.strict_spf)] if proven_spf else []),
@@ -137,12 +137,12 @@ def evaluate(author: str, proven_spf: str, proven_dkim: list[str], answers: Answ
         try:
             if _is_aligned(domain, author, own, strict, answers):
                 return DmarcResult("pass")
+        except LookupFailedError as error:
+            unknown = unknown or error
         except MissingError as error:
-            missing = error
-        except LookupFailedError:
-            pass
-    if missing is not None:
-        raise missing
+            unknown = error
+    if unknown is not None:
+        raise unknown
     return DmarcResult("fail", _requested(policy, author, answers))
 
 

@@ -24,8 +24,8 @@ MAX_DMARC_RECORD_BYTES = 4 * KIB
 """One DMARC record."""
 
 MAX_QUESTIONS = 64
-"""Questions to the domain name system: SPF's own bounds allow about 40, keys and DMARC need less
-than 24. Beyond it what is unknown counts as failed for good."""
+"""Questions to the domain name system: the author's policy 8, keys 48 at most, and SPF, of which
+common records need 15. Beyond it SPF is a permanent error and any other unknown answer defers."""
 
 MAX_TREE_STEPS = 8
 """Names asked by one walk up the tree of names (RFC 9989, 4.10)."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from blackthorn.mail.authentication import limits
+
 
 class Kind(StrEnum):
     A = "A"
@@ -48,11 +50,15 @@ class LookupFailedError(Exception):
     """The domain name system did not answer: the mail is to be deferred, if it matters."""
 
 
+class NotAskedError(LookupFailedError):
+    """No more may be asked for this mail: the answer stays unknown, which is never an absence."""
+
+
 @dataclass(slots=True)
 class Answers:
     """What is known. `asked` collects what was used, `missing` what was not known.
 
-    `last`: no more can be asked; what is missing then does not exist.
+    A mail uses MAX_QUESTIONS answers at most, however many are known. `last`: no more can be asked.
     """
 
     known: dict[Question, Found]
@@ -61,12 +67,14 @@ class Answers:
     missing: set[Question] = field(default_factory=set)
 
     def get(self, kind: Kind, name: str) -> Found:
-        """Raises MissingError, or LookupFailedError when the name servers failed."""
+        """Raises MissingError, LookupFailedError when the name servers failed, NotAskedError."""
         question = Question(kind, name.lower().removesuffix("."))
+        if question not in self.asked and len(self.asked) >= limits.MAX_QUESTIONS:
+            raise NotAskedError
         self.asked.add(question)
         found = self.known.get(question)
         if found is None and self.last:
-            return Found(exists=False)
+            raise NotAskedError
         if found is None:
             self.missing.add(question)
             raise MissingError(question)

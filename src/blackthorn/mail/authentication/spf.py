@@ -10,7 +10,12 @@ from typing import Any, Final
 import spf
 
 from blackthorn.mail.authentication import limits
-from blackthorn.mail.authentication.questions import Answers, Kind, LookupFailedError
+from blackthorn.mail.authentication.questions import (
+    Answers,
+    Kind,
+    LookupFailedError,
+    NotAskedError,
+)
 
 _RECORD: Final = b"v=spf1"
 _NAME: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
@@ -43,6 +48,8 @@ class _Query(spf.query):  # type: ignore[misc]  # pyspf has no types
             return []
         try:
             found = self._answers.get(Kind(qtype), name)
+        except NotAskedError:  # as when the record needs more lookups than it may (4.6.4)
+            raise spf.PermError("too many lookups") from None
         except LookupFailedError:
             raise spf.TempError("no answer") from None
         if not found.records:

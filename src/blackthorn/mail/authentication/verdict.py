@@ -82,17 +82,18 @@ def judge(
 ) -> Verdict | frozenset[Question]:
     """The verdict on a scanned mail, or the questions that it still depends on.
 
-    With `last` unknown answers count as absent. Raises MailRefusedError: 4xx or 5xx.
+    With `last` nothing more is asked: a mail whose policy stays unknown is deferred. Raises
+    MailRefusedError: 4xx or 5xx.
     """
     header = split(content)
     found = _author(content, header)
     answers = Answers(dict(known), last)
+    if found.domain:
+        _attempt_walk(found.domain, answers)  # first: the policy is always within the budget
     signatures = dkim.parse_all(header)
     sets = arc.parse_sets(header)
     _want_keys(signatures, sets, answers)
     checked = _check_spf(arrival, rules, answers)
-    if found.domain:
-        _attempt_walk(found.domain, answers)
     if answers.missing or checked is None:
         return frozenset(answers.missing)
     bodies = Bodies(content[header.body :])

@@ -41,25 +41,51 @@ class PieceWriter:
         done: Done[Result],
     ) -> None:
         """Execute the command for the mails' rows, after the pieces of those that are large."""
+
+        def written(rows: Rows) -> None:
+            self.commit(rows, command, done)
+
+        self.write(mails, unless_failed(done, written))
+
+    def write(self, mails: Sequence[SealedMail], done: Done[Rows]) -> None:
+        """Write the pieces of the large ones. `commit` or `give_up` of the rows is to follow."""
         rows, large = self._split(mails)
-        if not large:
-            self.writer.submit(command(rows), done)
-            return
-        numbers = {mail.mail for mail in large}
-        self.unfinished |= numbers
+        self.unfinished |= _numbers(rows)
 
-        def finished(result: Result | BlackthornError) -> None:
-            self.unfinished -= numbers
+        def written(result: BlackthornError | None) -> None:
             if isinstance(result, BlackthornError):
-                self.remove()
-            done(result)
+                self.give_up(rows)
+                done(result)
+            else:
+                done(rows)
 
-        def written(_: None) -> None:
-            self.writer.submit(command(rows), finished)
-
-        self._waiting.append(_Work(_cut(large), unless_failed(finished, written)))
+        if not large:
+            done(rows)
+            return
+        self._waiting.append(_Work(_cut(large), written))
         if not self._writing:
             self._go_on()
+
+    def commit(
+        self, rows: Rows, command: Callable[[Rows], Command[Result]], done: Done[Result]
+    ) -> None:
+        """Execute the command for rows of which all pieces are written."""
+
+        def finished(result: Result | BlackthornError) -> None:
+            if isinstance(result, BlackthornError):
+                self.give_up(rows)
+            else:
+                self.unfinished -= _numbers(rows)
+            done(result)
+
+        self.writer.submit(command(rows), finished)
+
+    def give_up(self, rows: Rows) -> None:
+        """Delete the pieces of rows that are not stored."""
+        numbers = _numbers(rows)
+        self.unfinished -= numbers
+        if numbers:
+            self.remove()
 
     def remove(self, done: Done[None] = ignore) -> None:
         """Delete the pieces of mails that were given up, in short commands."""
@@ -104,6 +130,10 @@ class PieceWriter:
         else:
             self._waiting.append(work)
             self._go_on()
+
+
+def _numbers(rows: Rows) -> set[int]:
+    return {row.mail for row in rows if isinstance(row, PiecedMail)}
 
 
 def _cut(mails: Sequence[MailPiece]) -> Iterator[tuple[MailPiece, ...]]:

@@ -24,7 +24,7 @@ from blackthorn.ports.store import Command, Done, Reader, Then, call_each, unles
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail import limits
 from blackthorn.server.mail.pieces import PieceWriter, Rows
-from blackthorn.server.mail.quota import MailQuota
+from blackthorn.server.mail.quota import MailQuota, Taken
 
 _DISK_BYTES: Final = 2
 """Of one byte: in the database, and in its write-ahead log until that is folded in."""
@@ -54,6 +54,88 @@ class MailPage:
     count: int = 0
 
 
+class Storing:
+    """Mails that are stored together, all or none, so that who sends them again sends no copies.
+
+    `add` some as often as needed, then `commit`; `close` gives up what was not committed.
+    """
+
+    def __init__(self, service: "MailService", own: bool) -> None:
+        self._service = service
+        self._own = own
+        self._added: list[tuple[Address, bool]] = []
+        self._rows: Rows = ()
+        self._taken: Taken = []
+        self._over = False
+
+    def add(self, mails: Sequence[MailFor], done: Done[None]) -> None:
+        """Write what is large of these mails ahead.
+
+        `done` gets DiskError, MailboxFullError or MailboxBusyError, or StorageError.
+        """
+        service = self._service
+        size = _DISK_BYTES * sum(len(mail.sealed) for mail in mails)
+        if not service.has_room(size):
+            done(DiskError("the disk is nearly full"))
+            return
+        sizes = [(mail.user.number, len(mail.sealed)) for mail in mails]
+        try:
+            self._taken += service.quota.take(sizes, own=self._own)
+        except UnavailableError as error:
+            done(error)
+            return
+        service.room -= size
+        self._added += [(mail.user.address, mail.compatible) for mail in mails]
+
+        def written(rows: Rows) -> None:
+            if self._over:
+                service.pieces.give_up(rows)
+            else:
+                self._rows += rows
+                done(None)
+
+        def failed(error: BlackthornError) -> None:
+            service.counters.storage_failures += isinstance(error, StorageError)
+            done(error)
+
+        sealed = [SealedMail(mail.user.number, mail.sealed, mail.compatible) for mail in mails]
+        service.pieces.write(sealed, unless_failed(failed, written))
+
+    def commit(self, done: Done[list[int]], also: Command[None] | None = None) -> None:
+        """Store all that were added, and execute `also`, in one transaction, and announce them.
+
+        `done` gets the uids once durable, or the error when nothing was stored.
+        """
+        service = self._service
+        received_ms = service.clock.wall_ms()
+        self._over = True
+
+        def stored(result: list[int] | BlackthornError) -> None:
+            told = [partial(done, result)]
+            service.quota.settle(self._taken, stored=not isinstance(result, BlackthornError))
+            if isinstance(result, BlackthornError):
+                service.counters.storage_failures += isinstance(result, StorageError)
+            else:
+                for (address, compatible), uid in zip(self._added, result, strict=True):
+                    if not compatible:
+                        service.counters.mail_accepted += 1
+                        told.append(partial(service.arrived, address, uid))
+            call_each(told)
+
+        def put(rows: Rows) -> Command[list[int]]:
+            command = StoreMail(rows, received_ms)
+            return command if also is None else Then(also, command)
+
+        service.pieces.commit(self._rows, put, stored)
+
+    def close(self) -> None:
+        """Give up what was added, unless it was committed. May be called again."""
+        if not self._over:
+            self._over = True
+            self._service.quota.settle(self._taken, stored=False)
+            self._service.pieces.give_up(self._rows)
+
+
 @dataclass(kw_only=True, slots=True)
 class MailService:
     """The mailboxes of all users. `arrived` gets owner and uid of each stored mail.
@@ -73,6 +155,10 @@ class MailService:
         """Whether the disk has room for mail of so many bytes."""
         return size < self.room
 
+    def begin(self, *, own: bool = False) -> Storing:
+        """Store mails to many users in several steps; `own`: the server wrote them."""
+        return Storing(self, own)
+
     def store(
         self,
         mails: Sequence[MailFor],
@@ -85,37 +171,16 @@ class MailService:
         `done` gets the uids once durable, or the error when nothing was stored. `own`: the server
         wrote them, and a full mailbox does not refuse them.
         """
-        size = _DISK_BYTES * sum(len(mail.sealed) for mail in mails)
-        if not self.has_room(size):
-            done(DiskError("the disk is nearly full"))
-            return
-        sizes = [(mail.user.number, len(mail.sealed)) for mail in mails]
-        try:
-            taken = self.quota.take(sizes, own=own)
-        except UnavailableError as error:
-            done(error)
-            return
-        self.room -= size
+        storing = self.begin(own=own)
 
-        def stored(result: list[int] | BlackthornError) -> None:
-            told = [partial(done, result)]
-            self.quota.settle(taken, stored=not isinstance(result, BlackthornError))
+        def added(result: BlackthornError | None) -> None:
             if isinstance(result, BlackthornError):
-                self.counters.storage_failures += isinstance(result, StorageError)
+                storing.close()
+                done(result)
             else:
-                for mail, uid in zip(mails, result, strict=True):
-                    if not mail.compatible:
-                        self.counters.mail_accepted += 1
-                        told.append(partial(self.arrived, mail.user.address, uid))
-            call_each(told)
+                storing.commit(done, also)
 
-        def put(rows: Rows) -> Command[list[int]]:
-            command = StoreMail(rows, received_ms)
-            return command if also is None else Then(also, command)
-
-        received_ms = self.clock.wall_ms()
-        sealed = [SealedMail(mail.user.number, mail.sealed, mail.compatible) for mail in mails]
-        self.pieces.store(sealed, put, stored)
+        storing.add(mails, added)
 
     def page(self, user: UserRecord, after: int, limit: int, done: Done[MailPage]) -> None:
         """At most `limit` of the user's mails with a uid above `after`."""
