@@ -54,12 +54,12 @@ def check(
 
     from blackthorn.edges.dns.resolver import DnsResolver
     from blackthorn.mail.dns.facts import Finding
-    from blackthorn.programs.server.zone.asking import check_domain, fetch_policy
+    from blackthorn.programs.server.zone.asking import ask_policy, check_domain
 
     settings, setup = _setup(directory, address)
 
     async def ask() -> list[Finding]:
-        return await check_domain(setup, DnsResolver(settings.dns.addresses()), fetch_policy)
+        return await check_domain(setup, DnsResolver(settings.dns.addresses()), ask_policy)
 
     findings = asyncio.run(ask())
     errors = sum(each.level == "error" for each in findings)

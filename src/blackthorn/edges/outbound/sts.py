@@ -11,7 +11,8 @@ from functools import partial
 import httpx
 
 from blackthorn.edges.outbound import limits
-from blackthorn.errors import DecodeError, StorageError
+from blackthorn.edges.outbound.policy_file import fetch_policy
+from blackthorn.errors import DecodeError, StorageError, UnavailableError
 from blackthorn.mail.smtp.sts import StsPolicy, parse_policy, parse_record
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.dns import Resolver, ResolverError, Txt
@@ -23,7 +24,6 @@ from blackthorn.ports.waiting import outcome
 @dataclass(frozen=True, slots=True)
 class _Known:
     policy: StsPolicy | None
-    id: str
     until: float
 
 
@@ -62,28 +62,15 @@ class StsPolicies:
             texts = await self.resolver.look_up(f"_mta-sts.{domain}", Txt)
             name = parse_record(tuple(record.text for record in texts.records))
             if not name or (kept is not None and kept.id == name):
-                return _Known(before, name, again)
-            policy = await self._fetch(domain)
-        except (ResolverError, DecodeError, httpx.HTTPError, httpx.InvalidURL):
-            return _Known(before, "", again)
+                return _Known(before, again)
+            file = await fetch_policy(self.client, f"mta-sts.{domain}", limits.POLICY_SECONDS)
+            policy = parse_policy(file)
+        except (ResolverError, DecodeError, UnavailableError):
+            return _Known(before, again)
         now_ms = self.clock.wall_ms()
         age = min(policy.max_age, limits.MAX_POLICY_AGE_SECONDS)
         until_ms = now_ms + 1_000 * age
         fresh = KeptPolicy(domain, name, until_ms, policy.mode, policy.servers)
         with suppress(StorageError):  # then it is fetched again later
             await outcome(partial(self.writer.submit, KeepPolicy(fresh, now_ms)))
-        return _Known(policy, name, again)
-
-    async def _fetch(self, domain: str) -> StsPolicy:
-        url = f"https://mta-sts.{domain}/.well-known/mta-sts.txt"
-        data = bytearray()
-        timeout = limits.POLICY_SECONDS
-        async with self.client.stream("GET", url, timeout=timeout) as response:
-            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if response.status_code != 200 or kind != "text/plain":
-                raise DecodeError("there is no policy")
-            async for chunk in response.aiter_bytes():
-                data += chunk
-                if len(data) > limits.MAX_POLICY_BYTES:
-                    raise DecodeError("the policy is too large")
-        return parse_policy(bytes(data))
+        return _Known(policy, again)

@@ -1,21 +1,19 @@
 """Checks of what makes TLS to the server sure: MTA-STS, TLS-RPT, CAA."""
 
-import re
-
 from blackthorn.errors import DecodeError
 from blackthorn.mail.dns.facts import POLICY, Facts, Level, of_version, tags
 from blackthorn.mail.dns.setup import Setup
 from blackthorn.mail.dns.sts import policy_id, policy_text
-from blackthorn.mail.smtp.sts import StsPolicy, parse_policy
+from blackthorn.mail.smtp.sts import StsPolicy, parse_policy, parse_record, sts_records
 
-_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _DAY = 86_400
 
 
 def check_sts(setup: Setup, facts: Facts) -> None:
     """RFC 8461: the record, and the policy that HTTPS serves."""
     name = f"_mta-sts.{setup.domain}"
-    records = of_version(facts.look(name, "TXT"), "v=STSv1")
+    texts = [text.encode() for text in facts.look(name, "TXT").values]
+    records = sts_records(texts)
     wanted = f'set {name}. TXT "v=STSv1; id={policy_id(setup)}"'
     if not records:
         if (name, "TXT") not in facts.missing:
@@ -27,11 +25,10 @@ def check_sts(setup: Setup, facts: Facts) -> None:
         facts.error("MTA-STS", "sts-several", name, text, "remove all but one")
         return
     before = facts.faults
-    record_id = tags(records[0]).get("id", "")
-    if not _ID.fullmatch(record_id):
+    record_id = parse_record(texts)
+    if not record_id:
         text = "has no id of letters and digits: senders take no policy"
         facts.error("MTA-STS", "sts-malformed", name, text, wanted)
-        record_id = ""
     _check_policy(setup, facts, record_id)
     if facts.faults == before and not facts.missing:
         facts.good("MTA-STS", name, f"the policy is served, mode {setup.sts_mode}")

@@ -1,5 +1,6 @@
 """MTA-STS (RFC 8461): the record and the policy by which a domain asks for verified TLS."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,9 +26,14 @@ class StsPolicy:
         )
 
 
-def parse_record(texts: tuple[bytes, ...]) -> str:
+def sts_records(texts: Iterable[bytes]) -> list[bytes]:
+    """Those of the TXT records of `_mta-sts` that are of MTA-STS (3.1)."""
+    return [text for text in texts if text.startswith(b"v=STSv1;")]
+
+
+def parse_record(texts: Iterable[bytes]) -> str:
     """The id in the TXT records of `_mta-sts` (3.1); empty unless exactly one is of it."""
-    found = [text for text in texts if text.startswith(b"v=STSv1;")]
+    found = sts_records(texts)
     if len(found) != 1:
         return ""
     fields = dict(field.strip().partition(b"=")[::2] for field in found[0].split(b";"))

@@ -1,12 +1,12 @@
 """The questions of a check: asked by the resolver port and over HTTPS, until none is left."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import httpx
 
+from blackthorn.edges.outbound.policy_file import fetch_policy
 from blackthorn.errors import UnavailableError
 from blackthorn.mail.dns.check import MAX_ROUNDS, check
 from blackthorn.mail.dns.facts import POLICY, Finding, Found, Question
@@ -42,9 +42,6 @@ _TEXTS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
 }
 
 
-_ERRNO: Final = re.compile(r"^\[Errno -?[0-9]+\] ")
-
-
 async def check_domain(setup: Setup, resolver: dns.Resolver, fetch: Fetch) -> list[Finding]:
     """Check the domain's records. Raises UnavailableError when no name server answers at all."""
     known: dict[Question, Found] = {}
@@ -78,22 +75,11 @@ async def _ask(resolver: dns.Resolver, fetch: Fetch, question: Question) -> Foun
     return Found()
 
 
-async def fetch_policy(host: str) -> Found:
-    """The MTA-STS policy of a host, as senders fetch it (RFC 8461, 3.3): verified, no redirects."""
-    url = f"https://{host}/.well-known/mta-sts.txt"
-    data = bytearray()
-    try:
-        async with (
-            httpx.AsyncClient(trust_env=False, timeout=limits.POLICY_SECONDS) as client,
-            client.stream("GET", url) as answer,
-        ):
-            if answer.status_code != httpx.codes.OK:
-                return Found(failed=f"{url} answers {answer.status_code}")
-            async for piece in answer.aiter_bytes():
-                data += piece
-                if len(data) > limits.MAX_POLICY_BYTES:
-                    return Found(failed=f"{url} is too large")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = _ERRNO.sub("", str(error)) or type(error).__name__
-        return Found(failed=f"{url}: {reason}")
+async def ask_policy(host: str) -> Found:
+    """The MTA-STS policy of a host, as senders fetch it."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        try:
+            data = await fetch_policy(client, host, limits.POLICY_SECONDS)
+        except UnavailableError as error:
+            return Found(failed=str(error))
     return Found((data.decode("utf-8", "replace"),))
