@@ -9,7 +9,7 @@ import pytest
 from blackthorn.cli import main, terminal
 from blackthorn.device.core import failures
 from blackthorn.device.operations.operation import Outcome
-from blackthorn.mail.render.render import attached
+from blackthorn.mail.render.render import render
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
 from blackthorn.programs.device.mail import save
 from blackthorn.programs.device.program import DeviceProgram
@@ -140,6 +140,6 @@ def test_a_table_holds_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("name", ["-rf", ".bashrc", "--", " -x", "..", "-.profile", "../../-e"])
 def test_a_saved_file_begins_with_no_dash_and_no_dot(tmp_path: Path, name: str) -> None:
-    mail = f'Content-Disposition: attachment; filename="{name}"\r\n\r\nx'.encode()
-    (path,) = save(attached(mail), tmp_path)
+    mail = render(f'Content-Disposition: attachment; filename="{name}"\r\n\r\nx'.encode())
+    (path,) = save(zip(mail.attachments, mail.files, strict=True), tmp_path)
     assert path.parent == tmp_path and path.name[0] not in "-. " and path.read_bytes() == b"x"

@@ -19,7 +19,7 @@ from blackthorn.mail.compose.protection import (
     payload,
 )
 from blackthorn.mail.mime.scan import scan
-from blackthorn.mail.render.render import attached, render
+from blackthorn.mail.render.render import render
 
 NOW = 1_900_000_000
 ARMORED = b"-----BEGIN PGP MESSAGE-----\n\nabc=\n-----END PGP MESSAGE-----\n"
@@ -139,7 +139,7 @@ def test_attachments_come_back_under_a_safe_name(name: str) -> None:
     assert len(safe_name(name).encode()) <= limits.MAX_FILE_NAME_BYTES
     assert other.get_payload(decode=True) == b""
     assert scan(whole) == whole
-    assert [found[1] for found in attached(whole)] == [data, b""]
+    assert render(whole).files == (data, b"")
 
 
 def test_a_long_name_keeps_its_suffix() -> None:

@@ -1,10 +1,16 @@
 """HTML as text: amounts stay amounts, links say where they lead, what is hidden is said."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from blackthorn.mail.render import limits
-from blackthorn.mail.render.html import parse_html
-from blackthorn.mail.render.html_text import html_text, html_to_text
+from blackthorn.mail.render.bare import bare_text
+from blackthorn.mail.render.headers import address_line
+from blackthorn.mail.render.html import HtmlBudget, parse_html
+from blackthorn.mail.render.html_text import html_text
+from blackthorn.mail.unpack.uuencode import find_uuencoded
 from tests.support.work import Work
 
 
@@ -28,6 +34,11 @@ from tests.support.work import Work
         ("1 < 2 &amp; 3&nbsp;&lt;&nbsp;4 &unknown; &#x1F600;", "1 < 2 & 3 < 4 &unknown; 😀"),
         ("10<sup>2</sup> x<sub>1</sub> 5<sub>2</sub>", "10^2 x1 5_2"),
         ("<s>100</s> 80", "[struck out: 100] 80"),
+        ("<s>1<b>0</b></s>, 9", "[struck out: 10], 9"),
+        ("<i style='text-decoration: line-through red'>9</i>", "[struck out: 9]"),
+        ("<del>a<p>b</p></del>c", "[struck out: a]\n\n[struck out: b]\n\nc"),
+        ("a<div hidden><q>b</q><s>c</s><button>d</button><rt>e</rt></div>f", "a\nf"),
+        ("<button><div>Buy</div></button>", "[button:\nBuy\n]"),
         ("<ol start=3><li>a<li>b</ol>", "3. a\n4. b"),
         ("<ul><li>a<ul><li>b</ul><li>c</ul>", "- a\n  - b\n- c"),
         ("<blockquote>a<blockquote>b</blockquote></blockquote>c", "> a\n>\n> > b\n\nc"),
@@ -50,7 +61,7 @@ from tests.support.work import Work
     ],
 )  # fmt: skip
 def test_text(page: str, text: str) -> None:
-    assert html_to_text(page) == text
+    assert html_text(page).text == text
 
 
 @pytest.mark.parametrize(
@@ -89,19 +100,97 @@ def test_remote_content_is_named_by_its_hosts() -> None:
         "<p>first<" + "a" * 2 * limits.MAX_HTML_TOKEN_STEPS + ">",
     ],
 )
-def test_work_on_html_has_a_bound(page: str) -> None:
+def test_work_on_html_has_a_bound_beyond_which_its_bare_text_is_shown(page: str) -> None:
     found = html_text(page)
-    assert found.cut and found.text.startswith("first") and found.text.endswith("[… cut here]")
+    assert found.bare and not found.cut and found.text.startswith("first")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        # formatting that is never closed is opened again in each block
+        "".join(f"<p><font size={size}>" for size in range(30)) + "<p>x" * 100,
+        # a long text in pieces is copied for each
+        "x" * 100_000 + "</y>z" * 100,
+        # what stands in a table outside its cells is put before it, behind all that was
+        "<table>" + "<i>x</i>" * 300,
+        # attributes of what is opened again
+        f"<p><font title={'x' * 2_000}>" + "<p>x" * 50,
+    ],
+)
+def test_work_on_the_tree_is_counted(page: str) -> None:
+    """Each of these does more work for a tag or text than other documents."""
+    tokens = HtmlBudget()
+    assert not html_text(page, tokens).bare
+    used = HtmlBudget().tokens - tokens.tokens
+    work = HtmlBudget().work - tokens.work
+    assert work > 1.5 * used
+    assert html_text(page, HtmlBudget(work=work - 1)).bare
+
+
+def test_formatting_that_stays_open_has_a_bound() -> None:
+    page = "".join(f"<p><font size={size}>" for size in range(400)) + "<a href=x>end"
+    found = html_text(page)
+    assert found.text == "end <x>" and not found.bare
+    root = parse_html(page, HtmlBudget())
+    assert root is not None
+    assert sum(1 for _ in root.iter("font")) < 400 * (limits.MAX_HTML_FORMATTING + 1)
+
+
+def test_a_comment_in_many_pieces_costs_what_it_copies() -> None:
+    budget = HtmlBudget()
+    html_text("<!--" + "x" * 50_000 + "-x" * 100 + "-->", budget)
+    assert HtmlBudget().steps - budget.steps > 100 * 10
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("a<p title='x'>b<b>c</b> &amp; d</p><br>e", "a\nbc & d\ne"),
+        ("1 < 2 &lt;b&gt;", "1 < 2 <b>"),
+        ("a<!-- b <i>c</i> --><!DOCTYPE x>d", "a\nd"),
+        ("a<script>if (x<y) z()</script><style>p{}</style>b", "a\nb"),
+        ("a<SCRIPT>b</Script >c<!-- d", "a\nc"),
+        ("a<i", "a"),
+        ("&#" + "9" * 5_000 + ";", "&#" + "9" * 5_000 + ";"),
+    ],
+)
+def test_bare_text(page: str, text: str) -> None:
+    assert bare_text(page) == text
+
+
+@pytest.mark.parametrize(
+    "page", ["<" * 50_000, "<!--" * 50_000, "<script>" * 20_000, "<a " * 50_000]
+)
+def test_bare_text_takes_one_pass(page: str) -> None:
+    with Work() as work:
+        bare_text(page)
+    assert work.calls < 20 * len(page)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: html_text(f"<p style='background:url({' ' * 50_000}x)'>"),
+        lambda: find_uuencoded(b"begin 644" + b" " * 2_000_000 + b"\rx"),
+        lambda: address_line([(b"from", b'"' + b'\\"' * 45_000)], b"from"),
+    ],
+)
+def test_patterns_look_at_a_text_once(read: Callable[[], object]) -> None:
+    """Blanks and quotes in a row: a pattern that tries each beginning takes the square of them."""
+    before = time.process_time()
+    read()
+    assert time.process_time() - before < 1
 
 
 def test_tags_nested_too_deeply_are_left_out_and_their_text_stays() -> None:
     page = "<div>" * 1_000 + "deep" + "</div>" * 1_000 + "after"
-    assert html_to_text(page) == "deep\nafter"
-    root, cut = parse_html(page)
-    assert not cut and sum(1 for _ in root.iter()) < limits.MAX_HTML_DEPTH + 10
+    assert html_text(page).text == "deep\nafter"
+    root = parse_html(page, HtmlBudget())
+    assert root is not None and sum(1 for _ in root.iter()) < limits.MAX_HTML_DEPTH + 10
 
 
 def test_quotes_nested_deeply_do_not_multiply_the_work() -> None:
     with Work() as work:
-        html_to_text("<blockquote>" * 100 + "x<br>" * 1_000)
+        html_text("<blockquote>" * 100 + "x<br>" * 1_000)
     assert work.calls < 400_000

@@ -6,8 +6,8 @@ import binascii
 import pytest
 
 from blackthorn.mail.errors import SealBrokenError
-from blackthorn.mail.render import limits
-from blackthorn.mail.render.render import RenderedMail, render
+from blackthorn.mail.render import limits, parts
+from blackthorn.mail.render.render import RenderedMail, render, render_head
 from blackthorn.mail.render.walk import MESSAGE, SEALED, SIGNED
 from tests.support.work import Work
 
@@ -281,6 +281,86 @@ def test_the_parts_of_a_mail_share_one_bound_of_html_and_one_of_calendars() -> N
     page = html("<b>x</b>" * (limits.MAX_HTML_TOKENS // 9))
     with Work() as work:
         mail = render(multipart("mixed", *[page] * 20))
-    assert "cut here" in mail.text and work.calls < 120 * limits.MAX_HTML_TOKENS
+    assert "too complex" in mail.notes[0] and work.calls < 120 * limits.MAX_HTML_TOKENS
     calendar = b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
     assert len(render(multipart("mixed", *[calendar] * 20)).attachments) == 20
+
+
+def test_texts_beside_the_root_of_a_related_are_attached() -> None:
+    other = b"Content-Type: text/plain\r\n\r\nbeside"
+    related = multipart("related", html("<p>hello"), other, PNG, boundary="r")
+    mail = render(related)
+    assert mail.text == "hello" and names(mail) == ["unnamed.txt", "p.png"]
+    assert mail.files[0] == b"beside"
+    chosen = render(multipart("alternative", plain("hello"), related))
+    assert chosen.text == "hello" and names(chosen) == ["unnamed.txt", "p.png"]
+    with_versions = multipart("alternative", plain("p"), html("h"), boundary="v")
+    both = render(multipart("related", html("<p>hello"), with_versions, boundary="r"))
+    assert names(both) == ["unnamed.txt", "unnamed.html"]
+
+
+def test_a_report_is_decoded() -> None:
+    head = (
+        b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+    status = base64.encodebytes("Diagnostic-Code: smtp; Grüße".encode())
+    assert render(multipart("report", head + status)).text == "Diagnostic-Code: smtp; Grüße"
+
+
+def test_html_that_is_cut_is_attached_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_HTML_ATTRIBUTES", 1)
+    page = b"Content-Type: text/html; name=page.html\r\n\r\n<p>text<a b=1 c=2 d=3>end"
+    mail = render(page)
+    assert (mail.text, names(mail)) == ("textend", ["page.html"])
+    assert "too complex" in mail.notes[0]
+    unnamed = render(page.replace(b"; name=page.html", b""))
+    assert names(unnamed) == ["unnamed.html"]
+
+
+def test_messages_within_each_other_do_not_multiply_the_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = plain("inmost " + "x" * 1_000)
+    for _ in range(5):
+        message = b"Content-Type: message/rfc822\r\n\r\n" + message
+    monkeypatch.setattr(limits, "MAX_ATTACHED_MESSAGE_BYTES", 2_500)
+    mail = render(message)
+    assert "inmost" in mail.text and len(mail.files) == 2
+    assert "too large to be saved" in mail.notes[0]
+
+
+def test_a_message_in_an_encoding_is_decoded_within_the_same_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = plain("inmost " + "x" * 1_000)
+    coded = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    for _ in range(5):
+        message = coded + message.replace(b"=", b"=3D")
+    monkeypatch.setattr(limits, "MAX_ATTACHED_MESSAGE_BYTES", 3_500)
+    mail = render(message)
+    assert len(mail.files) == 2 and "inmost" not in mail.text
+    assert "too large to be saved" in mail.notes[0]
+
+
+def test_a_part_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+
+    def counted(body: bytes, encoding: bytes) -> bytes:
+        decoded.append(body)
+        return body
+
+    monkeypatch.setattr(parts, "decode_transfer", counted)
+    mail = render(multipart("alternative", plain("text"), html("<p>text")))
+    assert mail.text == "text" and sorted(decoded) == [b"<p>text", b"text"]
+
+
+def test_a_list_opens_only_a_seal_around_the_whole_mail() -> None:
+    opened: list[bytes] = []
+
+    def opener(armored: bytes) -> bytes:
+        opened.append(armored)
+        return b"Subject: real\r\n" + multipart("mixed", sealed_mail(), plain("x"), boundary="i")
+
+    assert render_head(sealed_mail(), opener).subject == "real" and len(opened) == 1
+    assert render_head(multipart("mixed", sealed_mail(), boundary="o"), opener).subject == ""
+    assert len(opened) == 1

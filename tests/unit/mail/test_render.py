@@ -6,8 +6,8 @@ import pytest
 
 from blackthorn.mail import limits
 from blackthorn.mail.mime.transfer import decode_transfer
-from blackthorn.mail.render.html_text import html_to_text
-from blackthorn.mail.render.render import Attachment, attached, render
+from blackthorn.mail.render.html_text import html_text
+from blackthorn.mail.render.render import Attachment, render
 from blackthorn.mail.render.text import (
     decode_charset,
     decode_header,
@@ -97,7 +97,7 @@ def test_html_shows_text_and_where_links_lead() -> None:
         "<a title=x href='https://evil.example/a?b'>your bank</a> says<div>hi</div>1 < 2"
     )
     expected = "Dear Alice & Bob,\n\nyour bank <https://evil.example/a?b> says\nhi\n1 < 2"
-    assert html_to_text(page) == expected
+    assert html_text(page).text == expected
     assert text_of(page.encode(), b"text/html") == expected
 
 
@@ -105,7 +105,7 @@ def test_html_shows_text_and_where_links_lead() -> None:
     "page", ["<", "<!--", "<a", "<a href=", "&#" + "9" * 5_000 + ";", "</", "<script>", "<![CDATA["]
 )
 def test_broken_html_is_no_trouble(page: str) -> None:
-    assert "before" in html_to_text("before" + page)
+    assert "before" in html_text("before" + page).text
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_mail_sealed_by_its_sender_says_so() -> None:
     assert not render(b"\r\n> -----BEGIN PGP MESSAGE-----\r\n").sealed
 
 
-def test_attached_gives_the_bytes_of_each_attachment() -> None:
+def test_a_rendered_mail_has_the_bytes_of_each_attachment() -> None:
     mail = (
         MIXED + b"--b\r\n\r\nsee attached\r\n"
         b"--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n"
@@ -229,6 +229,4 @@ def test_attached_gives_the_bytes_of_each_attachment() -> None:
         + base64.encodebytes(b"x" * 100)
         + b"--b--\r\n"
     )
-    found = attached(mail)
-    assert [each for each, _ in found] == list(render(mail).attachments)
-    assert [data for _, data in found] == [b"x" * 100]
+    assert render(mail).files == (b"x" * 100,)

@@ -5,7 +5,7 @@ import base64
 import pytest
 from tnefparse import TNEF
 
-from blackthorn.mail.render.render import render
+from blackthorn.mail.render.render import RenderedMail, render
 from blackthorn.mail.unpack import limits
 from blackthorn.mail.unpack.tnef import SIGNATURE, read_tnef
 
@@ -42,6 +42,13 @@ def file(name: str, data: bytes) -> bytes:
     )
 
 
+def in_a_mail(winmail: bytes, parameters: bytes = b"") -> RenderedMail:
+    """A mail of nothing else, as it is shown."""
+    head = b"Content-Type: application/ms-tnef" + parameters
+    coded = base64.encodebytes(winmail).replace(b"\n", b"\r\n")
+    return render(head + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + coded)
+
+
 CODE_PAGE = attribute(1, 0x9007, 6, (1252).to_bytes(4, "little") + bytes(4))
 WINMAIL = (
     HEAD
@@ -62,8 +69,7 @@ def test_a_winmail_is_read_as_another_reader_reads_it() -> None:
 
 
 def test_its_files_are_the_mails_attachments() -> None:
-    head = b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    mail = render(head + base64.encodebytes(WINMAIL).replace(b"\n", b"\r\n"))
+    mail = in_a_mail(WINMAIL)
     assert mail.text == "Grüße"
     assert [each.name for each in mail.attachments] == ["a long name.txt", "Zweite Datei.pdf"]
 
@@ -86,11 +92,46 @@ def test_damaged_ones_have_nothing(data: bytes) -> None:
     assert found is None or (not found.files and not found.text)
 
 
-def test_files_before_the_damage_are_kept() -> None:
+def test_files_before_and_behind_the_damage_are_kept() -> None:
     found = read_tnef(WINMAIL[:-30])
-    assert found is not None and found.files[0].data == b"content"
+    assert found is not None and found.files[0].data == b"content" and not found.complete
+    damaged = attribute(2, 0x9005, 6, b"\1\0\0\0\x99\x00\x00\x10")
+    found = read_tnef(HEAD + file("a", b"1") + damaged + file("b", b"2"))
+    assert found is not None and [each.data for each in found.files] == [b"1", b"2"]
+    assert not found.complete
+
+
+def test_values_that_take_no_octets_are_not_counted_on() -> None:
+    """A count of them would cost its sender nothing and us everything."""
+    many_nothings = b"\1\0\0\0\x01\x10\x00\x60" + (1_000).to_bytes(4, "little")
+    nothing = b"\1\0\0\0\x01\x00\x00\x60"
+    for value, complete in ((many_nothings, False), (nothing, True)):
+        found = read_tnef(HEAD + attribute(1, 0x9003, 6, value) + file("a", b"1"))
+        assert found is not None and found.complete == complete and found.files[0].data == b"1"
+
+
+WRITTEN_FOR_OUTLOOK = [
+    HEAD + attribute(1, 0x9003, 6, properties((0x1009, 258, b"rtf"))),
+    HEAD + file("a.msg", b"") + attribute(2, 0x9005, 6, properties((0x3701, 13, b"an object"))),
+    WINMAIL[:-30],
+    HEAD + file("x", b"y") * (limits.MAX_UNPACKED_FILES + 1),
+    HEAD + CODE_PAGE * (limits.MAX_TNEF_ATTRIBUTES + 1),
+]
+
+
+@pytest.mark.parametrize("winmail", WRITTEN_FOR_OUTLOOK)
+def test_what_is_not_unpacked_is_said_and_can_be_saved(winmail: bytes) -> None:
+    mail = in_a_mail(winmail)
+    assert (mail.attachments[-1].name, mail.files[-1]) == ("winmail.dat", winmail)
+    assert "winmail.dat" in mail.notes[0]
+
+
+def test_a_winmail_of_nothing_else_is_a_file() -> None:
+    mail = in_a_mail(HEAD, b"; name=winmail.dat")
+    assert [each.name for each in mail.attachments] == ["winmail.dat"]
 
 
 def test_files_have_a_bound() -> None:
     found = read_tnef(HEAD + file("x", b"y") * (limits.MAX_UNPACKED_FILES + 3))
     assert found is not None and len(found.files) == limits.MAX_UNPACKED_FILES
+    assert {(each.name, each.data) for each in found.files} == {("x", b"y")}

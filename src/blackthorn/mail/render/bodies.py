@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from blackthorn.mail.mime.structure import Part
@@ -63,4 +64,5 @@ def _enriched(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text, lower case, to compare the versions of a mail."""
-    return _WORD.findall(text.lower())[:_MAX_WORDS]
+    found = islice(_WORD.finditer(text.lower()), _MAX_WORDS)
+    return [word[0] for word in found]

@@ -9,7 +9,8 @@ from blackthorn.mail.mime.fields import Field, first
 from blackthorn.mail.render.text import decode_header, safe_line
 
 _SPECIAL: Final = re.compile(r"[<>@,;:\\\"\[\]]")
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[^",<>]+|.', re.DOTALL)
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[^",<>]++|.', re.DOTALL)
+"""A quote without an end reaches to the field's, so that no other quote is looked at twice."""
 
 
 def header_line(fields: list[Field], name: bytes) -> str:

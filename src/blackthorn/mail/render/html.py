@@ -1,12 +1,12 @@
 """Parses hostile HTML into a tree (the HTML Standard, by html5lib), with bounds on its work.
 
-html5lib itself has none: its time grows with the square of attributes, comments and nesting. Never
-here: what the tree means as text.
+html5lib itself has none: its time grows with the square of attributes, comments, nesting, unclosed
+formatting, misplaced parts of tables and texts in pieces. Never here: what the tree means as text.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from html5lib import getTreeBuilder
@@ -14,11 +14,30 @@ from html5lib._tokenizer import HTMLTokenizer
 from html5lib.constants import tokenTypes
 from html5lib.html5parser import HTMLParser
 
-from blackthorn.mail.limits import MAX_RENDERED_HTML_BYTES
 from blackthorn.mail.render import limits
 
-_START_TAG = tokenTypes["StartTag"]
-_VOID = frozenset(("br", "hr", "img", "input", "wbr", "area", "base", "link", "meta"))
+_START_TAG: Final = tokenTypes["StartTag"]
+_VOID: Final = frozenset(("br", "hr", "img", "input", "wbr", "area", "base", "link", "meta"))
+_FORMATTING: Final = frozenset(
+    (
+        *("b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt"),
+        *("u", "applet", "marquee", "object"),
+    )
+)
+"""What html5lib keeps in a list, mostly to open it again in each block; of `a` it keeps one."""
+_SEARCHED_AT_ONCE: Final = 50
+"""Children that are searched in the time in which an element is made."""
+_COPIED_AT_ONCE: Final = 5_000
+"""Characters that are copied in the time in which an element is made."""
+_READ_AT_ONCE: Final = 50
+"""Characters of an attribute that are read in the time in which an element is made."""
+_TOKEN_BEGUN: Final = 8
+"""Steps of the tokenizer after which it surely holds the token that it reads."""
+_Builder: Final[Any] = getTreeBuilder("etree")
+
+
+class TooComplexError(Exception):
+    """A bound on the work for a document is exceeded."""
 
 
 @dataclass(slots=True)
@@ -27,72 +46,128 @@ class HtmlBudget:
 
     tokens: int = limits.MAX_HTML_TOKENS
     steps: int = limits.MAX_HTML_STEPS
+    work: int = limits.MAX_HTML_WORK
 
+    def spend_steps(self, steps: int) -> None:
+        """Steps of the tokenizer. Raises TooComplexError when none is left."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise TooComplexError
 
-class _TooComplexError(Exception):
-    """A tag or comment exceeds a bound: the document ends before it."""
+    def spend_tokens(self, tokens: int) -> None:
+        """Raises TooComplexError when none is left."""
+        self.tokens -= tokens
+        if self.tokens < 0:
+            raise TooComplexError
+
+    def spend_work(self, work: int) -> None:
+        """Work on the tree, before it is done. Raises TooComplexError when none is left."""
+        self.work -= work
+        if self.work < 0:
+            raise TooComplexError
 
 
 class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]  # html5lib has no types
-    """Ends the document where a bound is exceeded, and leaves tags out that nest too deeply."""
+    """Leaves tags out that nest too deeply. Raises TooComplexError."""
 
-    cut = False
     budget: HtmlBudget
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self.tokenQueue: Any = []
         budget, since = self.budget, 0
-        try:
-            while self.state():
-                budget.steps, since = budget.steps - 1, since + 1
-                if budget.steps < 0 or since > limits.MAX_HTML_TOKEN_STEPS:
-                    raise _TooComplexError
-                self.stream.errors.clear()
-                if not self.tokenQueue:
-                    continue
-                queue, self.tokenQueue = self.tokenQueue, []
-                since, budget.tokens = 0, budget.tokens - len(queue)
-                if budget.tokens < 0:
-                    raise _TooComplexError
-                yield from (token for token in queue if not self._is_too_deep(token))
-        except _TooComplexError:
-            self.cut = True
+        while self.state():
+            since += 1
+            budget.spend_steps(1 if since < _TOKEN_BEGUN else 1 + self._held() // _COPIED_AT_ONCE)
+            if since > limits.MAX_HTML_TOKEN_STEPS:
+                raise TooComplexError
+            self.stream.errors.clear()
+            if not self.tokenQueue:
+                continue
+            queue, self.tokenQueue = self.tokenQueue, []
+            since = 0
+            budget.spend_tokens(len(queue))
+            yield from (token for token in queue if not self._is_too_deep(token))
+
+    def _held(self) -> int:
+        """Characters of a comment or an attribute, which a step copies to add to them."""
+        held = (self.currentToken or {}).get("data") or ""
+        return len(held[-1][1] if isinstance(held, list) else held)  # finished ones hold a dict
 
     def attributeNameState(self) -> Any:  # noqa: N802
         if len(self.currentToken["data"]) > limits.MAX_HTML_ATTRIBUTES:
-            raise _TooComplexError
+            raise TooComplexError
         return super().attributeNameState()
 
     def _is_too_deep(self, token: dict[str, Any]) -> bool:
         if token["type"] != _START_TAG or token["name"] in _VOID:
             return False
-        return len(self.parser.tree.openElements) > limits.MAX_HTML_DEPTH
+        tree = self.parser.tree
+        if len(tree.openElements) > limits.MAX_HTML_DEPTH:
+            return True
+        open_formatting = len(tree.activeFormattingElements)
+        return token["name"] in _FORMATTING and open_formatting >= limits.MAX_HTML_FORMATTING
+
+
+def _counted(budget: HtmlBudget) -> Any:
+    """html5lib's element, which pays for what is done to it. Its methods raise TooComplexError."""
+
+    class Counted(_Builder.elementClass):  # type: ignore[misc]
+        def __init__(self, name: str, namespace: str | None = None) -> None:
+            budget.spend_work(1)
+            super().__init__(name, namespace)
+
+        def appendChild(self, node: Any) -> None:  # noqa: N802
+            budget.spend_work(1)
+            super().appendChild(node)
+
+        def insertBefore(self, node: Any, refNode: Any) -> None:  # noqa: N802, N803
+            budget.spend_work(1 + len(self._element) // _SEARCHED_AT_ONCE)
+            super().insertBefore(node, refNode)
+
+        def removeChild(self, node: Any) -> None:  # noqa: N802
+            budget.spend_work(1 + len(self._element) // _SEARCHED_AT_ONCE)
+            super().removeChild(node)
+
+        def insertText(self, data: str, insertBefore: Any = None) -> None:  # noqa: N802, N803
+            children = len(self._element)
+            longest = len((self._element[-1].tail if children else self._element.text) or "")
+            searched = 0 if insertBefore is None else children // _SEARCHED_AT_ONCE
+            budget.spend_work(1 + searched + longest // _COPIED_AT_ONCE)
+            super().insertText(data, insertBefore)
+
+        def cloneNode(self) -> Any:  # noqa: N802
+            attributes = self._element.attrib
+            read = sum(map(len, attributes.values())) // _READ_AT_ONCE
+            budget.spend_work(1 + len(attributes) + read)
+            return super().cloneNode()
+
+    return Counted
 
 
 class _Parser(HTMLParser):  # type: ignore[misc]
-    tokenizer: _Tokenizer
+    def __init__(self, budget: HtmlBudget) -> None:
+        super().__init__(_Builder, namespaceHTMLElements=False)
+        self._budget = budget
+        self.tree.elementClass = _counted(budget)
 
-    def read(self, source: str, budget: HtmlBudget) -> None:
+    def read(self, source: str) -> Element:
+        """Raises TooComplexError, and what html5lib asserts and hostile documents break."""
         self.innerHTMLMode = self.scripting = False
         self.container = None
         self.tokenizer = _Tokenizer(source, parser=self)
-        self.tokenizer.budget = budget
+        self.tokenizer.budget = self._budget
         self.reset()
         self.mainLoop()
+        root = self.tree.getDocument()
+        return Element("html") if root is None else root
 
     def parseError(self, errorcode: str = "", datavars: Any = None) -> None:  # noqa: N802
         """Errors are not collected: each would ask for its line and column."""
 
 
-def parse_html(source: str, budget: HtmlBudget | None = None) -> tuple[Element, bool]:
-    """The tree of an HTML document, names without namespace; whether its end was cut."""
-    shortened = source[:MAX_RENDERED_HTML_BYTES]
-    parser = _Parser(getTreeBuilder("etree"), namespaceHTMLElements=False)
+def parse_html(source: str, budget: HtmlBudget) -> Element | None:
+    """The tree of an HTML document, names without namespace; None when it is too complex."""
     try:
-        parser.read(shortened, budget or HtmlBudget())
-    except Exception:  # html5lib asserts what hostile documents break; what it read is still shown
-        parser.tokenizer.cut = True
-    root = parser.tree.getDocument()
-    return root if root is not None else Element("html"), parser.tokenizer.cut or len(source) > len(
-        shortened
-    )
+        return _Parser(budget).read(source)
+    except Exception:  # a bound, or what html5lib asserts and hostile documents break
+        return None

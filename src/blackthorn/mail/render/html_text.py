@@ -12,8 +12,9 @@ from typing import Final
 from urllib.parse import urljoin
 from xml.etree.ElementTree import Element
 
-from blackthorn.mail.limits import MAX_URL_BYTES
+from blackthorn.mail.limits import MAX_RENDERED_HTML_CHARS, MAX_URL_BYTES
 from blackthorn.mail.render import limits
+from blackthorn.mail.render.bare import bare_text
 from blackthorn.mail.render.flow import Flow
 from blackthorn.mail.render.html import HtmlBudget, parse_html
 from blackthorn.mail.render.remote import remote_hosts
@@ -82,13 +83,18 @@ _CUT: Final = "[… cut here]"
 
 @dataclass(frozen=True, slots=True)
 class HtmlText:
-    """`text`; the beginning of hidden text and its characters; where remote content lies."""
+    """`text`; the beginning of hidden text and its characters; where remote content lies.
+
+    `cut`: the document is longer than what is read of it; `bare`: it is too complex, and its text
+    is shown without layout, with what may be hidden.
+    """
 
     text: str
     hidden: str = ""
     hidden_chars: int = 0
     remote: tuple[str, ...] = ()
     cut: bool = False
+    bare: bool = False
 
 
 @dataclass(slots=True)
@@ -98,15 +104,23 @@ class _Link:
     words: int
 
 
+@dataclass(slots=True)
+class _Open:
+    """What an element has begun and ends: a flow of its own, and what is written behind it."""
+
+    flow: bool
+    behind: str = ""
+
+
 def html_text(source: str, budget: HtmlBudget | None = None) -> HtmlText:
     """The text of an HTML document, as far as the mail's budget goes. Never raises."""
-    root, cut = parse_html(source, budget)
+    shortened = source[:MAX_RENDERED_HTML_CHARS].replace("\0", "")
+    cut = len(source) > MAX_RENDERED_HTML_CHARS
+    root = parse_html(shortened, budget or HtmlBudget())
+    if root is None:
+        text = bare_text(shortened)
+        return HtmlText(f"{text}\n{_CUT}" if cut else text, cut=cut, bare=True)
     return _Writer(root).run(cut=cut)
-
-
-def html_to_text(source: str) -> str:
-    """Only its text."""
-    return html_text(source).text
 
 
 class _Writer:
@@ -118,7 +132,8 @@ class _Writer:
         self._tables: list[Table] = []
         self._lists: list[int] = []
         self._links: list[_Link | None] = []
-        self._own: list[bool] = []
+        self._open: list[_Open] = []
+        self._struck = False
         self._hidden: list[str] = []
         self._hidden_chars = 0
         self._base = ""
@@ -129,7 +144,8 @@ class _Writer:
 
     def run(self, *, cut: bool) -> HtmlText:
         for base in self._root.iter("base"):
-            self._base = self._base or base.get("href", "")
+            href = base.get("href", "")
+            self._base = self._base or (href if len(href) <= MAX_URL_BYTES else "")
         for element, style, text in _walk(self._root):
             if style is None:
                 self._leave(element)
@@ -137,6 +153,7 @@ class _Writer:
                 self._text(text, style)
             else:
                 self._enter(element, style)
+        self._strike(False)
         if cut:
             self._flow.add_lines([_CUT])
         hidden = " ".join("".join(self._hidden).split())
@@ -155,7 +172,15 @@ class _Writer:
             if words and len(self._hidden) < limits.MAX_HIDDEN_CHARS:
                 self._hidden.append(f" {words[: limits.MAX_HIDDEN_CHARS]}")
         else:
+            if text.strip():
+                self._strike(style.struck)
             self._flow.text(text, preformatted=style.preformatted)
+
+    def _strike(self, struck: bool) -> None:
+        """Mark where struck text begins and ends, at the latest at the line's end."""
+        if struck != self._struck:
+            self._flow.text(" [struck out: " if struck else "]")
+            self._struck = struck
 
     def _enter(self, element: Element, style: Style) -> None:
         tag = element.tag
@@ -164,7 +189,7 @@ class _Writer:
         if shown and (style.spread or is_apart(element.attrib)):
             self._flow.text(" ")
         own = tag in _FLOWS and len(self._flows) <= limits.MAX_HTML_FLOWS
-        self._own.append(own)
+        self._open.append(_Open(own))
         if own:
             self._flows.append(Flow())
         match tag:
@@ -193,21 +218,30 @@ class _Writer:
             case "input":
                 self._input(element)
             case "button":
-                self._flow.text(" [button: ")
-            case "s" | "strike" | "del":
-                self._flow.text(" [struck out: ")
+                self._begin(" [button: ", "]")
             case "sup" if self._flow.last_letter().isalnum():
                 self._flow.text("^")
             case "sub" if self._flow.last_letter().isdigit():
                 self._flow.text("_")
             case "rt":
-                self._flow.text("(")
+                self._begin("(", ")")
             case "q":
-                self._flow.text('"')
+                self._begin('"', '"')
+
+    def _begin(self, before: str, behind: str) -> None:
+        """Write before an element's text, and behind it what belongs to it."""
+        self._strike(False)
+        self._flow.text(before)
+        self._open[-1].behind = behind
 
     def _leave(self, element: Element) -> None:
         tag = element.tag
-        if self._own.pop():
+        begun = self._open.pop()
+        if begun.behind or begun.flow or tag in _BLOCKS or tag in _PARAGRAPHS:
+            self._strike(False)
+        if begun.behind:
+            self._flow.text(begun.behind)
+        if begun.flow:
             self._join(element, self._flows.pop().finished())
         elif tag == "table" and self._tables:
             self._flow.add_lines(self._tables.pop().lines())
@@ -216,17 +250,13 @@ class _Writer:
                 self._end_link(self._links.pop())
             case "ul" | "menu" | "ol" if self._lists:
                 self._lists.pop()
-            case "button" | "s" | "strike" | "del" if self._flow.last_letter():
-                self._flow.text("]")
-            case "rt":
-                self._flow.text(")")
-            case "q":
-                self._flow.text('"')
         if is_apart(element.attrib):
             self._flow.text(" ")
         self._begin_block(tag)
 
     def _begin_block(self, tag: str) -> None:
+        if tag in _BLOCKS or tag in _PARAGRAPHS or tag == "br":
+            self._strike(False)
         if tag in _PARAGRAPHS and not (tag in ("ul", "ol") and self._lists):
             self._flow.paragraph()
         elif tag in _BLOCKS or tag in _PARAGRAPHS:

@@ -1,12 +1,13 @@
 """Bounds of `mail/render`: each with its name, its unit and its reason."""
 
+from blackthorn.mail.limits import MAX_MAIL_BYTES
 from blackthorn.wire.units import KIB
 
 MAX_HTML_TOKENS = 60_000
-"""Tags, texts and comments read of the HTML of one mail, about two seconds; the rest is cut."""
+"""Tags, texts and comments read of the HTML of one mail, about two seconds; more is bare text."""
 
 MAX_HTML_STEPS = 1_000_000
-"""Steps of the tokenizer in the HTML of one mail, about two seconds; the rest is cut."""
+"""Steps of the tokenizer in the HTML of one mail, about two seconds; more is bare text."""
 
 MAX_HTML_TOKEN_STEPS = 20_000
 """Steps of the tokenizer in one tag or comment; each may copy what was read of it."""
@@ -16,6 +17,13 @@ MAX_HTML_ATTRIBUTES = 100
 
 MAX_HTML_DEPTH = 128
 """Nested elements of one HTML part; tags beyond it are left out, their text stays."""
+
+MAX_HTML_FORMATTING = 40
+"""Unclosed elements of formatting (bold, font) at one place: each block opens all of them again."""
+
+MAX_HTML_WORK = 250_000
+"""Elements made, moved or searched for in the HTML of one mail, some two seconds: about two for
+each tag, more where tags are closed in a wrong order."""
 
 MAX_HTML_FLOWS = 24
 """Nested quotes, list items and cells that are laid out by themselves; each copies its text."""
@@ -38,17 +46,19 @@ MAX_CALENDAR_LINES = 5_000
 MAX_CALENDAR_ENTRIES = 50
 """Entries of one calendar, and people of one entry, that are shown."""
 
-MAX_OPENPGP_BLOCKS = 20
-"""Sealed or signed blocks in one plain text."""
-
 MAX_OPENED_PARTS = 8
-"""Sealed or packed parts of one mail that are opened; each costs up to a second."""
+"""Sealed or packed parts of one mail that are opened: few have two, and the process that opens a
+hostile one may work for MAX_OPENING_SECONDS."""
 
 MAX_WALK_DEPTH = 60
 """Parts within parts, those in opened ones counted on; deeper ones are attachments."""
 
 MAX_SHOWN_MESSAGES = 20
 """Attached messages whose text is shown; more are only attachments."""
+
+MAX_ATTACHED_MESSAGE_BYTES = 2 * MAX_MAIL_BYTES
+"""Attached messages of one mail that can be saved, in all, those within each other counted again:
+each holds a copy of all that are in it."""
 
 MAX_RENDERED_LINES = 20_000
 """Lines of text that one mail shows on a terminal; the rest is cut and said so."""

@@ -76,6 +76,8 @@ class Page:
 
     def note_html(self, html: HtmlText) -> None:
         """Say what an HTML part hides, and what a mail program would fetch for it."""
+        if html.bare:
+            self.note("the HTML is too complex: all its text is shown, also what it may hide")
         if html.hidden:
             self.note(f"hidden in the HTML, {html.hidden_chars} characters: {html.hidden}")
         if html.remote:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from blackthorn.mail.limits import MAX_URL_BYTES
 
 _SOURCES: Final = ("src", "background", "poster", "data", "srcset")
-_CSS_URL: Final = re.compile(r"url\(\s*['\"]?\s*((?:https?:)?//[^\s'\")]{1,500})", re.IGNORECASE)
+_CSS_URL: Final = re.compile(r"url\(\s*+['\"]?\s*+((?:https?:)?//[^\s'\")]{1,500})", re.IGNORECASE)
 
 
 def remote_hosts(root: Element) -> list[str]:

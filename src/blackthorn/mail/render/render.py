@@ -14,7 +14,7 @@ from blackthorn.mail.render.page import Page
 from blackthorn.mail.render.text import safe_text
 from blackthorn.mail.render.walk import Opener, Walker
 
-__all__ = ["Attachment", "RenderedMail", "Section", "attached", "render", "render_head"]
+__all__ = ["Attachment", "RenderedMail", "Section", "render", "render_head"]
 
 
 def render(
@@ -41,15 +41,16 @@ def render(
 def render_head(
     content: bytes, opener: Opener | None = None, *, prefer_html: bool = False
 ) -> RenderedMail:
-    """Only the header fields, for a list; the parts are walked where the seal holds the fields."""
+    """Only the header fields, for a list; of its parts only a seal of the whole mail is opened."""
     try:
         content = normalise(content)
         root = parse(content)
     except MailRefusedError:
         return render(content)
-    if root.type == b"multipart/encrypted":
-        return render(content, opener, prefer_html=prefer_html)
-    return _rendered(root, None, Page())
+    page = Page()
+    walker = Walker(page, opener, prefer_html=prefer_html)
+    walker.header(content, root)
+    return _rendered(root, walker.protected, page)
 
 
 def _rendered(root: Part, sealed: list[Field] | None, page: Page) -> RenderedMail:
@@ -80,9 +81,3 @@ def _fields(outer: list[Field], sealed: list[Field] | None, page: Page) -> list[
     if inner and claimed and inner != claimed:
         page.note(f"outside the seal the sender is named as {claimed}")
     return [*sealed, *((name, value) for name, value in outer if name not in names)]
-
-
-def attached(content: bytes, opener: Opener | None = None) -> list[tuple[Attachment, bytes]]:
-    """The attachments in the order of `render`, with their decoded bytes. Never raises."""
-    mail = render(content, opener)
-    return list(zip(mail.attachments, mail.files, strict=True))

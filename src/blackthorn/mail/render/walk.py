@@ -5,21 +5,29 @@ text, unless it says much less than the HTML. All others, and what cannot be rea
 """
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Final
 
-from blackthorn.mail.errors import MailRefusedError, SealBrokenError
-from blackthorn.mail.mime.fields import Field, first, parse_parameters
-from blackthorn.mail.mime.scan import normalise
-from blackthorn.mail.mime.structure import Part, parse, walk
-from blackthorn.mail.mime.transfer import decode_transfer
+from blackthorn.mail.errors import SealBrokenError
+from blackthorn.mail.mime.fields import Field
+from blackthorn.mail.mime.structure import Part
 from blackthorn.mail.render import limits
 from blackthorn.mail.render.bodies import Body, body_of, words
 from blackthorn.mail.render.calendar import calendar_text
 from blackthorn.mail.render.headers import address_line, header_line
-from blackthorn.mail.render.html import HtmlBudget
-from blackthorn.mail.render.openpgp_text import split_openpgp
 from blackthorn.mail.render.page import Page
-from blackthorn.mail.render.text import decode_charset, decode_parameter
+from blackthorn.mail.render.parts import (
+    Contents,
+    html_part,
+    is_attached,
+    name_of,
+    parsed,
+    related_root,
+    signature_kind,
+    tolerant,
+)
+from blackthorn.mail.render.text import decode_charset
+from blackthorn.mail.unpack.openpgp_text import split_openpgp
 from blackthorn.mail.unpack.smime import read_smime
 from blackthorn.mail.unpack.tnef import read_tnef
 from blackthorn.mail.unpack.uuencode import find_uuencoded
@@ -42,6 +50,8 @@ _REPORTS: Final = (
 _MESSAGES: Final = (b"message/rfc822", b"message/global")
 _SMIME: Final = (b"application/pkcs7-mime", b"application/x-pkcs7-mime")
 _TNEF: Final = (b"application/ms-tnef", b"application/vnd.ms-tnef")
+_NAMED_TEXTS: Final = (b"text/plain", b"text/html")
+"""Texts that are shown also where they have a file's name."""
 _CALENDARS: Final = (b"text/calendar", b"application/ics")
 _SUFFIXES: Final = {
     b"text/plain": ".txt",
@@ -62,6 +72,14 @@ _FEW_WORDS: Final = 10
 """The HTML is shown when it has more than twice the plain text's words and ten."""
 
 
+class Use(Enum):
+    """What becomes of a part."""
+
+    SHOWN = "its text is shown, its files are attached"
+    LEFT_OUT = "another version is shown; its files are attached"
+    ATTACHED = "all of it is attached"
+
+
 class Walker:
     """Shows one mail on a page. `protected` are the sealed header fields, if there are such."""
 
@@ -70,56 +88,65 @@ class Walker:
         self._opener = opener
         self._prefer_html = prefer_html
         self._opened = self._messages = self._shown_calendars = 0
-        self._bodies: dict[int, tuple[Part, Body]] = {}
+        self._message_bytes = limits.MAX_ATTACHED_MESSAGE_BYTES
+        self._contents = Contents()
         self._calendars: set[str] = set()
-        self._budget = HtmlBudget()
         self.protected: list[Field] | None = None
 
-    def entity(self, content: bytes, root: Part, depth: int = 0) -> None:
-        """Show a mail or part. Raises nothing."""
-        self._part(content, root, show=True, depth=depth)
+    def entity(self, content: bytes, root: Part) -> None:
+        """Show a mail. Raises nothing."""
+        self._part(content, root, Use.SHOWN, depth=0)
 
-    def _part(self, content: bytes, part: Part, *, show: bool, depth: int) -> None:
+    def header(self, content: bytes, root: Part) -> None:
+        """Only `protected`, where the whole mail is sealed: nothing else is opened or shown."""
+        if _is_sealed(root):
+            self._open_root(content, root, depth=0)
+
+    def _part(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
         if depth > limits.MAX_WALK_DEPTH:
             self._attach(content, part)
-        elif part.type == b"multipart/encrypted" and len(part.children) > 1:
-            self._encrypted(content, part, show=show, depth=depth)
+        elif _is_sealed(part):
+            self._encrypted(content, part, use, depth=depth)
         elif part.is_multipart and part.children:
-            self._multipart(content, part, show=show, depth=depth)
+            self._multipart(content, part, use, depth=depth)
         elif part.type in _MESSAGES:
-            self._message(content, part, show=show, depth=depth)
+            self._message(content, part, use, depth=depth)
         else:
-            self._leaf(content, part, show=show, depth=depth)
+            self._leaf(content, part, use, depth=depth)
 
-    def _multipart(self, content: bytes, part: Part, *, show: bool, depth: int) -> None:
-        children = part.children
-        chosen: Part | None = None
-        if part.type == b"multipart/alternative" and show:
-            chosen = self._choose(content, children)
-        elif part.type == b"multipart/related" and show:
-            chosen = _related_root(part)
-        signed = part.type == b"multipart/signed" and show
-        head = SIGNED.format(_signature_kind(part))
+    def _multipart(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
+        uses = self._uses(content, part, use)
+        signed = part.type == b"multipart/signed" and use is Use.SHOWN
+        head = SIGNED.format(signature_kind(part))
         if signed:
             self._page.begin(head)
-        for child in children:
-            shown = show and (chosen is None or child is chosen or child.type in _CALENDARS)
-            self._part(content, child, show=shown, depth=depth + 1)
-            if signed and child is children[0]:
+        for at, child in enumerate(part.children):
+            self._part(content, child, uses[at], depth=depth + 1)
+            if signed and at == 0:
                 self._page.end(head)
+
+    def _uses(self, content: bytes, part: Part, use: Use) -> list[Use]:
+        """What becomes of the parts of a multipart."""
+        shown, others = None, use
+        if part.type == b"multipart/alternative" and use is Use.SHOWN:
+            shown, others = self._choose(content, part.children), Use.LEFT_OUT
+        elif part.type == b"multipart/related":
+            shown, others = related_root(part), Use.ATTACHED
+        return [use if shown is None or child is shown else others for child in part.children]
 
     def _choose(self, content: bytes, children: list[Part]) -> Part | None:
         """The alternative to show (RFC 2046, 5.1.4)."""
         texts = (child for child in children if child.type == b"text/plain")
-        plain = next((text for text in texts if self._body(content, text).text.strip()), None)
-        rich = next((c for c in reversed(children) if _html_leaf(content, c)), None)
+        body, html_leaf = self._contents.body, self._contents.html_leaf
+        plain = next((text for text in texts if body(content, text).text.strip()), None)
+        rich = next((c for c in reversed(children) if html_leaf(content, c)), None)
         if rich is None or plain is None:
             readable = [c for c in children if c.type.startswith((b"text/", b"multipart/"))]
             return plain or rich or (readable[-1] if readable else children[-1])
-        html = _html_leaf(content, rich)
+        html = html_leaf(content, rich)
         if self._prefer_html or html is None:
             return rich
-        told, meant = words(self._body(content, plain).text), words(self._body(content, html).text)
+        told, meant = words(body(content, plain).text), words(body(content, html).text)
         if len(meant) > _MORE_WORDS * len(told) + _FEW_WORDS:
             self._page.note("the plain text version, which says less, is not shown")
             return rich
@@ -128,32 +155,30 @@ class Walker:
             self._page.note(f"its HTML version has {missing} other words: --html shows it")
         return plain
 
-    def _body(self, content: bytes, part: Part) -> Body:
-        """The text of a part, made once; the part is kept too, so that its id stays its own."""
-        found = self._bodies.get(id(part))
-        if found is None:
-            found = self._bodies[id(part)] = part, body_of(part, _data(content, part), self._budget)
-        return found[1]
-
-    def _message(self, content: bytes, part: Part, *, show: bool, depth: int) -> None:
+    def _message(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
         """An attached message: its head and its text, and itself as a file."""
-        inner, data = content, _data(content, part)
-        root = part.children[0] if part.children else None
-        if root is None:
-            inner = tolerant(data)
-            root = _parsed(inner)
-        subject = header_line(root.fields, b"subject") if root else ""
-        self._page.attach(_name(part) or f"{subject or 'message'}.eml", part.type, data)
         self._messages += 1
-        if root is None or not show or self._messages > limits.MAX_SHOWN_MESSAGES:
+        self._message_bytes -= part.end - part.start
+        kept = self._message_bytes >= 0
+        inner, root = content, part.children[0] if part.children else None
+        if root is None and kept:
+            inner = tolerant(self._contents.data(content, part))
+            root = parsed(inner)
+        if kept:
+            subject = header_line(root.fields, b"subject") if root else ""
+            name = name_of(part) or f"{subject or 'message'}.eml"
+            self._page.attach(name, part.type, self._contents.data(content, part))
+        else:
+            self._page.note("an attached message is too large to be saved apart from the mail")
+        if root is None or use is not Use.SHOWN or self._messages > limits.MAX_SHOWN_MESSAGES:
             return
         self._page.begin(MESSAGE)
         self._page.say(_head_lines(root.fields))
-        self._part(inner, root, show=True, depth=depth + 1)
+        self._part(inner, root, Use.SHOWN, depth=depth + 1)
         self._page.end(MESSAGE)
 
-    def _leaf(self, content: bytes, part: Part, *, show: bool, depth: int) -> None:
-        kind, name = part.type, _name(part)
+    def _leaf(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
+        kind, name = part.type, name_of(part)
         if kind in _SMIME and self._signed_data(content, part, depth):
             return
         if (kind in _TNEF or name.lower() == "winmail.dat") and self._winmail(content, part):
@@ -161,34 +186,28 @@ class Walker:
         if kind in _CALENDARS or name.lower().endswith(".ics"):
             self._calendar(content, part)
             return
-        attached = _disposition(part)[0] == b"attachment"
+        attached = is_attached(part)
         text = kind.startswith(b"text/") or part.is_multipart
-        if kind in _REPORTS:
-            if show:
-                self._page.say(decode_charset(content[part.start : part.end], b""))
-        elif text and not attached and (not name or kind in (b"text/plain", b"text/html")):
-            if show:
-                self._text(content, part, depth)
-            if name and part.end > part.start:
+        if kind in _REPORTS or (text and not attached and (not name or kind in _NAMED_TEXTS)):
+            whole = use is Use.LEFT_OUT or (use is Use.SHOWN and self._text(content, part))
+            if not whole or (name and part.end > part.start):
                 self._attach(content, part)
         else:
             self._attach(content, part)
-            if show and not attached and kind.startswith(b"image/"):
+            if use is Use.SHOWN and not attached and kind.startswith(b"image/"):
                 self._page.say(f"[picture: {name}]" if name else "[picture]")
 
-    def _text(self, content: bytes, part: Part, depth: int) -> None:
-        """Show a text, with what is sealed, signed or encoded in it."""
-        data = _data(content, part)
-        if _name(part) and len(data) > _MAX_NAMED_TEXT:
-            return
+    def _text(self, content: bytes, part: Part) -> bool:
+        """Show a text, with what is sealed, signed or encoded in it; whether all of it is shown."""
+        data = self._contents.data(content, part)
+        if name_of(part) and len(data) > _MAX_NAMED_TEXT:
+            return False
         if part.type == b"text/html":
-            body = self._body(content, part)
+            body = self._contents.body(content, part)
             self._page.say(body.text)
             if body.html is not None:
                 self._page.note_html(body.html)
-                if body.html.cut:
-                    self._attach(content, part)
-            return
+            return body.html is None or not (body.html.cut or body.html.bare)
         for piece in split_openpgp(data):
             if piece.kind == "sealed":
                 self._inline_sealed(piece.data)
@@ -198,6 +217,7 @@ class Walker:
                 self._page.end(SIGNED.format("OpenPGP"))
             else:
                 self._plain(part, piece.data)
+        return True
 
     def _plain(self, part: Part, data: bytes) -> None:
         position = 0
@@ -211,23 +231,34 @@ class Walker:
         if data[position:].strip():
             self._page.say(body_of(part, data[position:]).text)
 
-    def _encrypted(self, content: bytes, part: Part, *, show: bool, depth: int) -> None:
+    def _encrypted(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
         """PGP/MIME (RFC 3156, 4). What is opened is shown apart from all around it (EFAIL)."""
-        opened = self._open(_data(content, part.children[1]).strip()) if show else None
+        opened = self._open_root(content, part, depth=depth) if use is Use.SHOWN else None
         if opened is None:
             for child in part.children:
-                self._part(content, child, show=False, depth=depth + 1)
+                self._part(content, child, Use.ATTACHED, depth=depth + 1)
             return
-        inner = tolerant(opened)
-        root = _parsed(inner)
+        inner, root = opened
         self._page.begin(SEALED)
         if root is None:
             self._page.say(decode_charset(inner, b""))
         else:
-            if depth == 0 and any(key in (b"subject", b"from") for key, _ in root.fields):
-                self.protected = root.fields
-            self._part(inner, root, show=True, depth=depth + 1)
+            self._part(inner, root, Use.SHOWN, depth=depth + 1)
         self._page.end(SEALED)
+
+    def _open_root(
+        self, content: bytes, part: Part, *, depth: int
+    ) -> tuple[bytes, Part | None] | None:
+        """What is sealed in a multipart/encrypted, and its parts if it can be parsed."""
+        opened = self._open(self._contents.data(content, part.children[1]).strip())
+        if opened is None:
+            return None
+        inner = tolerant(opened)
+        root = parsed(inner)
+        fields = root.fields if root is not None and depth == 0 else []
+        if any(key in (b"subject", b"from") for key, _ in fields):
+            self.protected = fields
+        return inner, root
 
     def _inline_sealed(self, armored: bytes) -> None:
         opened = self._open(armored)
@@ -254,41 +285,46 @@ class Walker:
     def _signed_data(self, content: bytes, part: Part, depth: int) -> bool:
         """S/MIME (RFC 8551): show what is signed; whether that was done."""
         self._opened += 1
-        found = (
-            read_smime(_data(content, part)) if self._opened <= limits.MAX_OPENED_PARTS else None
-        )
+        data = self._contents.data(content, part)
+        found = read_smime(data) if self._opened <= limits.MAX_OPENED_PARTS else None
         if found is None or found.content is None:
             if found is not None and found.kind != "signed_data":
                 self._page.note("a part that is encrypted with S/MIME cannot be opened here")
             return False
         inner = tolerant(found.content)
-        root = _parsed(inner)
+        root = parsed(inner)
         if root is None:
             return False
         head = SIGNED.format("S/MIME")
         self._page.begin(head)
-        self._part(inner, root, show=True, depth=depth + 1)
+        self._part(inner, root, Use.SHOWN, depth=depth + 1)
         self._page.end(head)
         return True
 
     def _winmail(self, content: bytes, part: Part) -> bool:
-        """Outlook's winmail.dat: its files become attachments; its text is shown if no other is."""
-        found = read_tnef(_data(content, part))
+        """Outlook's winmail.dat: its files become attachments; its text is shown if no other is.
+
+        Where it holds more than that, this is said, and it is attached itself. False for one of
+        nothing.
+        """
+        data = self._contents.data(content, part)
+        found = read_tnef(data)
         if found is None:
             return False
         if not self._page.has_text:
-            html = (
-                body_of(_html_part(part), found.html.encode(), self._budget)
-                if found.html
-                else Body("")
-            )
+            html = Body("")
+            if found.html:
+                html = body_of(html_part(part), found.html.encode(), self._contents.budget)
             self._page.say(found.text or html.text)
         for file in found.files:
             self._page.attach(file.name, b"application/octet-stream", file.data)
-        return True
+        if not found.complete:
+            self._page.note("not all of winmail.dat can be read here: it is attached for Outlook")
+            self._page.attach(name_of(part) or "winmail.dat", part.type, data)
+        return bool(found.text or found.html or found.files) or not found.complete
 
     def _calendar(self, content: bytes, part: Part) -> None:
-        data = _data(content, part)
+        data = self._contents.data(content, part)
         self._shown_calendars += 1
         if self._shown_calendars > limits.MAX_SHOWN_CALENDARS:
             self._attach(content, part)
@@ -297,77 +333,19 @@ class Walker:
         if text not in self._calendars:  # many programs send an invitation as two parts
             self._page.say(text or "[a calendar entry that cannot be read]")
         self._calendars.add(text)
-        self._page.attach(_name(part) or "invitation.ics", part.type, data)
+        self._page.attach(name_of(part) or "invitation.ics", part.type, data)
 
     def _attach(self, content: bytes, part: Part) -> None:
-        data = _data(content, part)
-        name = _name(part)
+        data = self._contents.data(content, part)
+        name = name_of(part)
         if name or data.strip():
             suffix = _SUFFIXES.get(part.type, "")
             self._page.attach(name or (f"unnamed{suffix}" if suffix else ""), part.type, data)
 
 
-def tolerant(content: bytes) -> bytes:
-    """Content from inside a container, with CRLF line ends, whatever bytes it has."""
-    try:
-        return normalise(content)
-    except MailRefusedError:
-        lines = content.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return lines.replace(b"\n", b"\r\n")
-
-
-def _parsed(content: bytes) -> Part | None:
-    try:
-        return parse(content)
-    except MailRefusedError:
-        return None
-
-
-def _data(content: bytes, part: Part) -> bytes:
-    body = content[part.start : part.end]
-    if part.encoding == b"x-uuencode" and (files := find_uuencoded(body)):
-        return files[0].data
-    return decode_transfer(body, part.encoding)
-
-
-def _disposition(part: Part) -> tuple[bytes, dict[bytes, bytes]]:
-    return parse_parameters(first(part.fields, b"content-disposition"))
-
-
-def _name(part: Part) -> str:
-    name = decode_parameter(_disposition(part)[1], b"filename")
-    return name or decode_parameter(part.parameters, b"name")
-
-
-def _has_text(content: bytes, part: Part) -> bool:
-    return bool(_data(content, part).strip())
-
-
-def _html_leaf(content: bytes, part: Part) -> Part | None:
-    """The first HTML in a part that is no attachment and not empty."""
-    for leaf in walk(part):
-        attached = _disposition(leaf)[0] == b"attachment"
-        if leaf.type == b"text/html" and not attached and _has_text(content, leaf):
-            return leaf
-    return None
-
-
-def _related_root(part: Part) -> Part:
-    """The part that is shown of a multipart/related (RFC 2387, 3.2)."""
-    start = part.parameters.get(b"start", b"").strip(b" <>")
-    for child in part.children:
-        if start and first(child.fields, b"content-id").strip(b" <>") == start:
-            return child
-    return part.children[0]
-
-
-def _signature_kind(part: Part) -> str:
-    protocol = part.parameters.get(b"protocol", b"").lower()
-    return "S/MIME" if b"pkcs7" in protocol else "OpenPGP" if b"pgp" in protocol else "a signature"
-
-
-def _html_part(part: Part) -> Part:
-    return Part([], b"text/html", {b"charset": b"utf-8"}, b"", 0, 0, part.depth)
+def _is_sealed(part: Part) -> bool:
+    """PGP/MIME (RFC 3156, 4): a control part and the armored message."""
+    return part.type == b"multipart/encrypted" and len(part.children) > 1
 
 
 def _head_lines(fields: list[Field]) -> str:

@@ -6,11 +6,11 @@ MAX_UNPACKED_FILES = 200
 MAX_TNEF_ATTRIBUTES = 20_000
 """Attributes of one winmail.dat; Outlook writes some 30, and 10 for each file."""
 
-MAX_TNEF_DEPTH = 4
-"""Messages within messages of one winmail.dat."""
-
 MAX_MAPI_PROPERTIES = 2_000
-"""Properties of one message or file in it; Outlook writes some 100."""
+"""Properties of one message or file in it, and values of one property; Outlook writes some 100."""
 
 MAX_UUENCODE_LINES = 600_000
 """Lines of uuencode in one text: 25 MiB have 420,000."""
+
+MAX_OPENPGP_BLOCKS = 20
+"""Sealed or signed blocks in one plain text."""

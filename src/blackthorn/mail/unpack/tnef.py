@@ -5,6 +5,7 @@ The package tnefparse is not used: it believes counts that the sender wrote, and
 
 import codecs
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,20 +13,17 @@ from blackthorn.errors import InputError
 from blackthorn.mail.unpack import limits
 
 SIGNATURE: Final = b"\x78\x9f\x3e\x22"
-_MESSAGE_OBJECT: Final = bytes.fromhex("0703020000000000c000000000000046")
-"""IID_IMessage: an attached message, which is a TNEF stream itself."""
-
 _BODY, _MESSAGE_PROPERTIES, _CODE_PAGE = 0x800C, 0x9003, 0x9007
 _NEW_FILE, _TITLE, _DATA, _FILE_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
 _TAG_BODY, _TAG_HTML, _TAG_DATA, _TAG_NAME, _TAG_LONG_NAME = 0x1000, 0x1013, 0x3701, 0x3704, 0x3707
-_TAG_SHOWN_NAME = 0x3001
+_TAG_SHOWN_NAME, _TAG_RTF = 0x3001, 0x1009
 _FIXED: Final = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16, 1: 0}
 """Property type → stored octets, padded to four."""
 _STRING, _UNICODE, _OBJECT, _BINARY = 30, 31, 13, 258
 
 
 class _DamagedError(InputError):
-    """A length that leads outside, or a bound exceeded."""
+    """A length that leads outside, a bound exceeded, or what only Outlook reads."""
 
 
 @dataclass(slots=True)
@@ -36,43 +34,70 @@ class TnefFile:
 
 @dataclass(slots=True)
 class Tnef:
-    """`text` and `html` of the message, where it has such, and its files."""
+    """`text` and `html` of the message, where it has such, and its files.
+
+    `complete`: nothing else is in it that a person would read: no damaged or further file, no
+    object that only Outlook reads, no text in RTF alone.
+    """
 
     text: str = ""
     html: str = ""
     files: list[TnefFile] = field(default_factory=list)
+    complete: bool = True
+    rtf: bool = False
 
 
-def read_tnef(data: bytes, depth: int = 0) -> Tnef | None:
-    """The content of a winmail.dat; None when it is damaged. Never raises."""
-    if not data.startswith(SIGNATURE) or depth > limits.MAX_TNEF_DEPTH:
+def read_tnef(data: bytes) -> Tnef | None:
+    """The content of a winmail.dat; None for anything else. Never raises."""
+    if not data.startswith(SIGNATURE):
         return None
     found = Tnef()
     code_page = "cp1252"
     try:
         for identifier, value in _attributes(data):
-            match identifier:
-                case _ if identifier == _CODE_PAGE:
-                    code_page = _codec(int.from_bytes(value[:4], "little"))
-                case _ if identifier == _BODY:
-                    found.text = _string(value, code_page)
-                case _ if identifier == _MESSAGE_PROPERTIES:
-                    _read_message(found, value, code_page)
-                case _ if identifier == _NEW_FILE and len(found.files) < limits.MAX_UNPACKED_FILES:
-                    found.files.append(TnefFile())
-                case _ if found.files:
-                    _read_file(found.files[-1], identifier, value, code_page, depth)
+            if identifier == _CODE_PAGE:
+                code_page = _codec(int.from_bytes(value[:4], "little"))
+                continue
+            if identifier == _NEW_FILE:
+                if len(found.files) == limits.MAX_UNPACKED_FILES:
+                    raise _DamagedError
+                found.files.append(TnefFile())
+            with _damage_noted(found):
+                _read_attribute(found, identifier, value, code_page)
     except _DamagedError:
-        return found if found.files or found.text or found.html else None
+        found.complete = False
+    found.complete &= bool(found.text or found.html or not found.rtf)
     return found
+
+
+@contextmanager
+def _damage_noted(found: Tnef) -> Iterator[None]:
+    """One damaged attribute costs no other."""
+    try:
+        yield
+    except _DamagedError:
+        found.complete = False
+
+
+def _read_attribute(found: Tnef, identifier: int, value: bytes, code_page: str) -> None:
+    if identifier == _BODY:
+        found.text = _string(value, code_page)
+    elif identifier == _MESSAGE_PROPERTIES:
+        _read_message(found, value, code_page)
+    elif identifier in (_TITLE, _DATA, _FILE_PROPERTIES):
+        if not found.files:
+            raise _DamagedError
+        _read_file(found.files[-1], identifier, value, code_page)
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The attributes: level, identifier, type, length, value, checksum (MS-OXTNEF, 2.1.3.1)."""
     position = 6
     for _ in range(limits.MAX_TNEF_ATTRIBUTES):
-        if position + 9 > len(data):
+        if not data[position : position + 9].strip(b"\0\r\n"):
             return
+        if position + 9 > len(data):
+            raise _DamagedError
         identifier = int.from_bytes(data[position + 1 : position + 3], "little")
         size = int.from_bytes(data[position + 5 : position + 9], "little")
         position += 9
@@ -80,6 +105,7 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
             raise _DamagedError
         yield identifier, data[position : position + size]
         position += size + 2
+    raise _DamagedError
 
 
 def _read_message(found: Tnef, value: bytes, code_page: str) -> None:
@@ -88,28 +114,36 @@ def _read_message(found: Tnef, value: bytes, code_page: str) -> None:
             found.text = _text(kind, data, code_page) or found.text
         elif tag == _TAG_HTML:
             found.html = _text(kind, data, code_page)
+        elif tag == _TAG_RTF:
+            found.rtf = True
 
 
-def _read_file(file: TnefFile, identifier: int, value: bytes, code_page: str, depth: int) -> None:
+def _read_file(file: TnefFile, identifier: int, value: bytes, code_page: str) -> None:
     if identifier == _TITLE:
         file.name = file.name or _string(value, code_page)
     elif identifier == _DATA:
         file.data = value
     elif identifier == _FILE_PROPERTIES:
-        names = {}
+        names, objects = {}, 0
         for tag, kind, data in _properties(value):
             if tag in (_TAG_LONG_NAME, _TAG_NAME, _TAG_SHOWN_NAME):
                 names[tag] = _text(kind, data, code_page)
             elif tag == _TAG_DATA and data:
-                file.data = data.removeprefix(_MESSAGE_OBJECT)
+                file.data = data
+                objects += kind == _OBJECT
         for tag in (_TAG_SHOWN_NAME, _TAG_NAME, _TAG_LONG_NAME):
             file.name = names.get(tag) or file.name
+        if objects:
+            raise _DamagedError
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """The properties of a message or file: tag, type, first value (MS-OXTNEF, 2.1.3.4)."""
     reader = _Reader(data)
-    for _ in range(min(reader.number(4), limits.MAX_MAPI_PROPERTIES)):
+    number = reader.number(4)
+    if number > limits.MAX_MAPI_PROPERTIES:
+        raise _DamagedError
+    for _ in range(number):
         kind, tag = reader.number(2), reader.number(2)
         if tag >= 0x8000:
             reader.take(16)
@@ -120,7 +154,8 @@ def _properties(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         many, kind = kind & 0x1000, kind & ~0x1000
         sized = kind in (_STRING, _UNICODE, _OBJECT, _BINARY)
         count = reader.number(4) if many or sized else 1
-        if count > limits.MAX_MAPI_PROPERTIES or not (sized or kind in _FIXED):
+        empty = not sized and not _FIXED.get(kind)  # so that a count of them costs no octets
+        if count > limits.MAX_MAPI_PROPERTIES or (empty and (many or kind not in _FIXED)):
             raise _DamagedError
         values = [reader.sized() if sized else reader.take(_FIXED[kind]) for _ in range(count)]
         yield tag, kind, values[0] if values else b""

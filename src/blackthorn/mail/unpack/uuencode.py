@@ -7,7 +7,8 @@ from typing import Final
 
 from blackthorn.mail.unpack import limits
 
-_BEGIN: Final = re.compile(rb"^begin[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,250})\r?$", re.MULTILINE)
+_BEGIN: Final = re.compile(rb"^begin[ \t]++[0-7]{3,4}+[ \t]++([^\r\n]{1,250}+)\r?$", re.MULTILINE)
+"""Possessive, so that blanks are not divided in all ways."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.mime.structure import parse
 from blackthorn.mail.mime.transfer import decode_transfer
 from blackthorn.mail.pgp.protected import message_of
+from blackthorn.mail.render.parts import tolerant
 from blackthorn.mail.render.render import render
-from blackthorn.mail.render.walk import tolerant
 from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher, reader_of
 from blackthorn.programs.device.opening.opener import check_unpacked, opener
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout

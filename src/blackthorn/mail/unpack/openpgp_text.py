@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn.mail.render import limits
+from blackthorn.mail.unpack import limits
 
 _BEGIN: Final = re.compile(rb"^-----BEGIN PGP (MESSAGE|SIGNED MESSAGE)-----[ \t]*\r?$", re.M)
 _END_MESSAGE: Final = b"-----END PGP MESSAGE-----"
