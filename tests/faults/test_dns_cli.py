@@ -17,7 +17,8 @@ def test_print_and_check(tmp_path: Path) -> None:
     directory = initialise(tmp_path / "server")
     keys = directory / "dkim"
     keys.mkdir(mode=0o700)
-    (keys / "bt1.key").write_bytes(pem_key(Ed25519PrivateKey.generate()))
+    for name in ("bt1.key", "bt0.retired"):
+        (keys / name).write_bytes(pem_key(Ed25519PrivateKey.generate()))
     values = {
         "BLACKTHORN_TLS_HOST_NAME": HOST,
         "BLACKTHORN_SUBMISSION_HOST": "127.0.0.1",
@@ -29,6 +30,7 @@ def test_print_and_check(tmp_path: Path) -> None:
     assert f"{DOMAIN}. 3600 IN MX 10 {HOST}.\n" in done.stdout
     assert f"_submissions._tcp.{DOMAIN}. 3600 IN SRV 0 1 465 {HOST}.\n" in done.stdout
     assert f'bt1._domainkey.{DOMAIN}. 3600 IN TXT "v=DKIM1; k=ed25519; p=' in done.stdout
+    assert f'bt0._domainkey.{DOMAIN}. 3600 IN TXT "v=DKIM1; k=ed25519; p=' in done.stdout
     assert f'{DOMAIN}. 3600 IN CAA 0 issue "letsencrypt.org"\n' in done.stdout
 
     settings = configuration.load(directory, values)

@@ -74,7 +74,9 @@ def test_init_names_a_wrong_domain_and_makes_nothing(tmp_path):
 
 def test_config_check_names_a_file_that_others_can_use(directory):
     assert run("config", "check", str(directory)).returncode == 0
-    for name in ("server.key", "ledger.keys", "blackthorn.db", "witness/witness.key"):
+    assert run("dkim", "add", "one", "--dir", str(directory)).returncode == 0
+    files = ("server.key", "ledger.keys", "blackthorn.db", "witness/witness.key", "dkim/one.key")
+    for name in files:
         (directory / name).chmod(0o640)
         done = run("config", "check", str(directory))
         assert done.returncode == 2 and f"chmod go-rwx {directory / name}" in one_line(done)

@@ -12,7 +12,7 @@ from blackthorn.edges.dns.resolver import DnsResolver
 from blackthorn.errors import UnavailableError
 from blackthorn.mail.dns.check import CHECKS, check
 from blackthorn.mail.dns.facts import Finding, Found, Level
-from blackthorn.mail.dns.setup import Setup
+from blackthorn.mail.dns.setup import DkimKey, Setup
 from blackthorn.mail.dns.sts import policy_text
 from blackthorn.mail.dns.zone import zone, zone_text
 from blackthorn.programs.server.zone.asking import check_domain
@@ -62,6 +62,15 @@ def test_a_mistake_is_named_and_a_way_to_mend_it(code: str) -> None:
     consequences = {"spf-without-us", "sts-mx-missing", "mx-others", "wkd-elsewhere"}
     if code not in follows and code != "host-elsewhere":
         assert set(found) - {code} <= consequences, found
+
+
+def test_a_retired_key_is_printed_and_not_asked_for() -> None:
+    old = DkimKey("bt0", "ed25519", "AAAA", retired=True)
+    setup = replace(SETUP, dkim=(*SETUP.dkim, old))
+    assert f'bt0._domainkey.{DOMAIN}. 3600 IN TXT "{old.record}"' in zone_text(setup)
+    assert wrong(checked(spoil, setup)) == {}
+    only = checked(spoil, replace(SETUP, dkim=(old,)))
+    assert "dkim-no-key" in {each.code for each in only}
 
 
 def test_ten_mistakes_at_once_are_found_each_by_its_name() -> None:

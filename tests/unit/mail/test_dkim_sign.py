@@ -12,6 +12,7 @@ from blackthorn.mail.authentication import limits
 from blackthorn.mail.authentication.canonical import canonical_body
 from blackthorn.mail.dkim.sign import Signer, signed
 from blackthorn.programs.server.outbound.signing import DkimSigning
+from blackthorn.programs.server.zone.setup import dkim_key
 from blackthorn.storage.files.dkim import DkimFolder
 from tests.support.smtp_harness import SystemClock
 
@@ -40,7 +41,7 @@ def signers(folder: DkimFolder) -> list[Signer]:
 
 def verdicts(folder: DkimFolder, content: bytes) -> list[bool]:
     records = {
-        f"{key.selector}._domainkey.acme.example.": key.key.record.encode()
+        f"{key.selector}._domainkey.acme.example.": dkim_key(key).record.encode()
         for key in folder.stored()
     }
 
@@ -103,7 +104,7 @@ def test_signing_leaves_the_loop_and_takes_a_body_in_pieces(folder: DkimFolder) 
         threads.append(threading.get_ident())
         return b""
 
-    signing._signers = (Signer("acme.example", "one", "rsa-sha256", sign),)
+    signing._signers = {"one": Signer("acme.example", "one", "rsa-sha256", sign)}
     asyncio.run(signing.sign(MAIL))
     assert threads and threading.get_ident() not in threads
     pieces = [*canonical_body(b"words of a line\r\n" * 100_000, True)]
@@ -124,12 +125,39 @@ def test_keys_are_for_their_owner_and_are_retired_by_name(tmp_path: Path) -> Non
     for selector in ("one", "../one", "", "One", "a.b"):
         with pytest.raises(UserError):
             folder.add(selector, "ed25519")
-    before = folder.changed()
+    before = folder.stamp()
     folder.retire("one")
-    assert [key.retired for key in folder.stored()] == [True] and folder.changed() != before
+    assert [key.retired for key in folder.stored()] == [True] and folder.stamp() != before
     for selector in ("one", "../one"):
         with pytest.raises(UserError):
             folder.retire(selector)
     (tmp_path / "dkim" / "two.key").write_bytes(b"no key")
     with pytest.raises(DamageError, match="two"):
         folder.stored()
+    folder.add("three", "ed25519")  # also beside a damaged one
+
+
+def test_a_damaged_key_is_told_and_the_others_sign(tmp_path: Path) -> None:
+    folder = DkimFolder(tmp_path / "dkim")
+    for selector in ("one", "two"):
+        folder.add(selector, "ed25519")
+    file = tmp_path / "dkim" / "one.key"
+    good = file.read_bytes()
+
+    def signatures(signing: DkimSigning) -> int:
+        signing.refresh()
+        return asyncio.run(signing.sign(MAIL)).count(b"DKIM-Signature:")
+
+    def new() -> DkimSigning:
+        return DkimSigning(folder=folder, domain="acme.example", clock=SystemClock())
+
+    running = new()
+    assert signatures(running) == 2 and running.warnings() == []
+    file.write_bytes(b"no key")  # in place: the folder itself does not change
+    fresh = new()
+    assert signatures(running) == 2 and signatures(fresh) == 1
+    for signing in (running, fresh):
+        (warning,) = signing.warnings()
+        assert "one.key cannot be used" in warning and "DKIM" in warning
+    file.write_bytes(good)
+    assert signatures(fresh) == 2 and fresh.warnings() == []

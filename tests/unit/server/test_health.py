@@ -176,3 +176,9 @@ def test_a_reader_that_keeps_the_write_ahead_log_for_a_minute_is_warned_of() -> 
     (warning,) = asyncio.run(asked.operations().warnings())  # type: ignore[arg-type]
     assert "the write-ahead log" in warning and "61 seconds" in warning
     assert problems(asked) == [], "it works on"
+
+
+def test_what_outbound_mail_warns_of_is_told() -> None:
+    asked = health(stored(7))
+    asked.mail_warnings = lambda: ["a key is damaged"]
+    assert asyncio.run(asked.operations().warnings()) == ["a key is damaged"]  # type: ignore[arg-type]

@@ -32,26 +32,30 @@ def add(
 
     Publish the record at once. A server makes its first two keys itself when it first starts.
     """
+    from blackthorn.programs.server.zone.setup import dkim_key
+
     domain = _domain(directory)
-    key = _folder(directory).add(selector, kind)
+    key = dkim_key(_folder(directory).add(selector, kind))
     terminal.say("Publish this TXT record:")
     terminal.say("")
-    terminal.say(f"{key.selector}._domainkey.{domain}  {key.key.record}")
+    terminal.say(f"{key.selector}._domainkey.{domain}  {key.record}")
 
 
 @dkim.command("list")
 def list_keys(directory: DirectoryOption, json: JsonOption = False) -> None:
     """List the keys with their DNS records."""
+    from blackthorn.programs.server.zone.setup import dkim_key
+
     domain = _domain(directory)
     rows = [
         {
-            "selector": stored.selector,
-            "kind": stored.key.kind,
-            "state": "retired" if stored.retired else "signs",
-            "name": f"{stored.selector}._domainkey.{domain}",
-            "record": stored.key.record,
+            "selector": key.selector,
+            "kind": key.kind,
+            "state": "retired" if key.retired else "signs",
+            "name": f"{key.selector}._domainkey.{domain}",
+            "record": key.record,
         }
-        for stored in _folder(directory).stored()
+        for key in map(dkim_key, _folder(directory).stored())
     ]
     if json:
         terminal.print_json(rows)

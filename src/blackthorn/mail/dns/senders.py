@@ -3,7 +3,6 @@
 from blackthorn.mail.dns import spf
 from blackthorn.mail.dns.facts import Facts, Level, of_version, tags
 from blackthorn.mail.dns.setup import DkimKey, Setup
-from blackthorn.mail.dns.zone import dkim_value
 
 _GONE = {"pct": "remove it; for a test write t=y", "rf": "remove it", "ri": "remove it"}
 """Tags that RFC 9989 has removed, and what to do."""
@@ -58,17 +57,18 @@ def _check_terms(domain: str, found: spf.Spf, facts: Facts) -> None:
 
 def check_dkim(setup: Setup, facts: Facts) -> None:
     """RFC 6376, 3.6; RFC 8463."""
-    if not setup.dkim:
+    signing = [key for key in setup.dkim if not key.retired]
+    if not signing:
         text = "this server has no DKIM key, so its mail is not signed"
         facts.add("DKIM", Level.NOTE, "dkim-no-key", setup.domain, text)
-    for key in setup.dkim:
+    for key in signing:
         _check_key(setup, key, facts)
 
 
 def _check_key(setup: Setup, key: DkimKey, facts: Facts) -> None:
     name = f"{key.selector}._domainkey.{setup.domain}"
     values = facts.look(name, "TXT").values
-    mend = f'set {name}. TXT "{dkim_value(key)}"'
+    mend = f'set {name}. TXT "{key.record}"'
     if not values:
         if (name, "TXT") not in facts.missing:
             text = "has no record, and mail is signed with this key: signatures fail"

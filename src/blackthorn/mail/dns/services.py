@@ -30,7 +30,7 @@ def check_wkd(setup: Setup, facts: Facts) -> None:
 
 def check_srv(setup: Setup, facts: Facts) -> None:
     """RFC 6186 and 8314: services that are offered, and those that are not."""
-    offered = dict(setup.submission) | dict(setup.imap)
+    offered = dict(setup.submission)
     for service in ("submission", "submissions", "imap", "imaps"):
         name = f"_{service}._tcp.{setup.domain}"
         values = facts.look(name, "SRV").values

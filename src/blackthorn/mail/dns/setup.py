@@ -5,13 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """A key that outgoing mail is signed with (RFC 6376, 8463)."""
+    """A key that outgoing mail is or was signed with (RFC 6376, 8463)."""
 
     selector: str
     kind: str
     """`rsa` or `ed25519`."""
     public: str
     """Base64, as in the record's tag `p`."""
+    retired: bool = False
+    """It signs no more, and mail that it has signed is still on its way."""
+
+    @property
+    def record(self) -> str:
+        """The text of its TXT record (RFC 6376, 3.6.1)."""
+        return f"v=DKIM1; k={self.kind}; p={self.public}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,6 @@ class Setup:
     """The name of the certificate's authority in CAA records (RFC 8659), if it is known."""
     submission: tuple[tuple[str, int], ...] = ()
     """`submission` or `submissions` (RFC 6409, 8314), and its port."""
-    imap: tuple[tuple[str, int], ...] = ()
-    """`imap` or `imaps`, and its port."""
 
     @property
     def postmaster(self) -> str:

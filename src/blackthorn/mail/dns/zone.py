@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from blackthorn.mail.dns.setup import DkimKey, Setup
+from blackthorn.mail.dns.setup import Setup
 from blackthorn.mail.dns.sts import policy_id
 
 TTL_SECONDS = 3_600
@@ -22,11 +22,6 @@ class Wanted:
     value: str
     why: str
     optional: bool = False
-
-
-def dkim_value(key: DkimKey) -> str:
-    """The TXT record of a key (RFC 6376, 3.6.1)."""
-    return f"v=DKIM1; k={key.kind}; p={key.public}"
 
 
 def zone(setup: Setup) -> list[Wanted]:
@@ -63,7 +58,9 @@ def _senders(setup: Setup) -> Iterator[Wanted]:
     for key in setup.dkim:
         name = f"{key.selector}._domainkey.{domain}"
         text = "the key that signs outgoing mail (RFC 6376, 8463)"
-        yield Wanted("DKIM", name, "TXT", dkim_value(key), text)
+        if key.retired:
+            text = "a retired key, for mail on its way: not needed any more a week after"
+        yield Wanted("DKIM", name, "TXT", key.record, text)
     yield Wanted(
         "DMARC",
         f"_dmarc.{domain}",
@@ -95,15 +92,12 @@ def _services(setup: Setup) -> Iterator[Wanted]:
     domain = setup.domain
     text = "where others find the certificates of the domain's users (WKD)"
     yield from _here(setup, "WKD", setup.wkd_host, text)
-    offered = dict(setup.submission) | dict(setup.imap)
+    offered = dict(setup.submission)
     for service in ("submission", "submissions", "imap", "imaps", "pop3", "pop3s"):
         port = offered.get(service)
         value = f"0 1 {port} {setup.host}." if port else "0 0 0 ."
         text = "where mail programs find it (RFC 6186, 8314)" if port else "not offered (RFC 6186)"
         yield Wanted("SRV", f"_{service}._tcp.{domain}", "SRV", value, text)
-    if setup.imap:
-        text = "where Thunderbird and others find their settings"
-        yield from _here(setup, "autoconfig", f"autoconfig.{domain}", text)
 
 
 def zone_text(setup: Setup) -> str:

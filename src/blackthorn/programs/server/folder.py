@@ -86,8 +86,9 @@ def _check_modes(folder: ServerFolder, settings: Configuration) -> None:
     keys = folder.market_keys(settings.enterprise.market_keys).path
     files = [folder.settings, folder.key, folder.ledger.keys, *path.glob("blackthorn.db*")]
     tls = CertificateFiles(path).path
-    others = (*keys.glob("*.key"), *folder.ledger.witness.path.glob("*"), *tls.glob("*"))
-    for file in (*files, *others):
+    folders = (folder.ledger.witness.path, tls, folder.dkim.path)
+    others = [file for each in folders for file in each.glob("*")]
+    for file in (*files, *keys.glob("*.key"), *others):
         if file.exists() and file.stat().st_uid != path.stat().st_uid:
             raise UserError(f"{file} has another owner than {path}: chown it to the server's user")
         if file.exists() and file.stat().st_mode & 0o077:

@@ -51,6 +51,7 @@ class Health:
     mail_floor_mib: int
     parts: Sequence[Callable[[], list[str]]]
     certificate: PublicCertificate
+    mail_warnings: Callable[[], list[str]] = list
     draining: bool = False
 
     def operations(self) -> ops.Operations:
@@ -107,7 +108,7 @@ class Health:
         return [f"less than {self.floor_mib} MiB of disk are free"] * short
 
     async def _warnings(self) -> list[str]:
-        warnings = self.certificate.warnings()
+        warnings = self.certificate.warnings() + self.mail_warnings()
         with suppress(TimeoutError):  # which `_problems` names, as the errors below
             async with asyncio.timeout(PROBE_SECONDS):
                 warnings += await postmaster_warnings(self.recipient_policy)

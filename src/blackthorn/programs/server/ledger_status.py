@@ -22,6 +22,7 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_INDEPENDENT
 from blackthorn.programs.server.health import postmaster_warnings
 from blackthorn.programs.server.ledger import ledger_config
+from blackthorn.programs.server.outbound.signing import key_warnings
 from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.programs.witness.status import report as witness_report
 from blackthorn.server.enterprise import EnterpriseCache
@@ -68,6 +69,7 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
         )
         warnings = asyncio.run(postmaster_warnings(recipients))
     warnings += certificate_warnings(settings.tls, enterprise.domain, path)
+    warnings += key_warnings(folder.dkim.read())
     head = heads[published.size] if published else None
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:

@@ -205,6 +205,7 @@ class Server:
             max(floor, self._settings.smtp.min_free_disk_mib),
             (self.decisions.problems, self.closures.problems),
             self.certificate,
+            self.outbound.warnings,
         )
 
     def _make_ledger(self, folder: ServerFolder) -> ServerLedger:

@@ -16,6 +16,8 @@ from blackthorn.storage.files import atomic
 
 FOLDER: Final = "dkim"
 
+_SUFFIXES: Final = (".key", ".retired")
+
 SELECTOR: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -27,25 +29,42 @@ class StoredKey:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedKey:
+    """A file that holds no key; `error` names it."""
+
+    selector: str
+    error: DamageError
+
+
+@dataclass(frozen=True, slots=True)
 class DkimFolder:
     path: Path
 
-    def stored(self) -> list[StoredKey]:
-        """All keys by selector; none while there is no folder. Raises DamageError."""
-        if not self.path.is_dir():
-            return []
-        found = []
-        for file in sorted(self.path.iterdir()):
-            if file.suffix in (".key", ".retired"):
-                found.append(StoredKey(file.stem, _load(file), file.suffix == ".retired"))
+    def read(self) -> list[StoredKey | DamagedKey]:
+        """All keys by selector; none while there is no folder. Raises DiskError."""
+        found: list[StoredKey | DamagedKey] = []
+        for file in self._files():
+            try:
+                found.append(_read(file))
+            except DamageError as error:
+                found.append(DamagedKey(file.stem, error))
         return found
 
-    def changed(self) -> int:
-        """A number that is another one after each change of the folder."""
-        try:
-            return self.path.stat().st_mtime_ns
-        except OSError:
-            return 0
+    def stored(self) -> list[StoredKey]:
+        """As `read`. Raises DamageError for one that cannot be used, DiskError."""
+        return [_read(file) for file in self._files()]
+
+    def stamp(self) -> tuple[object, ...]:
+        """What changes when the keys or their files do. Raises DiskError."""
+        with system_error(DiskError, f"{self.path} cannot be read"):
+            states = [(file.name, file.stat()) for file in self._files()]
+        return tuple((name, each.st_mtime_ns, each.st_ino, each.st_size) for name, each in states)
+
+    def _files(self) -> list[Path]:
+        with system_error(DiskError, f"{self.path} cannot be read"):
+            if not self.path.is_dir():
+                return []
+            return sorted(each for each in self.path.iterdir() if each.suffix in _SUFFIXES)
 
     def add(self, selector: str, kind: str) -> StoredKey:
         """Make a key, for its owner alone. Raises UserError, DiskError."""
@@ -53,12 +72,12 @@ class DkimFolder:
             raise UserError(f"{selector!r} is no selector: small letters, digits and dashes")
         if kind not in KINDS:
             raise UserError(f"{kind!r} is no kind of key: {' or '.join(KINDS)}")
-        if any(known.selector == selector for known in self.stored()):
+        if any(file.stem == selector for file in self._files()):
             raise UserError(f"there is a key {selector} already: choose another selector")
         with system_error(DiskError, f"{self.path} cannot be written"):
             self.path.mkdir(mode=0o700, exist_ok=True)
             atomic.write_new(self.path / f"{selector}.key", make_key(kind).expose())
-        return StoredKey(selector, _load(self.path / f"{selector}.key"), retired=False)
+        return _read(self.path / f"{selector}.key")
 
     def retire(self, selector: str) -> None:
         """Sign no more by this key. Raises UserError, DiskError."""
@@ -69,20 +88,12 @@ class DkimFolder:
             atomic.rename(file, self.path / f"{selector}.retired")
 
 
-def keys(server: Path) -> dict[str, Secret]:
-    """Selector → PEM of the keys that sign, in the order of names. Raises DiskError."""
-    found = {}
-    with system_error(DiskError, f"{server / FOLDER} cannot be read"):
-        for file in sorted((server / FOLDER).glob("*.key")):
-            if SELECTOR.fullmatch(file.stem):
-                found[file.stem] = Secret(file.read_bytes())
-    return found
-
-
-def _load(file: Path) -> SigningKey:
+def _read(file: Path) -> StoredKey:
     try:
-        return load_key(Secret(file.read_bytes()))
+        key = load_key(Secret(file.read_bytes()))
     except OSError as error:
         raise DamageError(f"{file} cannot be read: {error.strerror}") from None
     except DecodeError as error:
-        raise DamageError(f"{file}: {error}") from None
+        advice = "restore it from a backup, or delete it and add another"
+        raise DamageError(f"{file} cannot be used: {error}; {advice}") from None
+    return StoredKey(file.stem, key, file.suffix == ".retired")

@@ -75,6 +75,10 @@ class OutboundMail:
         if self._delivering is not None:
             self._delivering.wake(domains)
 
+    def warnings(self) -> list[str]:
+        """What the administrator is to mend, one line each."""
+        return [] if self._signing is None else self._signing.warnings()
+
     def policy(
         self,
         settings: SubmissionSettings,

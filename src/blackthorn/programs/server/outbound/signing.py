@@ -2,25 +2,26 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from blackthorn.errors import StorageError, UserError
+import structlog
+
+from blackthorn.errors import DiskError
 from blackthorn.mail.dkim.sign import Signer, signed
 from blackthorn.ports.clock import Clock
-from blackthorn.storage.files.dkim import DkimFolder, StoredKey
-from blackthorn.storage.files.server import ServerFolder
-
-
-def dkim_records(path: Path, domain: str) -> dict[str, str]:
-    """The TXT records of all keys by name (RFC 6376, 3.6.2.1). Raises DamageError."""
-    keys = ServerFolder(path).dkim.stored()
-    return {f"{key.selector}._domainkey.{domain}": key.key.record for key in keys}
+from blackthorn.storage.files.dkim import DamagedKey, DkimFolder, StoredKey
 
 
 def add_keys(folder: DkimFolder, month: str) -> list[StoredKey]:
     """One key of each kind, named by the month as YYYYMM. Raises UserError, DiskError."""
     return [folder.add(f"{kind}-{month}", kind) for kind in ("rsa", "ed25519")]
+
+
+def key_warnings(keys: Sequence[StoredKey | DamagedKey]) -> list[str]:
+    """What is wrong with the keys, one line each."""
+    damaged = [each for each in keys if isinstance(each, DamagedKey)]
+    return [f"mail may leave without a signature (DKIM): {each.error}" for each in damaged]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -30,8 +31,9 @@ class DkimSigning:
     folder: DkimFolder
     domain: str
     clock: Clock
-    _changed: int = -1
-    _signers: tuple[Signer, ...] = field(default=())
+    _stamp: tuple[object, ...] = (None,)
+    _signers: dict[str, Signer] = field(default_factory=dict)
+    _warnings: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         """Make the first keys unless there was ever one. Raises StorageError, UserError."""
@@ -40,20 +42,31 @@ class DkimSigning:
             add_keys(self.folder, month)
 
     def refresh(self) -> None:
-        """Read the keys again if the folder has changed; the last good ones stay otherwise."""
-        changed = self.folder.changed()
-        if changed == self._changed:
-            return
+        """Read the keys again if they have changed; one that cannot be read signs as before."""
         try:
-            keys = [key for key in self.folder.stored() if not key.retired]
-        except (StorageError, UserError):
+            stamp = self.folder.stamp()
+            if stamp == self._stamp:
+                return
+            keys = self.folder.read()
+        except DiskError as error:
+            self._warnings = [f"mail may leave without a new signature (DKIM): {error}"]
             return
-        self._changed = changed
-        self._signers = tuple(
-            Signer(self.domain, key.selector, key.key.algorithm, key.key.sign) for key in keys
-        )
+        signers = dict[str, Signer]()
+        for each in keys:
+            if isinstance(each, DamagedKey):
+                structlog.get_logger().warning("dkim_key_damaged", selector=each.selector)
+                if each.selector in self._signers:
+                    signers[each.selector] = self._signers[each.selector]
+            elif not each.retired:
+                key = each.key
+                signers[each.selector] = Signer(self.domain, each.selector, key.algorithm, key.sign)
+        self._stamp, self._signers, self._warnings = stamp, signers, key_warnings(keys)
+
+    def warnings(self) -> list[str]:
+        """What the administrator is to mend, one line each."""
+        return self._warnings
 
     async def sign(self, content: bytes) -> bytes:
         """The mail with a signature of each key before it, made in a thread."""
         now = self.clock.wall_ms() // 1_000
-        return await asyncio.to_thread(signed, content, self._signers, now)
+        return await asyncio.to_thread(signed, content, [*self._signers.values()], now)

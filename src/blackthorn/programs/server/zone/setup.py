@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from blackthorn.crypto.dkim.published import published_key
-from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DecodeError, UserError
+from blackthorn.errors import UserError
 from blackthorn.mail.dns.setup import DkimKey, Setup
 from blackthorn.programs.server.certificates.report import Report, report
 from blackthorn.programs.server.certificates.sources import Kind
 from blackthorn.programs.server.settings.tls import MtaStsSettings, TlsSettings
-from blackthorn.storage.files import dkim
+from blackthorn.storage.files.dkim import StoredKey
+from blackthorn.storage.files.server import ServerFolder
 
 ISSUERS: Final = {
     "letsencrypt.org": "letsencrypt.org",
@@ -41,7 +40,7 @@ def make_setup(
 ) -> Setup:
     """`submission`: whether it is offered, which mail programs reach at its usual ports.
 
-    Raises UserError for what is no address or no key, DiskError.
+    Raises UserError for what is no address, DamageError for what is no key, DiskError.
     """
     told = report(tls, domain, server, datetime.datetime.now(datetime.UTC))
     own = told.certificate
@@ -52,7 +51,7 @@ def make_setup(
         names=() if own is None else own.names,
         trusted=_trusted(told),
         key_hash="" if own is None else own.key_hash,
-        dkim=tuple(_key(selector, pem) for selector, pem in dkim.keys(server).items()),
+        dkim=tuple(map(dkim_key, ServerFolder(server).dkim.stored())),
         sts_mode=mta_sts.mode,
         sts_seconds=mta_sts.max_age_seconds,
         issuer=_issuer(tls.acme),
@@ -77,12 +76,9 @@ def _address(text: str) -> str:
         raise UserError(f"--address {text!r} is no IP address, such as 203.0.113.5") from None
 
 
-def _key(selector: str, pem: Secret) -> DkimKey:
-    try:
-        kind, public = published_key(pem)
-    except DecodeError as error:
-        raise UserError(f"the DKIM key {selector} cannot be used: {error}") from None
-    return DkimKey(selector, kind, public)
+def dkim_key(stored: StoredKey) -> DkimKey:
+    """What is published of a key."""
+    return DkimKey(stored.selector, stored.key.kind, stored.key.public, stored.retired)
 
 
 def _issuer(directory: str) -> str:
