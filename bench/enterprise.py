@@ -6,9 +6,12 @@ it finds rows as an activation would have left them, and it is `blackthorn serve
 """
 
 import json
+import os
+import queue
 import secrets
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,7 @@ from types import TracebackType
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
+from blackthorn.demo.network import NoNames
 from blackthorn.ids import DeviceId, device_id
 from blackthorn.programs.server.folder import initialise
 from blackthorn.storage.files.server import ServerFolder
@@ -23,6 +27,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
 DOMAIN = "acme.example"
+_SETTINGS = "BLACKTHORN_"
 
 ROWS_PER_SECOND = 10_000_000
 BUDGETS = {
@@ -90,24 +95,43 @@ def _enrol(path: Path, count: int) -> list[EnrolledDevice]:
 
 
 class ServerProcess:
-    """`blackthorn serve` in a process of its own; `port` is the link's once it is ready."""
+    """`blackthorn serve` in a process of its own; `port` is the link's once it is ready.
+
+    It has nobody's settings of Blackthorn, and its name server knows no name: the Internet is not
+    asked. Its log is read all the time, so that it never waits for a full pipe.
+    """
 
     def __init__(self, directory: ServerFolder) -> None:
         command = [sys.executable, "-m", "blackthorn", "serve", str(directory.path)]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(_SETTINGS)}
+        self._names = NoNames()
+        self._names.__enter__()
+        self._process = subprocess.Popen(
+            command,
+            env=kept | {"BLACKTHORN_DNS_SERVERS": self._names.address},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.pid = self._process.pid
         self.lines: list[str] = []
-        self.port = self._wait_until_ready()
+        self._ready: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        port = self._ready.get()
+        if port is None:
+            self._end()
+            raise RuntimeError("the server did not start: " + "\n".join(self.lines))
+        self.port = port
 
-    def _wait_until_ready(self) -> int:
+    def _read(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self.lines.append(line.rstrip())
             if line.startswith("{"):
                 event = json.loads(line)
                 if event["event"] == "ready":
-                    return int(event["link_port"])
-        raise RuntimeError("the server did not start: " + "\n".join(self.lines))
+                    self._ready.put(int(event["link_port"]))
+        self._ready.put(None)
 
     def kill(self) -> None:
         """SIGKILL, and wait."""
@@ -120,10 +144,12 @@ class ServerProcess:
         return self._end()
 
     def _end(self) -> int:
+        code = self._process.wait()
+        self._reader.join()
         assert self._process.stderr is not None
-        self.lines += self._process.stderr.read().splitlines()
         self._process.stderr.close()
-        return self._process.wait()
+        self._names.__exit__()
+        return code
 
     def __enter__(self) -> "ServerProcess":
         return self

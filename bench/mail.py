@@ -77,12 +77,12 @@ class Client:
 
 
 def cpu_seconds(process: int) -> float:
-    """CPU time of a process and of its living children."""
+    """CPU time of a process and of its children, of those that have ended too."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     ticks = 0
     for each in (str(process), *children):
         fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -158,11 +158,10 @@ def _peer(addresses: list[str]) -> dict[str, dict[str, float]]:
     with postfix.running() as peer:
         before, begun = peer.cpu_seconds(), time.perf_counter()
         uvloop.run(_many(peer.port, addresses, PEER_MAILS))
-        while (stored := peer.stored()) < PEER_MAILS:
-            if time.perf_counter() - begun > PEER_SECONDS:
-                raise RuntimeError(f"Postfix and Dovecot stored {stored} of {PEER_MAILS} mails")
-            time.sleep(0.02)
+        peer.wait_delivered(PEER_MAILS, PEER_SECONDS)
         seconds, cpu = time.perf_counter() - begun, peer.cpu_seconds() - before
+        if (stored := peer.stored()) < PEER_MAILS:
+            raise RuntimeError(f"Postfix and Dovecot stored {stored} of {PEER_MAILS} mails")
     return {
         "mail_per_second": {postfix.NAME: PEER_MAILS / seconds},
         "mail_cpu": {postfix.NAME: cpu / PEER_MAILS * 1_000},
