@@ -1,11 +1,10 @@
 """Real and malformed mail, each file by SMTP into `blackthorn serve` with its sealing workers.
 
 Every file must be accepted, opened and rendered, or refused with a right code, and the server
-stays under 300 MB. The corpus is found through BLACKTHORN_MAIL_CORPUS, or lies in .vectors/mail.
+stays under 300 MB.
 """
 
 import json
-import os
 import re
 import smtplib
 from collections import Counter
@@ -25,6 +24,7 @@ from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.render.render import render
 from blackthorn.storage.sqlite.database import Database
+from tests.support.mail_corpus import mail_corpus
 from tests.support.stored import StoredMail
 
 pytestmark = pytest.mark.real_start
@@ -34,12 +34,6 @@ MIB = 1024 * 1024
 ADDRESS = "user1@acme.example"
 RIGHT_CODES = {"550 5.6.11", "552 5.3.4", "554 5.6.0", "554 5.4.6"}
 PRINTABLE = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]*")
-
-
-def corpus() -> list[Path]:
-    """The files of the corpus, or none."""
-    folder = Path(os.environ.get("BLACKTHORN_MAIL_CORPUS", ".vectors/mail"))
-    return sorted(folder.rglob("*.eml"))
 
 
 @dataclass
@@ -102,12 +96,7 @@ def as_sent(content: bytes) -> bytes:
 
 
 def test_every_file_of_the_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = corpus()
-    if not files:
-        missing = "the mail corpus is not here: `make vectors`, or set BLACKTHORN_MAIL_CORPUS"
-        with capsys.disabled():
-            print(f"\nNOT RUN: {missing}")
-        pytest.skip(missing)
+    files = mail_corpus(capsys)
     outcomes: Counter[str] = Counter()
     with served(tmp_path) as server:
         for path in files:

@@ -9,8 +9,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from blackthorn.demo.network import NoNames
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -53,6 +56,14 @@ def add_user(directory: Path, address: str, *more: str) -> dict[str, str]:
     done = run("user", "add", address, "--dir", str(directory), "--json", *more)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
+
+
+@cache
+def no_names() -> str:
+    """The address of a name server that knows no name, until this process ends."""
+    names = NoNames()
+    names.__enter__()
+    return names.address
 
 
 class ServingProcess:
@@ -105,11 +116,12 @@ class ServingProcess:
 class ServerProcess(ServingProcess):
     """A running server.
 
-    It is ready when its ports are open; devices need `wait_published` besides.
+    It is ready when its ports are open; devices need `wait_published` besides. Its name server
+    knows no name, unless `extra` says otherwise.
     """
 
     def __init__(self, directory: Path, **extra: str) -> None:
-        super().__init__("serve", str(directory), **extra)
+        super().__init__("serve", str(directory), **{"BLACKTHORN_DNS_SERVERS": no_names()} | extra)
 
     def __enter__(self) -> "ServerProcess":
         while (event := self.next_event())["event"] != "ready":

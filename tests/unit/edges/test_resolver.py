@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 import uvloop
 from dns import message
+from dns.nameserver import Do53Nameserver
 
 from blackthorn.edges.dns import limits
 from blackthorn.edges.dns.resolver import DnsResolver, parse_server
@@ -19,7 +20,6 @@ from blackthorn.ports.dns import (
     ResolverTimeoutError,
     Tlsa,
     Txt,
-    reverse_name,
 )
 from tests.support.fake_dns import DnsServer, dns_server, servfail, silent
 
@@ -138,6 +138,22 @@ def test_questions_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     with_server(test)
 
 
+def test_the_internet_is_asked_for_no_name_that_it_cannot_have() -> None:
+    async def test() -> None:
+        async with dns_server() as server:
+            resolver = DnsResolver()
+            address, port = server.address.split(":")
+            resolver._asked.nameservers = [Do53Nameserver(address, int(port))]
+            for owner in ("acme.example", "x.test", "invalid", "a.localhost."):
+                assert not (await resolver.look_up(owner, A)).exists
+            assert not server.asked
+            for owner in ("example.com", "mx.example.net", "example.org", "contest"):
+                server.zone[owner, "A"] = 60, ["192.0.2.1"]
+                assert (await resolver.look_up(owner, A)).records
+
+    asyncio.run(test())
+
+
 def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def kept(server: DnsServer, resolver: DnsResolver) -> None:
         for each in range(5):
@@ -159,4 +175,3 @@ def test_addresses_of_name_servers() -> None:
     for wrong in ("ns.example", "192.0.2.1:x", "192.0.2.1:0", ""):
         with pytest.raises(ConfigError):
             DnsResolver([wrong])
-    assert reverse_name(IPv4Address("192.0.2.1")) == "1.2.0.192.in-addr.arpa"

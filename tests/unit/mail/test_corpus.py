@@ -1,29 +1,23 @@
-"""Every file of the mail corpus is rendered: whole, safe, and in bounded work.
+"""Every file of the mail corpus is rendered: whole, safe, and in bounded work."""
 
-The corpus is found through BLACKTHORN_MAIL_CORPUS, or lies in .vectors/mail.
-"""
-
-import os
 import re
-from pathlib import Path
 
 import pytest
 
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.scan import scan
 from blackthorn.mail.render.render import render, render_head
+from tests.support.mail_corpus import mail_corpus
 from tests.support.work import Work
 
-FILES = sorted(Path(os.environ.get("BLACKTHORN_MAIL_CORPUS", ".vectors/mail")).rglob("*.eml"))
 CALLS = 40_000
 """Calls of functions for one file, all of which are small: about 20 ms."""
 UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-@pytest.mark.skipif(not FILES, reason="the mail corpus is not here: `make vectors`")
-def test_every_file_is_shown() -> None:
+def test_every_file_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     refused = []
-    for path in FILES:
+    for path in mail_corpus(capsys):
         content = path.read_bytes()
         with Work() as work:
             mail = render(content)

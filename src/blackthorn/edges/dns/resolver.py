@@ -21,8 +21,9 @@ from blackthorn.errors import ConfigError
 from blackthorn.ports.dns import Answer, Record, ResolverFailedError, ResolverTimeoutError
 
 _LOCAL: Final = "127.0.0.1"
-_RESERVED: Final = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)$")
-"""Names of documents and tests (RFC 2606, RFC 6761), about which the Internet is not asked."""
+_RESERVED: Final = re.compile(r"(?:^|\.)(?:example|test|invalid|localhost)$")
+"""Top-level names that the Internet does not have (RFC 6761, 6.2 to 6.5): it is not asked for them.
+example.com, .net and .org are names that it answers for."""
 
 
 class DnsResolver:
