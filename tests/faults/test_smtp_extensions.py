@@ -1,4 +1,4 @@
-"""SMTP's extensions on real sockets: BDAT, DSN, TLS from the beginning, the PROXY protocol, ids."""
+"""SMTP's extensions on real sockets: BDAT, TLS from the beginning, the PROXY protocol, ids."""
 
 import asyncio
 import re
@@ -13,8 +13,6 @@ from blackthorn.edges import limits as edges_limits
 from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import serve_smtp
-from blackthorn.mail.errors import MailRefusedError
-from blackthorn.mail.smtp.dsn import take_mail, take_recipient
 from tests.faults.test_smtp_starttls import client_context, server_context
 from tests.support.smtp_harness import ALICE, Dialogue, Site, run, site
 
@@ -82,29 +80,16 @@ def test_chunks_that_are_not_taken_leave_nothing(
     serving(tmp_path, test)
 
 
-def test_what_senders_ask_about_notifications_is_understood(tmp_path: Path) -> None:
+def test_notifications_are_neither_offered_nor_taken(tmp_path: Path) -> None:
+    """They would not be sent (RFC 3461)."""
+
     async def test(running: Site, client: Dialogue) -> None:
-        await client.say("MAIL FROM:<eve@example.net> RET=HDRS SIZE=10 ENVID=a+2Bb", "250 ")
-        await client.say(
-            f"RCPT TO:<{ALICE}> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;A+40b.example", "250 "
-        )
-        await client.say("RSET", "250 ")
-        for wrong in ("RET=ALL", "ENVID=a+b", "ENVID=", "RET=FULL RET=FULL"):
-            await client.say(f"MAIL FROM:<eve@example.net> {wrong}", "501 5.5.4 ")
-        await client.say("MAIL FROM:<eve@example.net> X=Y", "555 ")
+        assert "DSN" not in await client.say("EHLO mx.example.net", "250-")
+        await client.say("MAIL FROM:<eve@example.net> RET=HDRS ENVID=a", "555 ")
         await client.say("MAIL FROM:<eve@example.net>", "250 ")
-        for wrong in ("NOTIFY=NEVER,SUCCESS", "NOTIFY=SOME", "ORCPT=nobody", "ORCPT=rfc822;+zz"):
-            await client.say(f"RCPT TO:<{ALICE}> {wrong}", "501 5.5.4 ")
+        await client.say(f"RCPT TO:<{ALICE}> NOTIFY=SUCCESS", "555 ")
 
     serving(tmp_path, test)
-
-
-def test_notification_parameters_are_taken_out_of_others() -> None:
-    found, others = take_mail("SIZE=5 ret=full BODY=8BITMIME")
-    assert (found.ret, others) == ("FULL", "SIZE=5 BODY=8BITMIME")
-    assert take_recipient("notify=never")[0].notify == {"NEVER"}
-    with pytest.raises(MailRefusedError):
-        take_mail("ENVID=" + "x" * 101)
 
 
 def test_each_mail_has_an_id(tmp_path: Path) -> None:

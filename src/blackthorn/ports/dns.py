@@ -42,7 +42,7 @@ class Txt:
 
 @dataclass(frozen=True, slots=True)
 class Ptr:
-    """The name of an address (RFC 1035, 3.3.12); `reverse_name` makes the question."""
+    """The name of an address (RFC 1035, 3.3.12), asked for as its `reverse_pointer`."""
 
     host: str
 
@@ -50,13 +50,6 @@ class Ptr:
 @dataclass(frozen=True, slots=True)
 class Cname:
     """The name that an alias stands for. Only when asked for: other questions follow it."""
-
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ns:
-    """A name server of a zone."""
 
     host: str
 
@@ -90,7 +83,7 @@ class Caa:
     value: bytes
 
 
-Record = TypeVar("Record", A, Aaaa, Mx, Txt, Ptr, Cname, Ns, Srv, Tlsa, Caa)
+Record = TypeVar("Record", A, Aaaa, Mx, Txt, Ptr, Cname, Srv, Tlsa, Caa)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +122,3 @@ class Resolver(Protocol):
         `name` is ASCII or an internationalised name, with or without a last dot; what cannot be a
         name does not exist. Raises ResolverTimeoutError, ResolverFailedError.
         """
-
-
-def reverse_name(address: IPv4Address | IPv6Address) -> str:
-    """The name to ask for the Ptr records of an address (RFC 1035, 3.5; RFC 3596, 2.5)."""
-    return address.reverse_pointer

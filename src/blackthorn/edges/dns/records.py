@@ -7,7 +7,7 @@ from typing import Any, Final
 from dns.name import Name
 from dns.rdatatype import RdataType
 
-from blackthorn.ports.dns import A, Aaaa, Caa, Cname, Mx, Ns, Ptr, Srv, Tlsa, Txt
+from blackthorn.ports.dns import A, Aaaa, Caa, Cname, Mx, Ptr, Srv, Tlsa, Txt
 
 TYPES: Final[dict[type[Any], RdataType]] = {
     A: RdataType.A,
@@ -16,7 +16,6 @@ TYPES: Final[dict[type[Any], RdataType]] = {
     Txt: RdataType.TXT,
     Ptr: RdataType.PTR,
     Cname: RdataType.CNAME,
-    Ns: RdataType.NS,
     Srv: RdataType.SRV,
     Tlsa: RdataType.TLSA,
     Caa: RdataType.CAA,
@@ -35,7 +34,6 @@ READ: Final[dict[type[Any], Callable[[Any], Any]]] = {
     Txt: lambda found: Txt(b"".join(found.strings)),
     Ptr: lambda found: Ptr(host(found.target)),
     Cname: lambda found: Cname(host(found.target)),
-    Ns: lambda found: Ns(host(found.target)),
     Srv: lambda found: Srv(found.priority, found.weight, found.port, host(found.target)),
     Tlsa: lambda found: Tlsa(found.usage, found.selector, found.mtype, found.cert),
     Caa: lambda found: Caa(found.flags, found.tag.decode("ascii", "replace"), found.value),

@@ -10,7 +10,7 @@ import logging
 import re
 import ssl
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, NoReturn, Protocol
 
@@ -26,7 +26,6 @@ from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError
 from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.mail.smtp.dsn import MailDsn, RecipientDsn, take_mail, take_recipient
 from blackthorn.mail.smtp.path import parse_path
 
 logging.getLogger("mail.log").disabled = True  # aiosmtpd logs addresses and contents there
@@ -92,7 +91,6 @@ class Connection(SMTP):
         self._errors = 0
         self._peer: Final = peer
         self._implicit: Final = implicit
-        self._dsn: MailDsn | RecipientDsn = MailDsn()
 
     def connection_made(self, transport: Any) -> None:
         """Called again after STARTTLS."""
@@ -176,40 +174,6 @@ class Connection(SMTP):
         reply = await hook(self, self.session, envelope, (arg or "").split())
         if reply is not None:
             await self.push(reply)
-
-    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
-        """aiosmtpd's MAIL, after the parameters of RFC 3461."""
-        arg = await self._without_dsn(arg, take_mail)
-        if arg is not None:
-            await super().smtp_MAIL(arg)
-            if isinstance(self.envelope, MailEnvelope) and isinstance(self._dsn, MailDsn):
-                self.envelope.dsn = self._dsn
-
-    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
-        """aiosmtpd's RCPT, after the parameters of RFC 3461."""
-        arg = await self._without_dsn(arg, take_recipient)
-        envelope = self.envelope
-        if arg is None or not isinstance(envelope, MailEnvelope):
-            return
-        before = len(envelope.rcpt_tos)
-        await super().smtp_RCPT(arg)
-        if len(envelope.rcpt_tos) > before and isinstance(self._dsn, RecipientDsn):
-            envelope.rcpt_dsn[envelope.rcpt_tos[-1]] = self._dsn
-
-    async def _without_dsn(
-        self, arg: str | None, take: Callable[[str], tuple[MailDsn | RecipientDsn, str]]
-    ) -> str | None:
-        """The argument without those parameters, which are noted; None: refused."""
-        path, bracket, parameters = (arg or "").rpartition(">")
-        assert self.session is not None  # set by aiosmtpd before any command
-        if not bracket or not self.session.extended_smtp:
-            return arg or ""
-        try:
-            self._dsn, others = take(parameters)
-        except BlackthornError as error:
-            await self.push(refusal(error).reply)
-            return None
-        return f"{path}> {others}".rstrip()
 
     async def _ready(self) -> MailEnvelope | None:
         """The envelope, if content may come now; else the refusal is sent."""

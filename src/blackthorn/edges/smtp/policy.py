@@ -10,7 +10,6 @@ from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError
 from blackthorn.mail import limits as mail_limits
-from blackthorn.mail.smtp.dsn import MailDsn, RecipientDsn
 from blackthorn.server.counters import Counters
 
 
@@ -23,9 +22,6 @@ class MailEnvelope(Envelope):
         """What MAIL declared (RFC 1870), 0 for nothing."""
         self.dots = True
         """Whether dots at the beginnings of lines are doubled: after DATA, not after BDAT."""
-        self.dsn = MailDsn()
-        self.rcpt_dsn: dict[str, RecipientDsn] = {}
-        """What senders ask about notifications (RFC 3461), by recipient as RCPT named it."""
 
     @property
     def copies(self) -> int:
@@ -44,7 +40,6 @@ class Policy:
         "PIPELINING",
         "ENHANCEDSTATUSCODES",
         "CHUNKING",
-        "DSN",
     )
     """EHLO keywords besides those of aiosmtpd (8BITMIME, SMTPUTF8, STARTTLS)."""
 
@@ -72,13 +67,16 @@ class Policy:
         """
         raise NotImplementedError
 
+    def session_offers(self, session: Session) -> tuple[str, ...]:
+        """EHLO keywords that depend on the session."""
+        return ()
+
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, host: str, offers: list[str]
     ) -> list[str]:
         session.host_name = host
-        hidden = ("HELP",) if self.login else ("HELP", "AUTH")
-        kept = [line[4:] for line in offers if line[4:8] not in hidden]
-        kept += self.offers
+        kept = [line[4:] for line in offers if line[4:8] not in ("HELP", "AUTH")]
+        kept += [*self.offers, *self.session_offers(session)]
         return [f"250-{line}" for line in kept[:-1]] + [f"250 {kept[-1]}"]
 
     async def handle_AUTH(  # noqa: N802

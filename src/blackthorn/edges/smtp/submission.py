@@ -81,14 +81,9 @@ class SubmissionPolicy(Policy):
         if not self._submissions.queue.has_room(size):
             raise UnavailableError("the disk is nearly full")
 
-    async def handle_EHLO(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, host: str, offers: list[str]
-    ) -> list[str]:
-        lines = await super().handle_EHLO(server, session, envelope, host, offers)
-        kept = [line[4:] for line in lines if line[4:8] != "AUTH"]
-        if session.ssl is not None and _user(session) is None:
-            kept.append("AUTH PLAIN LOGIN")
-        return [f"250-{line}" for line in kept[:-1]] + [f"250 {kept[-1]}"]
+    def session_offers(self, session: Session) -> tuple[str, ...]:
+        may_log_in = session.ssl is not None and _user(session) is None
+        return ("AUTH PLAIN LOGIN",) if may_log_in else ()
 
     async def handle_AUTH(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, args: list[str]

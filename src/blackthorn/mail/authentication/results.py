@@ -1,7 +1,7 @@
 """Authentication-Results (RFC 8601), written by authres, and the short form without names."""
 
 import re
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import authres
 import authres.arc
@@ -11,13 +11,6 @@ from blackthorn.mail.authentication import arc, dkim, dmarc, limits, spf
 
 _COMMENT: Final = re.compile(rb"\([^()]*\)")
 _DEPTH: Final = 8
-
-
-class _Arrival(Protocol):
-    @property
-    def sender(self) -> str: ...
-    @property
-    def helo(self) -> str: ...
 
 
 def summary(
@@ -33,7 +26,6 @@ def summary(
 
 def field(
     host: str,
-    arrival: _Arrival,
     author: str,
     checked: spf.SpfResult,
     signed: list[dkim.DkimResult],
@@ -62,7 +54,7 @@ def field(
         )
     while True:
         header = authres.AuthenticationResultsHeader(authserv_id=host, results=all_results)
-        text = str(header).replace("; ", ";\r\n ").replace("\n ", "\n ") + "\r\n"
+        text = str(header).replace("; ", ";\r\n ") + "\r\n"
         if len(text) <= limits.MAX_RESULTS_BYTES or len(all_results) <= 3:
             return text
         all_results.pop()

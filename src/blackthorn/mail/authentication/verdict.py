@@ -110,7 +110,7 @@ def judge(
         place,
         reason,
         results.summary(checked, signed, chain, policy),
-        results.field(rules.host, arrival, found.domain, checked, signed, chain, policy),
+        results.field(rules.host, found.domain, checked, signed, chain, policy),
         frozenset(answers.asked),
     )
 
