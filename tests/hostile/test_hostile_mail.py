@@ -1,18 +1,15 @@
 """A signed mail that its reader seals to somebody else (attack 34)."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from blackthorn.cli.device import mail as mail_cli
-from blackthorn.ids import Fingerprint
 from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.programs.device import mail
-from blackthorn.programs.device.mail import ReadMail, open_sealed
+from blackthorn.programs.device.mail import ReadMail, shown_mail
+from blackthorn.programs.device.opening.stored import open_stored
 from tests.support.attacks import attack
 from tests.support.device_home import invoke
-from tests.support.mail_world import MailWorld, reader_of, secret_of, signed_mail
+from tests.support.mail_world import MailWorld, program_of, reader_of, secret_of, signed_mail
 
 PASSED_ON = "(Neither To nor Cc names you:"
 
@@ -34,12 +31,10 @@ def test_a_mail_that_was_passed_on_shows_to_whom_it_was_written(
     alice, _, carol = world.people
     now = world.now_ms // 1000
     sealed = signed_mail(alice.address, secret_of(alice), reader_of(carol, now), now, to)
-    server = SimpleNamespace(pin=Fingerprint(bytes(32)))
-    opened = SimpleNamespace(vault=carol.vault, keys=carol.keys, server=server)
-    program: Any = SimpleNamespace(opened=opened)
+    program = program_of(carol)
 
     async def read(*_: object, **__: object) -> ReadMail:
-        return open_sealed(program, BY_SENDER + sealed)
+        return await shown_mail(program, await open_stored(program, BY_SENDER + sealed))
 
     monkeypatch.setattr(mail, "read", read)
     monkeypatch.setattr(mail_cli, "program", lambda at: None)

@@ -1,6 +1,8 @@
 """A world in which people mail each other: their servers' queue, and mailboxes in the database."""
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 from blackthorn.crypto.openpgp.recipients import RecipientCertificate, judge, seal_to_all
 from blackthorn.crypto.openpgp_open import generate_user_key
@@ -8,7 +10,8 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.letters import letters
 from blackthorn.device.letters.letters import Head, Written
 from blackthorn.device.mail import keys
-from blackthorn.device.mail.signatures import VerifiedMail, open_verified
+from blackthorn.device.mail.signatures import VerifiedMail, certificates
+from blackthorn.device.mail.signatures import judge as judge_signature
 from blackthorn.device.operations import change_chain, send_mail
 from blackthorn.errors import UnavailableError
 from blackthorn.ids import Address, Fingerprint
@@ -142,8 +145,20 @@ class MailWorld(World):
 
 def judged(person: Person, sealed: bytes) -> VerifiedMail:
     """A mail as the person's device opens and judges it."""
+    reader = Reader(person.address, Fingerprint(bytes(32)))
     with person.vault.transaction() as records:
-        return open_verified(records, sealed, Reader(person.address, Fingerprint(bytes(32))))
+        secrets = keys.secrets(records)
+        mail = keys.open_with_any(sealed, secrets, reader)
+        found = certificates(records, mail, person.address)
+    return VerifiedMail(mail, judge_signature(sealed, secrets, found))
+
+
+def program_of(person: Person) -> Any:
+    """The person's device as the program that opens mail has it."""
+    server = SimpleNamespace(pin=Fingerprint(bytes(32)))
+    return SimpleNamespace(
+        opened=SimpleNamespace(vault=person.vault, keys=person.keys, server=server)
+    )
 
 
 def reader_of(person: Person, now: int) -> RecipientCertificate:

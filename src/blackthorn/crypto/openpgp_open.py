@@ -17,6 +17,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import InputError, SecurityError
 
 PKESK, SKESK, MARKER, SEIPD, PADDING = 1, 3, 10, 18, 21
+_CLOSED = "the sealed mail cannot be opened: altered, or sealed to another key"
 _BEGIN, _END = b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"
 
 
@@ -77,8 +78,7 @@ def signer_of(armored: bytes, key: Secret, certificates: Sequence[Certificate]) 
     Raises UnsealError, UnsignedError, SignatureError. pysequoia judges by the machine's clock.
     """
     refusal = SignatureError("the signature is by another key, or does not hold")
-    unseal(armored, key)  # which checks the packets
-    signed_by: list[str] = []
+    message, signed_by = _checked(armored), list[str]()
 
     def known(ids: list[str]) -> list[pysequoia.Cert]:
         signed_by.extend(ids)
@@ -87,12 +87,13 @@ def signer_of(armored: bytes, key: Secret, certificates: Sequence[Certificate]) 
     try:
         with sequoia_errors(refusal):
             decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
-            found = pysequoia.decrypt(_dearmor(armored), decryptor=decryptor, store=known)
+            found = pysequoia.decrypt(message, decryptor=decryptor, store=known)
             signers = [str(signature.certificate).lower() for signature in found.valid_sigs]
     except SignatureError:
-        if not signed_by:
-            raise UnsignedError("the mail is not signed") from None
-        raise
+        if signed_by:
+            raise
+        unseal(armored, key)  # which raises where the key is another
+        raise UnsignedError("the mail is not signed") from None
     if not signers:
         raise refusal
     return signers[0]
@@ -103,18 +104,23 @@ def unseal(armored: bytes, key: Secret) -> bytes:
 
     Raises UnsealError, without any content, unless the whole message is intact.
     """
-    refusal = UnsealError("the sealed mail cannot be opened: altered, or sealed to another key")
-    try:
-        message = _dearmor(armored)
-        _check_packets(message)
-    except (_BrokenError, IndexError):
-        raise refusal from None
+    message, refusal = _checked(armored), UnsealError(_CLOSED)
     with sequoia_errors(refusal):
         decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
         content = pysequoia.decrypt(message, decryptor=decryptor).bytes
     if content is None:
         raise refusal
     return content
+
+
+def _checked(armored: bytes) -> bytes:
+    """The binary of a message of nothing but encrypted packets. Raises UnsealError."""
+    try:
+        message = _dearmor(armored)
+        _check_packets(message)
+    except (_BrokenError, IndexError):
+        raise UnsealError(_CLOSED) from None
+    return message
 
 
 def _dearmor(armored: bytes) -> bytes:

@@ -4,13 +4,14 @@ import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal
+from blackthorn.device.mail import keys
 from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.mail.render.render import render, render_head
 from blackthorn.mail.render.walk import SEALED
 from blackthorn.programs.device.opening import limits, worker
 from blackthorn.programs.device.opening import opener as opener_module
-from blackthorn.programs.device.opening.opener import check_unpacked, opener
+from blackthorn.programs.device.opening.opener import open_any, opener
 from blackthorn.programs.device.opening.worker import OpenRequest, answer
 
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
@@ -68,9 +69,11 @@ def test_a_process_that_ends_early_is_no_content(monkeypatch: pytest.MonkeyPatch
         opener([KEY])(sealed())
 
 
-def test_mail_of_a_colleague_is_tried_in_the_process_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_unpacked([KEY], BY_SENDER + mail())
+def test_mail_of_a_colleague_is_opened_in_the_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "open_mail", None)
+    assert open_any(BY_SENDER + mail(), [OTHER, KEY]).content == INSIDE
     with pytest.raises(SealBrokenError):
-        check_unpacked([OTHER], BY_SENDER + mail())
+        open_any(BY_SENDER + mail(), [OTHER])
+    monkeypatch.undo()
     monkeypatch.setattr(opener_module.subprocess, "run", None)
-    check_unpacked([KEY], mail())  # the server's own seal is not packed
+    assert open_any(mail(), [OTHER, KEY]).by_sender  # the server's own seal is not packed

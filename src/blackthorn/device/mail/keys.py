@@ -22,6 +22,7 @@ from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.device_store import MailKeyRecord, Records
 from blackthorn.ports.randomness import Randomness
 
+NO_KEY: Final = "this device has no key for mail yet"
 _V4_DIGITS: Final = 40
 """Of a fingerprint of version 4 (RFC 9580, 5.5.4.2)."""
 
@@ -116,7 +117,7 @@ def open_with_any(
     sealed: bytes, keys: Sequence[Secret], reader: Reader | None = None
 ) -> OpenedMail:
     """Open a mail with any of the keys. Raises SecurityError, InputError."""
-    refusal = SealBrokenError("this device has no key for mail yet")
+    refusal = SealBrokenError(NO_KEY)
     for key in keys:
         try:
             return open_mail(sealed, key, reader)

@@ -4,6 +4,7 @@ The mail's own From counts only when the certificate of that very address has si
 colleague by their identity chain, of another person by the pinned one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,8 +18,7 @@ from blackthorn.ids import Address
 from blackthorn.mail.compose import answer
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import parse
-from blackthorn.mail.pgp.notice import Reader
-from blackthorn.mail.pgp.open import OpenedMail, open_mail, signer
+from blackthorn.mail.pgp.open import OpenedMail, signer
 from blackthorn.ports.device_store import Records
 from blackthorn.wire.address import parse_address
 
@@ -90,36 +90,7 @@ def names(mail: OpenedMail, own: Address) -> bool:
         return False
 
 
-def open_verified(records: Records, sealed: bytes, reader: Reader) -> VerifiedMail:
-    """Open a stored mail of the `reader` and judge its signature.
-
-    Raises SealBrokenError, InputError.
-    """
-    refusal = SealBrokenError("this device has no key for mail yet")
-    for key in keys.secrets(records):
-        try:
-            mail = open_mail(sealed, key, reader)
-        except SealBrokenError as error:
-            refusal = error
-            continue
-        if not mail.by_sender:
-            return VerifiedMail(mail, Signature.NONE)
-        return VerifiedMail(mail, _judge(records, sealed, key, mail, reader.address))
-    raise refusal
-
-
-def _judge(records: Records, sealed: bytes, key: Secret, mail: OpenedMail, own: str) -> Signature:
-    found = _certificates(records, mail, own)
-    try:
-        signed_by = signer(sealed, key, [certificate for certificate, _ in found])
-    except UnsignedError:
-        return Signature.NONE
-    except SignatureError:
-        return Signature.WRONG if found else Signature.UNKNOWN
-    return next(meaning for one, meaning in found if one.fingerprint.lower() == signed_by)
-
-
-def _certificates(
+def certificates(
     records: Records, mail: OpenedMail, own: str
 ) -> list[tuple[Certificate, Signature]]:
     """The certificates of the one author, and what a signature by each means."""
@@ -134,6 +105,26 @@ def _certificates(
     known = records.outside_keys.of(address)
     pinned = known.certificate if known is not None else b""
     return _parsed(pinned, meaning=Signature.PINNED)
+
+
+def judge(
+    sealed: bytes, secrets: Sequence[Secret], found: Sequence[tuple[Certificate, Signature]]
+) -> Signature:
+    """Who has signed a mail that one of the keys opens; `found` are its author's certificates.
+
+    Raises SealBrokenError.
+    """
+    for key in secrets:
+        try:
+            signed_by = signer(sealed, key, [certificate for certificate, _ in found])
+        except SealBrokenError:
+            continue
+        except UnsignedError:
+            return Signature.NONE
+        except SignatureError:
+            return Signature.WRONG if found else Signature.UNKNOWN
+        return next(meaning for one, meaning in found if one.fingerprint.lower() == signed_by)
+    raise SealBrokenError(keys.NO_KEY)
 
 
 def _own_certificates(records: Records, own: str) -> list[tuple[Certificate, Signature]]:

@@ -61,8 +61,12 @@ def open_mail(sealed: bytes, key: Secret, reader: Reader | None = None) -> Opene
     Without `reader` no mail counts as the server's own. Raises SealBrokenError if it was altered,
     is malformed, or is for another key.
     """
-    root, armored = _layer(sealed)
-    content = _unseal(armored, key)
+    return opened(sealed, _unseal(_layer(sealed)[1], key), reader)
+
+
+def opened(sealed: bytes, content: bytes, reader: Reader | None = None) -> OpenedMail:
+    """The mail of which `content` was unsealed, as `open_mail`. Raises SealBrokenError."""
+    root, _ = _layer(sealed)
     received, written = (MARK + b": " + how + b" by " for how in (RECEIVED, WRITTEN))
     end = content.find(b"\r\n" + FOLLOWS, 0, limits.MAX_TRACE_BLOCK_BYTES)
     by_sender = sealed.startswith(BY_SENDER)

@@ -1,7 +1,9 @@
 """Fetch the user's sealed mail over the link and open it."""
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePath
@@ -11,18 +13,17 @@ from blackthorn import errors
 from blackthorn.device.mail import keys
 from blackthorn.device.mail.fetching import Listing, Pieces
 from blackthorn.device.mail.header_keys import learn_from
-from blackthorn.device.mail.signatures import Signature, author_of, names, open_verified
+from blackthorn.device.mail.signatures import Signature, VerifiedMail, author_of, names
 from blackthorn.edges.link.client import LinkConnection
-from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.render.names import file_name
 from blackthorn.mail.render.render import Attachment, RenderedMail, render, render_head
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device.chain_lookup import look_up
 from blackthorn.programs.device.home import wall_ms
-from blackthorn.programs.device.opening.opener import check_unpacked, opener
+from blackthorn.programs.device.opening.opener import opener
+from blackthorn.programs.device.opening.stored import open_stored, signature_of
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 from blackthorn.wire.address import domain_of
 
@@ -50,8 +51,6 @@ class ReadMail:
     junk: bool = False
     """By the server's verdict, inside the seal."""
     signature: Signature | None = None
-    author: Address | None = None
-    """Of a mail that its sender has sealed."""
     names_reader: bool = False
     """Whether its To or Cc names the user of this device."""
 
@@ -70,7 +69,11 @@ class ReadMail:
 class MailFetcher:
     """Fetches mail over one link; other frames go to the device."""
 
-    def __init__(self, program: DeviceProgram, connection: LinkConnection) -> None:
+    def __init__(
+        self,
+        program: DeviceProgram,
+        connection: LinkConnection,
+    ) -> None:
         self._program = program
         self._connection = connection
         self._requests = count(1)
@@ -80,10 +83,11 @@ class MailFetcher:
         """Mails of the user on the server; 0 also when an older server does not say."""
 
     async def _answer(self, kind: type[_Answer], request: int) -> _Answer:
-        while True:
-            frame = await self._program.step(self._connection)
-            if isinstance(frame, kind) and frame.request == request:
-                return frame
+        async with server_timeout(FINISH_SECONDS):
+            while True:
+                frame = await self._program.step(self._connection)
+                if isinstance(frame, kind) and frame.request == request:
+                    return frame
 
     async def listing(self, after: int) -> list[f.MailEntry]:
         """The server's mail with a uid above `after`. Raises OverrunError."""
@@ -127,55 +131,55 @@ class MailFetcher:
                 return sealed
 
 
-def reader_of(program: DeviceProgram) -> Reader:
-    """The user of this device, and the key by which their server signs its own mail."""
-    return Reader(program.opened.keys.address, program.opened.server.pin)
+@asynccontextmanager
+async def mail_link(program: DeviceProgram) -> AsyncIterator[MailFetcher]:
+    """A link for mail. The server has FINISH_SECONDS to take it, and for each answer.
+
+    Raises UnavailableError.
+    """
+    async with AsyncExitStack() as stack:
+        async with server_timeout(FINISH_SECONDS):
+            connection = await stack.enter_async_context(program.link(receive=False))
+        yield MailFetcher(program, connection)
 
 
-def open_sealed(
+async def shown_mail(
     program: DeviceProgram,
-    sealed: bytes,
+    verified: VerifiedMail,
     *,
     prefer_html: bool = False,
     show: Callable[..., RenderedMail] = render,
 ) -> ReadMail:
-    """Open and render a mail. Raises SecurityError when it was altered."""
+    """Render an opened mail, and learn its sender's certificate."""
+    opened, own = verified.mail, program.opened.keys.address
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
-    check_unpacked(secrets, sealed)
-    with program.opened.vault.transaction() as records:
-        verified = open_verified(records, sealed, reader_of(program))
-    opened = verified.mail
-    if not (opened.junk or opened.own):
-        with program.opened.vault.transaction() as records:
-            learn_from(records, opened.content, program.opened.keys.address, wall_ms())
-    shown = show(opened.content, opener(secrets), prefer_html=prefer_html)
+        if not (opened.junk or opened.own):
+            learn_from(records, opened.content, own, wall_ms())
+    inner = opener(secrets)
+    shown = await asyncio.to_thread(show, opened.content, inner, prefer_html=prefer_html)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
-    signature = verified.signature if opened.by_sender else None
-    author = author_of(opened) if opened.by_sender else None
     return ReadMail(
         shown,
         verified.readable,
         junk=opened.junk,
-        signature=signature,
-        author=author,
-        names_reader=names(opened, program.opened.keys.address),
+        signature=verified.signature if opened.by_sender else None,
+        names_reader=names(opened, own),
     )
 
 
 async def refresh(program: DeviceProgram) -> tuple[int, int]:
     """Update the index of mail; used bytes and quota, 0 while there is room.
 
-    Raises UnavailableError.
+    Each mail is opened once, when it is new here. Raises UnavailableError.
     """
     with program.opened.vault.transaction() as records:
         known = {record.uid for record in records.mail.all()}
-    async with server_timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
-        fetcher = MailFetcher(program, connection)
+    async with mail_link(program) as fetcher:
         for entry in await fetcher.listing(max(known, default=0)):
-            record = _index(program, entry, await fetcher.sealed(entry))
+            record = await _index(program, entry, await fetcher.sealed(entry))
             with program.opened.vault.transaction() as records:
                 records.mail.put(record)
             known.add(entry.uid)
@@ -193,12 +197,13 @@ async def _forget_deleted(program: DeviceProgram, fetcher: MailFetcher) -> None:
                 records.mail.remove(record.uid)
 
 
-def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
+async def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
     try:
-        mail = open_sealed(program, sealed, show=render_head)
+        verified = await open_stored(program, sealed)
     except (errors.InputError, errors.SecurityError) as error:
         subject = f"[cannot be opened: {error}]"
         return MailRecord(entry.uid, entry.size, entry.received_ms, "", subject, "", True)
+    mail = await shown_mail(program, verified, show=render_head)
     shown = mail.rendered
     return MailRecord(
         uid=entry.uid,
@@ -212,21 +217,27 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
     )
 
 
-async def read(program: DeviceProgram, uid: int, *, prefer_html: bool = False) -> ReadMail:
-    """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
+async def fetch_sealed(program: DeviceProgram, uid: int) -> tuple[f.MailEntry, bytes]:
+    """One mail, as the server lists it and has it. Raises UserError, UnavailableError."""
     try:
-        async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
-            fetcher = MailFetcher(program, connection)
+        async with mail_link(program) as fetcher:
             entry = await fetcher.find(uid)
-            sealed = await fetcher.sealed(entry)
+            return entry, await fetcher.sealed(entry)
     except errors.UnavailableError as error:
         raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
-    mail = open_sealed(program, sealed, prefer_html=prefer_html)
-    own = domain_of(program.opened.keys.address)
-    doubtful = mail.signature in (Signature.UNKNOWN, Signature.WRONG)
-    if doubtful and mail.author is not None and domain_of(mail.author) == own:
-        await look_up(program, mail.author)  # a colleague's key may be new to this device
-        mail = open_sealed(program, sealed, prefer_html=prefer_html)
+
+
+async def read(program: DeviceProgram, uid: int, *, prefer_html: bool = False) -> ReadMail:
+    """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
+    entry, sealed = await fetch_sealed(program, uid)
+    verified = await open_stored(program, sealed)
+    author, own = author_of(verified.mail), domain_of(program.opened.keys.address)
+    doubtful = verified.signature in (Signature.UNKNOWN, Signature.WRONG)
+    if doubtful and author is not None and domain_of(author) == own:
+        await look_up(program, author)  # a colleague's key may be new to this device
+        signature = await signature_of(program, sealed, verified.mail)
+        verified = replace(verified, signature=signature)
+    mail = await shown_mail(program, verified, prefer_html=prefer_html)
     return replace(mail, received_ms=entry.received_ms)
 
 

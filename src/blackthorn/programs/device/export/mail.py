@@ -9,14 +9,13 @@ from typing import Final
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.export.export import ExportMail
-from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.mail.fetching import Pieces, check_asked
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection
 from blackthorn.errors import InputError, SecurityError, UnavailableError
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.programs.device.mail import MailFetcher
-from blackthorn.programs.device.opening.opener import check_unpacked
+from blackthorn.programs.device.opening.opener import open_any
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
 
 AHEAD_MAILS: Final = 16
@@ -34,8 +33,7 @@ def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]
     if isinstance(sealed, str):
         return ExportMail(entry.uid, entry.received_ms, None, problem=sealed)
     try:
-        check_unpacked(keys, sealed)
-        opened = mail_keys.open_with_any(sealed, keys)
+        opened = open_any(sealed, keys)
     except (InputError, SecurityError) as error:
         return ExportMail(entry.uid, entry.received_ms, None, problem=str(error))
     return ExportMail(entry.uid, entry.received_ms, opened.content, opened.envelope_sender)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from blackthorn import errors
 from blackthorn.device.mail import keys
-from blackthorn.device.mail.signatures import VerifiedMail, open_verified
+from blackthorn.device.mail.signatures import VerifiedMail
 from blackthorn.mail.compose.answer import author, quotation
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.fields import Field
@@ -16,9 +16,10 @@ from blackthorn.mail.mime.transfer import decode_transfer
 from blackthorn.mail.pgp.protected import message_of
 from blackthorn.mail.render.parts import tolerant
 from blackthorn.mail.render.render import render
-from blackthorn.programs.device.mail import NOT_KEPT, MailFetcher, reader_of
-from blackthorn.programs.device.opening.opener import check_unpacked, opener
-from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
+from blackthorn.programs.device.mail import fetch_sealed, mail_link
+from blackthorn.programs.device.opening.opener import opener
+from blackthorn.programs.device.opening.stored import open_stored
+from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.wire.printable import printable
 
 
@@ -63,17 +64,8 @@ class Original:
 
 async def fetch(program: DeviceProgram, uid: int) -> VerifiedMail:
     """Fetch and open a mail. Raises UserError, UnavailableError, SecurityError: altered."""
-    try:
-        async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
-            fetcher = MailFetcher(program, connection)
-            sealed = await fetcher.sealed(await fetcher.find(uid))
-    except errors.UnavailableError as error:
-        raise errors.UnavailableError(f"{str(error).rstrip('.')}; {NOT_KEPT}") from None
-    with program.opened.vault.transaction() as records:
-        secrets = keys.secrets(records)
-    check_unpacked(secrets, sealed)
-    with program.opened.vault.transaction() as records:
-        return open_verified(records, sealed, reader_of(program))
+    _, sealed = await fetch_sealed(program, uid)
+    return await open_stored(program, sealed)
 
 
 async def original(program: DeviceProgram, uid: int) -> Original:
@@ -105,11 +97,9 @@ def _opened(program: DeviceProgram, content: bytes) -> Original:
 async def delete(program: DeviceProgram, uids: Sequence[int]) -> list[int]:
     """Delete mails on the server and here; those that were there. Raises UnavailableError."""
     found: list[int] = []
-    async with server_timeout(FINISH_SECONDS) as wait_on, program.link(receive=False) as connection:
-        fetcher = MailFetcher(program, connection)
+    async with mail_link(program) as fetcher:
         for uid in uids:
             found += [uid] if await fetcher.delete(uid) else []
             with program.opened.vault.transaction() as records:
                 records.mail.remove(uid)
-            wait_on()
     return found

@@ -9,8 +9,10 @@ from typing import Final
 import msgspec
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.device.mail import keys
 from blackthorn.mail.errors import SealBrokenError
-from blackthorn.mail.pgp.open import armored_by_sender
+from blackthorn.mail.pgp.notice import Reader
+from blackthorn.mail.pgp.open import OpenedMail, armored_by_sender, opened
 from blackthorn.mail.render.walk import Opener
 from blackthorn.programs.device.opening import limits
 from blackthorn.programs.device.opening.worker import OpenRequest
@@ -19,11 +21,11 @@ _KEPT_ENVIRONMENT: Final = ("LANG", "LC_ALL", "PATH")
 _COMMAND: Final = (sys.executable, "-I", "-m", "blackthorn.programs.device.opening.worker")
 
 
-def opener(keys: Sequence[Secret]) -> Opener:
+def opener(secrets: Sequence[Secret]) -> Opener:
     """What opens armored messages with any of the keys, each in a process of its own."""
 
     def open_part(armored: bytes) -> bytes:
-        request = OpenRequest([key.expose() for key in keys], armored)
+        request = OpenRequest([key.expose() for key in secrets], armored)
         try:
             done = subprocess.run(
                 _COMMAND,
@@ -45,11 +47,12 @@ def opener(keys: Sequence[Secret]) -> Opener:
     return open_part
 
 
-def check_unpacked(keys: Sequence[Secret], sealed: bytes) -> None:
-    """Whether a stored mail may be opened in this process: what its sender sealed may be packed.
+def open_any(sealed: bytes, secrets: Sequence[Secret], reader: Reader | None = None) -> OpenedMail:
+    """Open a stored mail with any of the keys: what its sender sealed, in a process of its own.
 
-    Raises SealBrokenError.
+    Raises SealBrokenError, InputError.
     """
     armored = armored_by_sender(sealed)
-    if armored is not None:
-        opener(keys)(armored)
+    if armored is None:
+        return keys.open_with_any(sealed, secrets, reader)
+    return opened(sealed, opener(secrets)(armored), reader)
