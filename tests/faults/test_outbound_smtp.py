@@ -19,8 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackthorn.crypto import tls_keys
+from blackthorn.edges.outbound import limits
 from blackthorn.edges.outbound.carrier import Smarthost, SmtpCarrier
 from blackthorn.edges.outbound.connection import has_long_line
+from blackthorn.edges.outbound.security import Level, Security, TlsContexts
 from blackthorn.edges.outbound.sts import StsPolicies
 from blackthorn.ports.dns import A, Answer, Mx, ResolverFailedError, Tlsa, Txt
 from blackthorn.ports.outbound.carrier import CarrierError, Reply
@@ -308,6 +310,17 @@ def test_a_large_mail_arrives_as_it_was(tmp_path: Path) -> None:
 def test_long_lines_are_found(lengths: list[int], ended: bool) -> None:
     content = b"\n".join(b"x" * length for length in lengths) + b"\n" * ended
     assert has_long_line(content) == any(length >= 1_000 for length in lengths)
+
+
+def test_the_machines_authorities_are_read_once_in_an_hour() -> None:
+    seconds = 0.0
+    contexts = TlsContexts(lambda: seconds)
+    first = contexts.get(Security(Level.VERIFIED))
+    assert first.verify_mode is ssl.CERT_REQUIRED and first.check_hostname
+    assert contexts.get(Security(Level.VERIFIED)) is first
+    seconds = limits.AUTHORITIES_SECONDS
+    assert contexts.get(Security(Level.VERIFIED)) is not first
+    assert contexts.get(Security(Level.DANE)).verify_mode is ssl.CERT_NONE
 
 
 def test_smtputf8_and_8bit_are_declared_where_they_are_offered(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from blackthorn.edges.dns.resolver import DnsResolver
 from blackthorn.errors import UnavailableError
+from blackthorn.mail.dns import spf
 from blackthorn.mail.dns.check import CHECKS, check
-from blackthorn.mail.dns.facts import Finding, Found, Level
+from blackthorn.mail.dns.facts import Facts, Finding, Found, Level
 from blackthorn.mail.dns.setup import DkimKey, Setup
 from blackthorn.mail.dns.sts import policy_text
 from blackthorn.mail.dns.zone import zone, zone_text
@@ -118,6 +119,51 @@ def test_a_large_answer_comes_by_tcp() -> None:
         texts += [f'"verification={"x" * 200}{number}"' for number in range(12)]
 
     assert wrong(checked(fill)) == {}
+
+
+SPF_RECORDS = {
+    f"mx.{DOMAIN}": ("A", "192.0.2.1"),
+    "all.example": ("TXT", "v=spf1 -ip4:192.0.2.7 ip4:192.0.2.0/24 -all"),
+    "none.example": ("TXT", "v=spf1 -all"),
+}
+
+
+@pytest.mark.parametrize(
+    ("terms", "permitted"),
+    [
+        ("ip4:192.0.2.1 -all", True),
+        ("-ip4:192.0.2.1 +all", False),
+        ("?ip4:192.0.2.0/24 ip4:192.0.2.1 -all", False),
+        ("ip4:192.0.2.1 -ip4:192.0.2.1 -all", True),
+        ("+all", True),
+        ("~all", False),
+        (f"a:mx.{DOMAIN} -all", True),
+        (f"a:mx.{DOMAIN}/24//64 -all", True),
+        (f"-a:mx.{DOMAIN} ip4:192.0.2.1 -all", False),
+        ("include:all.example -all", True),
+        ("-include:all.example +all", False),
+        ("include:none.example ip4:192.0.2.1 -all", True),
+        ("redirect=all.example", True),
+        ("redirect=none.example", False),
+    ],
+)
+def test_spf_goes_by_the_first_term_that_matches(terms: str, permitted: bool) -> None:
+    known = {
+        (name, kind): Found((value,) if kind == of else ())
+        for name, (of, value) in SPF_RECORDS.items()
+        for kind in ("A", "AAAA", "TXT")
+    }
+    found = spf.read(Facts(known), DOMAIN, f"v=spf1 {terms}")
+    assert found.unknown == [] and found.permits("192.0.2.1") is permitted
+
+
+@pytest.mark.parametrize(
+    "term", ["a/99", "a/-1", "mx//129", "a/24/64", "ip4:192.0.2.1/33", "include"]
+)
+def test_a_malformed_spf_term_is_named(term: str) -> None:
+    known = {(DOMAIN, kind): Found(("192.0.2.1",) if kind == "A" else ()) for kind in ("A", "AAAA")}
+    found = spf.read(Facts(known), DOMAIN, f"v=spf1 {term} -all")
+    assert found.unknown == [term] and not found.permits("192.0.2.1")
 
 
 def test_an_spf_maze_ends() -> None:

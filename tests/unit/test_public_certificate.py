@@ -24,10 +24,12 @@ from blackthorn.edges.public_tls import PublicTls, leads_to_known_authority
 from blackthorn.errors import ConfigError
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.certificates import sources
+from blackthorn.programs.server.certificates.renewal import Renewal
 from blackthorn.programs.server.certificates.serving import PublicCertificate
 from blackthorn.programs.server.certificates.sources import Kind
 from blackthorn.programs.server.settings.tls import TlsSettings
 from blackthorn.server.counters import Counters
+from blackthorn.storage.files.certificates import CertificateFiles
 from tests.support.authority import DAY, Authority, new_key, pem, pem_key
 
 HOST = "mail.acme.example"
@@ -307,6 +309,26 @@ def test_a_curve_that_browsers_lack_is_told(authority: Authority, curve: Any) ->
 def test_settings_that_cannot_be_meant_are_refused(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words.replace("//", "//")):
         configuration.parse(f'[enterprise]\ndomain = "acme.example"\n[tls]\n{text}\n', {})
+
+
+def test_it_is_looked_seldom_whether_a_renewal_is_due(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, made = authority.issue(HOST)
+    files = CertificateFiles(tmp_path)
+    files.write(files.acme, key + pem(made, authority.intermediate))
+    loaded, load, moment = [], sources.load, authority.now
+
+    def count(*arguments: Any) -> sources.Loaded:
+        loaded.append(moment)
+        return load(*arguments)
+
+    monkeypatch.setattr(sources, "load", count)
+    settings = TlsSettings(host_name=HOST, acme="https://ca.example")
+    renewal = Renewal(settings, "acme.example", tmp_path, Counters(), lambda: moment)
+    assert not renewal._due() and not renewal._due() and len(loaded) == 1
+    moment = made.not_valid_after_utc - 20 * DAY
+    assert renewal._due() and len(loaded) == 2
 
 
 def test_renewal_is_due_when_a_third_is_left_or_a_name_is_missing(authority: Authority) -> None:

@@ -53,7 +53,7 @@ def _ordered(records: tuple[Mx, ...], own: str) -> Iterator[str]:
 
 
 async def addresses(resolver: Resolver, host: str) -> list[str]:
-    """Addresses of a server, of IPv6 and IPv4 in turn. Raises ResolverError."""
+    """Addresses of a server, of IPv4 and IPv6 in turn, MAX_ADDRESSES. Raises ResolverError."""
     six = [str(record.address) for record in (await resolver.look_up(host, Aaaa)).records]
     four = [str(record.address) for record in (await resolver.look_up(host, A)).records]
     mixed = [each for pair in zip(four, six, strict=False) for each in pair]

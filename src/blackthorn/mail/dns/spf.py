@@ -3,8 +3,10 @@
 Not an evaluation for a received mail: macros count as unknown.
 """
 
+import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
 
 from blackthorn.mail.dns.facts import Facts
 
@@ -14,6 +16,41 @@ MAX_RECORDS = 32
 """Records that are read with all includes, against a maze of them."""
 
 _MECHANISMS = ("all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists")
+_LENGTHS: Final = re.compile(r"(?:/(\d{1,2}))?(?://(\d{1,3}))?")
+"""Prefix lengths of `a` and `mx`: of IPv4, and after two strokes of IPv6 (5.6)."""
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass
+class Term:
+    """A mechanism with its qualifier, and what it matches: networks, or what a record passes."""
+
+    qualifier: str
+    networks: list[Network] = field(default_factory=list)
+    record: "Record | None" = None
+    all: bool = False
+
+    def matches(self, address: str) -> bool:
+        wanted = ip_address(address)
+        if self.record is not None:
+            return self.record.permits(address)
+        return self.all or any(wanted in network for network in self.networks)
+
+
+@dataclass
+class Record:
+    """The terms of one record, in their order; `redirect` counts when none matches (6.1)."""
+
+    terms: list[Term] = field(default_factory=list)
+    redirect: "Record | None" = None
+
+    def permits(self, address: str) -> bool:
+        """Whether the first term that matches the address lets it send (4.6.2)."""
+        for term in self.terms:
+            if term.matches(address):
+                return term.qualifier == "+"
+        return self.redirect is not None and self.redirect.permits(address)
 
 
 @dataclass
@@ -27,15 +64,13 @@ class Spf:
     broken: list[str] = field(default_factory=list)
     """Domains that are included and have not exactly one record."""
     uses_ptr: bool = False
-    allowed: set[str] = field(default_factory=set)
-    """Networks, and addresses of names, that pass, as text; those of `include` too."""
+    first: Record = field(default_factory=Record)
     end: str = ""
     """The last word of the first record, such as `-all`, or `redirect`."""
 
     def permits(self, address: str) -> bool:
-        """Whether the address is one of those."""
-        wanted = ip_address(address)
-        return any(wanted in ip_network(each, strict=False) for each in self.allowed)
+        """Whether the domain lets the address send."""
+        return self.first.permits(address)
 
 
 def spf_records(facts: Facts, name: str) -> list[str]:
@@ -47,65 +82,94 @@ def spf_records(facts: Facts, name: str) -> list[str]:
 def read(facts: Facts, domain: str, record: str) -> Spf:
     """Read a domain's record with what it includes."""
     spf = Spf()
-    spf.end = _read(facts, domain, record, spf)
+    spf.first, spf.end = _read(facts, domain, record, spf)
     return spf
 
 
-def _read(facts: Facts, domain: str, record: str, spf: Spf) -> str:
+def _read(facts: Facts, domain: str, text: str, spf: Spf) -> tuple[Record, str]:
+    """The record, and the word that it ends with."""
     spf.records += 1
-    end = ""
-    for term in record.lower().split()[1:]:
+    record, end = Record(), ""
+    for word in text.lower().split()[1:]:
         if spf.records > MAX_RECORDS:
             break
-        name, mark, target = term.partition("=")
+        name, mark, target = word.partition("=")
         if mark and ":" not in name and "/" not in name:
             if name == "redirect":
                 spf.look_ups += 1
-                end = _include(facts, target, spf) or "redirect"
+                record.redirect, last = _follow(facts, target, spf)
+                end = end or last or "redirect"
             continue
-        qualifier = term[0] if term[0] in "+-~?" else "+"
-        mechanism, _, value = term.lstrip("+-~?").partition(":")
-        mechanism, _, length = mechanism.partition("/")
-        value, _, suffix = value.partition("/") if mechanism in ("a", "mx") else (value, "", "")
-        if mechanism not in _MECHANISMS:
-            spf.unknown.append(term)
+        qualifier = word[0] if word[0] in "+-~?" else "+"
+        mechanism, value, lengths = _parts(word.removeprefix(qualifier))
+        named = bool(value) or mechanism not in ("include", "exists")
+        if mechanism not in _MECHANISMS or not named or (lengths and mechanism not in ("a", "mx")):
+            spf.unknown.append(word)
         elif mechanism == "all":
+            record.terms.append(Term(qualifier, all=True))
             end = f"{qualifier}all"
         else:
-            _mechanism(facts, mechanism, value or domain, length or suffix, spf)
-    return end
+            term = Term(qualifier)
+            record.terms.append(term)
+            _fill(facts, term, mechanism, value or domain, lengths, word, spf)
+    return record, end
 
 
-def _mechanism(facts: Facts, mechanism: str, value: str, length: str, spf: Spf) -> None:
+def _parts(word: str) -> tuple[str, str, str]:
+    """The mechanism, its value, and of other than ip4 and ip6 the prefix lengths with strokes."""
+    mechanism, _, value = word.partition(":")
     if mechanism in ("ip4", "ip6"):
-        try:
-            spf.allowed.add(str(ip_network(value, strict=False)))
-        except ValueError:
-            spf.unknown.append(f"{mechanism}:{value}")
+        return mechanism, value, ""
+    text, stroke, lengths = (value or mechanism).partition("/")
+    found = stroke + lengths
+    return (mechanism, text, found) if value else (text, "", found)
+
+
+def _fill(
+    facts: Facts, term: Term, mechanism: str, value: str, lengths: str, word: str, spf: Spf
+) -> None:
+    """Look up what the term matches."""
+    if mechanism in ("ip4", "ip6"):
+        if (network := _network(value)) is None:
+            spf.unknown.append(word)
+        else:
+            term.networks.append(network)
+        return
+    sizes = _LENGTHS.fullmatch(lengths)
+    if sizes is None or int(sizes[1] or 0) > 32 or int(sizes[2] or 0) > 128:
+        spf.unknown.append(word)
         return
     spf.look_ups += 1
     spf.uses_ptr |= mechanism == "ptr"
     if "%" in value or mechanism in ("ptr", "exists"):
         return
     if mechanism == "include":
-        _include(facts, value, spf)
+        term.record, _ = _follow(facts, value, spf)
         return
     hosts = [value]
     if mechanism == "mx":
         hosts = [mx.split()[-1] for mx in facts.look(value, "MX").values if len(mx.split()) == 2]
     for host in hosts:
         for address in facts.addresses(host):
-            size = length.partition("/")[0] if ":" not in address else length.rpartition("/")[2]
-            spf.allowed.add(f"{address}/{size}" if size.isdecimal() else address)
+            size = (sizes[2] or 128) if ":" in address else (sizes[1] or 32)
+            term.networks.append(ip_network(f"{address}/{size}", strict=False))
 
 
-def _include(facts: Facts, target: str, spf: Spf) -> str:
+def _network(text: str) -> Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _follow(facts: Facts, target: str, spf: Spf) -> tuple[Record, str]:
+    """The record of an include or a redirect, and its last word; an empty one when unknown."""
     if "%" in target:
-        return ""
+        return Record(), ""
     records = spf_records(facts, target)
     if (target, "TXT") in facts.missing:
-        return ""
+        return Record(), ""
     if len(records) != 1:
         spf.broken.append(target)
-        return ""
+        return Record(), ""
     return _read(facts, target, records[0], spf)

@@ -4,7 +4,7 @@ import secrets
 import ssl
 import time
 from contextlib import AsyncExitStack
-from functools import cached_property, partial
+from functools import cached_property
 
 import structlog
 from starlette.routing import BaseRoute
@@ -188,8 +188,7 @@ class Server:
         )
 
     def _make_openpgp(self) -> Certificates:
-        domain, servers = self._settings.enterprise.domain, self._settings.dns.addresses()
-        resolver = partial(DnsResolver, servers)
+        domain, resolver = self._settings.enterprise.domain, lambda: self.resolver
         return Certificates(domain, self._cache, self.exits, self._clock, self.tasks, resolver)
 
     def _make_health(self, folder: ServerFolder) -> Health:
@@ -311,7 +310,8 @@ class Server:
         """The domain name system. Raises ConfigError."""
         return DnsResolver(self._settings.dns.addresses())
 
-    def gateway(self, pool: SealingPool) -> MailGateway:
+    def make_gateway(self, pool: SealingPool) -> MailGateway:
+        """What takes all mail that is to be sealed. Raises ConfigError."""
         return MailGateway(
             *(self._recipient_policy, self.mail_service, pool, self._clock, self.counters),
             notice_signer(Secret(self._folder.key.read_bytes())),
@@ -320,11 +320,11 @@ class Server:
         )
 
     def listen_smtp(
-        self, stack: AsyncExitStack, pool: SealingPool, tls: ssl.SSLContext, gate: Gate
+        self, stack: AsyncExitStack, gateway: MailGateway, tls: ssl.SSLContext, gate: Gate
     ) -> SmtpListening:
         """Take mail from outside until the stack ends. Raises UnavailableError, ConfigError."""
         traces = keep_traces(self.tasks, self._writer, self.counters, self._clock)
-        return listen_smtp(stack, self.gateway(pool), traces, self._settings, tls, gate)
+        return listen_smtp(stack, gateway, traces, self._settings, tls, gate)
 
     def start_decision_service(self) -> None:
         """Replay the decisions; start their ticks and that of activation tries.
@@ -339,24 +339,23 @@ class Server:
         self.tasks.every(GAG_SECONDS, "decisions", self.decisions.tick)
         self.tasks.every(IDLE_SECONDS, "closures", lambda: closing_step(self.closures))
 
-    def start_notices(self, pool: SealingPool) -> None:
+    def start_notices(self, gateway: MailGateway) -> None:
         """Resume notices. Raises StorageError."""
 
         def failed() -> None:
             self.counters.storage_failures += 1
 
         self.notices.start(HostReader(self._database))
-        gateway = self.gateway(pool)
         delivery = NoticeDelivery(self.notices, gateway, self._cache, self._writer, failed)
         self.tasks.keep("notices", delivery.notify_and_wait)
 
-    async def start_outbound(self, stack: AsyncExitStack, pool: SealingPool) -> None:
+    async def start_outbound(self, stack: AsyncExitStack, gateway: MailGateway) -> None:
         """Deliver the queue until the stack ends. Raises UserError, StorageError."""
         domain = self._settings.enterprise.domain
         await self.outbound.start(
             stack,
             self.tasks,
-            self.gateway(pool),
+            gateway,
             self._cache,
             self.resolver,
             read_smarthost(self._folder.path, self._settings.outbound),
@@ -373,7 +372,7 @@ class Server:
     def start_submission(
         self,
         stack: AsyncExitStack,
-        pool: SealingPool,
+        gateway: MailGateway,
         tls: ssl.SSLContext,
         gate: Gate,
         memory: MailMemory,
@@ -383,7 +382,6 @@ class Server:
         if not settings.host:
             return {}
         host_name = self._settings.tls.host_name or self._settings.enterprise.domain
-        gateway = self.gateway(pool)
         policy = self.outbound.policy(settings, host_name, self._passwords, gateway)
         plain, secured = serve_submission(stack, policy, settings, tls, gate, memory)
         return {"submission_port": plain, "submission_tls_port": secured}

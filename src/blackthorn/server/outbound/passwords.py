@@ -1,6 +1,7 @@
 """App passwords: users' devices make, list and revoke them; mail programs log in by them.
 
-Tries are limited for each user and each client, and a user that does not exist takes as much time.
+Tries are limited for each user and each client. A user that does not exist takes as much time as
+one with a single password.
 """
 
 import asyncio

@@ -122,7 +122,10 @@ class SubmissionService:
             self.recipients.sole_user(address, unless_failed(done, found))
 
     def check_rate(self, user: UserRecord, recipients: int) -> None:
-        """Whether the user may write to so many more. Raises TooManyRecipientsError."""
+        """Raises TooManyRecipientsError while the user has no recipients left in this hour.
+
+        A mail that is begun before may have more than are left.
+        """
         now = self.queue.clock.monotonic()
         if recipients and self.spent.wait_seconds(user.number, now) > 0:
             raise TooManyRecipientsError("too many recipients in the last hour; try again later")

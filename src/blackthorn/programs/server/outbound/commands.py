@@ -68,7 +68,7 @@ def drop(path: Path, which: str) -> None:
 
 
 def _number(text: str) -> int:
-    if not re.fullmatch(r"[0-9a-f]{16}", text):
+    if not re.fullmatch(r"[0-7][0-9a-f]{15}", text):  # 63 bits, as the database holds them
         raise UserError(f"{text!r} is no id of a mail: `blackthorn mail queue list` shows them")
     return int(text, 16)
 
