@@ -102,7 +102,7 @@ class MailWorld(World):
         if self.unreachable:
             done(UnavailableError("the domain does not answer"))
         else:
-            done(FoundCertificates("direct", self.published.get(address, b"")))
+            done(FoundCertificates(self.published.get(address, b"")))
 
     def deliver(self) -> None:
         """Empty the queue: to mailboxes here, and to `outside`."""

@@ -86,7 +86,10 @@ class UndecryptableRecord:
 
 @dataclass(frozen=True, slots=True)
 class MailRecord:
-    """One e-mail of the index, as `mail list` shows it."""
+    """One e-mail of the index, as `mail list` shows it.
+
+    `tried` is one more than the number of keys that did not open it, 0 for one that was opened.
+    """
 
     uid: int
     size: int
@@ -96,6 +99,7 @@ class MailRecord:
     date: str
     readable: bool
     junk: bool = False
+    tried: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +289,6 @@ class Mail(Protocol):
 
     def put(self, record: MailRecord) -> None: ...
     def remove(self, uid: int) -> None: ...
-    def get(self, uid: int) -> MailRecord | None: ...
     def all(self) -> list[MailRecord]: ...
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from blackthorn.crypto.openpgp import recipients
+from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.mail import keys
 from blackthorn.device.operations import change_chain
+from blackthorn.errors import UserError
 from blackthorn.link import frames as f
 from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.programs.device import mail
@@ -37,6 +40,27 @@ def opened_by(monkeypatch: pytest.MonkeyPatch, person: Person) -> list[bytes]:
     monkeypatch.setattr(opener, "opener", counted)
     monkeypatch.setattr(mail, "opener", counted)
     return opened
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, entries: list[f.MailEntry], sealed: bytes) -> None:
+    """The server has these mails, each with the same bytes."""
+
+    class Fetcher:
+        used, quota, count = 3, 4, len(entries)
+
+        async def listing(self, after: int) -> list[f.MailEntry]:
+            return [entry for entry in entries if entry.uid > after]
+
+        async def sealed(self, entry: f.MailEntry) -> bytes:
+            if entry not in entries:
+                raise UserError("there is no such mail")
+            return sealed
+
+    @asynccontextmanager
+    async def link(_: object) -> AsyncIterator[Fetcher]:
+        yield Fetcher()
+
+    monkeypatch.setattr(mail, "mail_link", link)
 
 
 def test_a_mail_whose_author_is_looked_up_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,19 +97,7 @@ def test_a_list_opens_each_mail_once_and_the_link_goes_on(monkeypatch: pytest.Mo
     sealed = BY_SENDER + signed_mail(bob.address, secret_of(bob), reader, now, alice.address)
     entries = [f.MailEntry(uid, len(sealed), uid) for uid in (1, 2)]
 
-    class Fetcher:
-        used, quota, count = 3, 4, 2
-
-        async def listing(self, after: int) -> list[f.MailEntry]:
-            return [entry for entry in entries if entry.uid > after]
-
-        async def sealed(self, entry: f.MailEntry) -> bytes:
-            return sealed
-
-    @asynccontextmanager
-    async def link(_: object) -> AsyncIterator[Fetcher]:
-        yield Fetcher()
-
+    serve(monkeypatch, entries, sealed)
     beats = threading.Semaphore(0)
     real = opener.subprocess.run
 
@@ -105,7 +117,6 @@ def test_a_list_opens_each_mail_once_and_the_link_goes_on(monkeypatch: pytest.Mo
         finally:
             beating.cancel()
 
-    monkeypatch.setattr(mail, "mail_link", link)
     monkeypatch.setattr(opener.subprocess, "run", slow)
     opened = opened_by(monkeypatch, alice)
     assert [run(listed()) for _ in range(2)] == [(3, 4), (3, 4)]
@@ -113,3 +124,31 @@ def test_a_list_opens_each_mail_once_and_the_link_goes_on(monkeypatch: pytest.Mo
     with alice.vault.transaction() as records:
         found = [(record.uid, record.subject, record.readable) for record in records.mail.all()]
     assert found == [(1, "hi", False), (2, "hi", False)]
+
+
+def test_a_mail_that_no_key_opens_is_tried_again_with_each_new_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A device may list the mail before the others have told it the new key."""
+    world = MailWorld(53, "alice", "bob")
+    alice, bob = world.people
+    now, (secret, certificate) = world.now_ms // 1000, generate_user_key("alice@acme.example")
+    reader = recipients.judge(certificate, alice.address, now)
+    sealed = BY_SENDER + signed_mail(bob.address, secret_of(bob), reader, now, alice.address)
+    entries = [f.MailEntry(1, len(sealed), 1), f.MailEntry(2, len(sealed), 2)]
+    serve(monkeypatch, entries, sealed)
+    opened = opened_by(monkeypatch, alice)
+
+    def listed() -> list[str]:
+        run(mail.refresh(program_of(alice)))
+        with alice.vault.transaction() as records:
+            return [record.subject for record in records.mail.all()]
+
+    closed = listed()
+    assert len(closed) == 2 and closed[0].startswith("[cannot be opened: ")
+    assert listed() == closed and len(opened) == 2
+    with alice.vault.transaction() as records:
+        keys.keep(records, secret, certificate, world.now_ms)
+    del entries[1]
+    assert listed() == ["hi", closed[1]] and len(opened) == 3
+    assert listed() == ["hi", closed[1]] and len(opened) == 3

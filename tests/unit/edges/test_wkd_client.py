@@ -62,7 +62,7 @@ def test_the_advanced_method_is_asked_first_and_alone():
         seen.append(request)
         return httpx.Response(200, content=body(b"keys"))
 
-    assert ask(names, answering) == FoundCertificates("advanced", b"keys")
+    assert ask(names, answering) == FoundCertificates(b"keys")
     (request,) = seen
     assert (request.url.scheme, request.url.host, request.url.port) == ("https", PUBLIC, None)
     assert request.headers["Host"] == request.extensions["sni_hostname"] == ADVANCED
@@ -74,7 +74,7 @@ def test_the_advanced_method_is_asked_first_and_alone():
 def test_the_direct_method_only_when_the_advanced_ones_host_is_none():
     names = Names(out_example=[OTHER])
     found = ask(names, lambda request: httpx.Response(200, content=body(b"keys")))
-    assert found == FoundCertificates("direct", b"keys")
+    assert found == FoundCertificates(b"keys")
     both = Names(openpgpkey_out_example=[PUBLIC], out_example=[PUBLIC])
     assert ask(both, lambda request: httpx.Response(404)) == FoundCertificates()
     assert DIRECT not in both.asked

@@ -12,7 +12,7 @@ from blackthorn.server.mail.outside_certificates import OutsideCertificates
 from tests.support.sessions import RecordingSession
 
 BEA = Address("bea@out.example")
-FOUND = FoundCertificates("advanced", b"certificate")
+FOUND = FoundCertificates(b"certificate")
 DEVICE, OTHER = DeviceId(bytes(16)), DeviceId(b"\x01" * 16)
 
 
@@ -103,7 +103,7 @@ def test_what_is_kept_is_bounded(monkeypatch):
     place = Place()
     for number, size in enumerate([10, 10, 10, 10, 95, 200]):
         place.find(f"u{number}@out.example")
-        place.answer(FoundCertificates("direct", bytes(size)))
+        place.answer(FoundCertificates(bytes(size)))
         assert len(place.service._kept) <= 3
         assert place.service._bytes == sum(
             len(k.certificates) for k, _ in place.service._kept.values()

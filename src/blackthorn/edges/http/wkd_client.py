@@ -27,7 +27,6 @@ IpAddress = IPv4Address | IPv6Address
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "blackthorn"}
 _LATER: Final = "the domain's certificates cannot be asked for now; try again later"
-_METHODS: Final = ("advanced", "direct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,9 @@ class WkdClient:
         """See the port. The direct method is asked only when the advanced one's host is none."""
         try:
             async with asyncio.timeout(limits.WKD_SECONDS), self._client() as http:
-                for method, place in zip(_METHODS, places(address), strict=True):
-                    if not await self._exists(place.host):
-                        continue
-                    found = await self._ask(http, place)
-                    return FoundCertificates(method if found else "", found)
+                for place in places(address):
+                    if await self._exists(place.host):
+                        return FoundCertificates(await self._ask(http, place))
         except (TimeoutError, ResolverError, httpx.HTTPError, httpx.InvalidURL):
             raise UnavailableError(_LATER) from None
         return FoundCertificates()

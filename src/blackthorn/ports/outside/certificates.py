@@ -8,12 +8,8 @@ from blackthorn.ids import Address
 
 @dataclass(frozen=True, slots=True)
 class FoundCertificates:
-    """The answer for one address: concatenated binary certificates, unchecked; empty without any.
+    """The answer for one address: its certificates in binary, concatenated and unchecked."""
 
-    `method` is "advanced" or "direct", empty when there is no answer by either.
-    """
-
-    method: str = ""
     certificates: bytes = field(default=b"", repr=False)
 
 

@@ -173,13 +173,24 @@ async def shown_mail(
 async def refresh(program: DeviceProgram) -> tuple[int, int]:
     """Update the index of mail; used bytes and quota, 0 while there is room.
 
-    Each mail is opened once, when it is new here. Raises UnavailableError.
+    Each mail is opened once, when it is new here; one that no key opened again once there are more
+    keys. Raises UnavailableError.
     """
     with program.opened.vault.transaction() as records:
-        known = {record.uid for record in records.mail.all()}
+        indexed, count_keys = records.mail.all(), len(records.mail_keys.all())
+    known = {record.uid for record in indexed}
+    again = [
+        f.MailEntry(record.uid, record.size, record.received_ms)
+        for record in indexed
+        if 0 < record.tried <= count_keys
+    ]
     async with mail_link(program) as fetcher:
-        for entry in await fetcher.listing(max(known, default=0)):
-            record = await _index(program, entry, await fetcher.sealed(entry))
+        for entry in [*again, *await fetcher.listing(max(known, default=0))]:
+            try:
+                sealed = await fetcher.sealed(entry)
+            except errors.UserError:
+                continue  # deleted meanwhile
+            record = await _index(program, entry, sealed, count_keys)
             with program.opened.vault.transaction() as records:
                 records.mail.put(record)
             known.add(entry.uid)
@@ -197,12 +208,23 @@ async def _forget_deleted(program: DeviceProgram, fetcher: MailFetcher) -> None:
                 records.mail.remove(record.uid)
 
 
-async def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
+async def _index(
+    program: DeviceProgram, entry: f.MailEntry, sealed: bytes, count_keys: int
+) -> MailRecord:
     try:
         verified = await open_stored(program, sealed)
     except (errors.InputError, errors.SecurityError) as error:
         subject = f"[cannot be opened: {error}]"
-        return MailRecord(entry.uid, entry.size, entry.received_ms, "", subject, "", True)
+        return MailRecord(
+            uid=entry.uid,
+            size=entry.size,
+            received_ms=entry.received_ms,
+            sender="",
+            subject=subject,
+            date="",
+            readable=True,
+            tried=count_keys + 1,
+        )
     mail = await shown_mail(program, verified, show=render_head)
     shown = mail.rendered
     return MailRecord(

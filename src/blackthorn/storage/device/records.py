@@ -287,22 +287,18 @@ class MailIndex(Table):
     def put(self, record: MailRecord) -> None:
         self._run(
             "INSERT OR REPLACE INTO mail"
-            " (uid, size, received_ms, sender, subject, date, readable, junk)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " (uid, size, received_ms, sender, subject, date, readable, junk, tried)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values(record),
         )
 
     def remove(self, uid: int) -> None:
         self._run("DELETE FROM mail WHERE uid = ?", (uid,))
 
-    def get(self, uid: int) -> MailRecord | None:
-        found = [record for record in self.all() if record.uid == uid]
-        return found[0] if found else None
-
     def all(self) -> list[MailRecord]:
         """Oldest first."""
         rows = self._run(
-            "SELECT uid, size, received_ms, sender, subject, date, readable, junk FROM mail"
+            "SELECT uid, size, received_ms, sender, subject, date, readable, junk, tried FROM mail"
             " ORDER BY uid"
         )
         return [replace(MailRecord(*row), readable=bool(row[6]), junk=bool(row[7])) for row in rows]
