@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from blackthorn.crypto import tls_keys
 from blackthorn.edges.outbound import limits
 from blackthorn.edges.outbound.carrier import Smarthost, SmtpCarrier
-from blackthorn.edges.outbound.connection import has_long_line
+from blackthorn.edges.outbound.connection import has_long_line, whole_lines
 from blackthorn.edges.outbound.security import Level, Security, TlsContexts
 from blackthorn.edges.outbound.sts import StsPolicies
 from blackthorn.ports.dns import A, Answer, Mx, ResolverFailedError, Tlsa, Txt
@@ -302,8 +303,74 @@ def test_a_large_mail_arrives_as_it_was(tmp_path: Path) -> None:
         content = b".dot: first\r\n\r\n" + b"\r\n".join(lines)
         (reply,) = await at.send("eve@far.example", content=content)
         assert reply.accepted and at.sink.mails[0][2] == content + b"\r\n"
+        assert len([*whole_lines(content)]) > 3
 
     scene(tmp_path, test)
+
+
+@given(st.lists(st.sampled_from([b"a", b"\r\n", b"."])).map(b"".join), st.integers(1, 5))
+def test_pieces_of_a_mail_are_whole_lines_where_that_is_possible(content: bytes, most: int) -> None:
+    with mock.patch.object(limits, "DATA_PIECE_BYTES", most):
+        pieces = [*whole_lines(content)]
+    assert b"".join(pieces) == content and all(0 < len(piece) <= most for piece in pieces)
+    for piece in pieces[:-1]:
+        assert piece.endswith(b"\n") or (b"\n" not in piece and len(piece) == most)
+
+
+REPLIES = {
+    "EHLO": b"250 hi",
+    "MAIL": b"250 ok",
+    "RCPT": b"250 ok",
+    "DATA": b"354 go",
+    ".": b"250 ok",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "unsent"),
+    [
+        ("", b"", True),  # ends after the first mail, as servers do with who is idle
+        ("MAIL", b"421 4.4.2 idle for too long", True),
+        ("MAIL", b"451 4.7.1 greylisted", False),
+        ("MAIL", b"", True),
+        ("RCPT", b"", False),
+        ("DATA", b"", False),
+        ("DATA", b"250 what", False),
+        (".", b"", False),
+    ],
+)
+def test_whether_a_mail_had_begun_is_known(
+    tmp_path: Path, command: str, reply: bytes, unsent: bool
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        while line := (await reader.readline()).decode():
+            word = line[:4].strip()
+            if word not in REPLIES:
+                continue
+            said = reply if word == command else REPLIES[word]
+            if not said:
+                break
+            writer.write(said + b"\r\n")
+            if word == "." and not command:
+                break
+        writer.close()
+
+    async def play() -> None:
+        async with world(tmp_path) as at:
+            server = await asyncio.start_server(talk, "127.0.0.1", 0)
+            at.carrier.port = server.sockets[0].getsockname()[1]
+            connection = await at.carrier.connect("far.example")
+            mail = "alice@acme.example", ["eve@far.example"], b"From: a\r\n\r\nx\r\n"
+            if not command:
+                assert (await connection.send(*mail))[0].accepted
+            with pytest.raises(CarrierError) as caught:
+                await connection.send(*mail)
+            assert caught.value.unsent is unsent and not caught.value.reply.final
+            await connection.close()
+            server.close()
+
+    run(play)
 
 
 @given(st.lists(st.integers(0, 1_100), max_size=5), st.booleans())

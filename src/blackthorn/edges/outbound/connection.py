@@ -48,7 +48,7 @@ class SmtpConnection:
         if whole and len(recipients) > limits.MAX_TRANSACTION_RECIPIENTS:
             text = "too many recipients for one mail in the clear: send it to fewer at once"
             return [Reply(554, "5.5.3", text)]
-        unfit = self._unfit(sender, recipients, content)
+        unfit = self._unfit(sender, recipients, content) or await _unfit_lines(content)
         if unfit is not None:
             return [unfit] * len(recipients)
         replies: list[Reply] = []
@@ -72,17 +72,12 @@ class SmtpConnection:
     def _unfit(self, sender: str, recipients: Sequence[str], content: bytes) -> Reply | None:
         """Why the server cannot take such a mail at all; nothing is converted for it."""
         offers = self.client.supports_extension
-        plain = sender.isascii() and all(address.isascii() for address in recipients)
-        header = content.partition(b"\r\n\r\n")[0]
-        if not (plain and header.isascii()) and not offers("smtputf8"):
+        plain = sender.isascii() and all(map(str.isascii, recipients))
+        if not (plain and _header(content).isascii()) and not offers("smtputf8"):
             text = "their server takes no addresses or fields beyond ASCII (SMTPUTF8)"
             return Reply(550, "5.6.7", text)
         if not content.isascii() and not offers("8bitmime"):
             return Reply(554, "5.6.3", "their server takes no 8-bit mail (8BITMIME)")
-        if not content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
-            return Reply(554, "5.6.0", "the mail has line ends other than CRLF (RFC 5321)")
-        if has_long_line(content):
-            return Reply(554, "5.6.0", "the mail has a line longer than 998 bytes (RFC 5321)")
         size = self.client.esmtp_extensions.get("size", "")
         if size.isdecimal() and 0 < int(size) < len(content):
             return Reply(552, "5.3.4", "the mail is larger than their server takes")
@@ -135,9 +130,12 @@ class SmtpConnection:
             protocol = self.client.protocol
             if told.code != 354 or protocol is None:
                 raise SMTPServerDisconnected("DATA was neither begun nor refused")
-            for piece in _pieces(content):
-                protocol.write(piece)
+            for piece in whole_lines(content):  # their dots are doubled (RFC 5321, 4.5.2)
+                stuffed = piece.replace(b"\r\n.", b"\r\n..")
+                protocol.write(b"." + stuffed if stuffed.startswith(b".") else stuffed)
                 await asyncio.sleep(0)
+            if not content.endswith(b"\r\n"):
+                protocol.write(b"\r\n")
             told = await self.client.execute_command(b".", timeout=limits.DATA_SECONDS)
         return reply_of(self._server, told.code, told.message)
 
@@ -147,8 +145,9 @@ class SmtpConnection:
             options.append(f"SIZE={len(content)}")
         if not content.isascii():
             options.append("BODY=8BITMIME")
-        header = content.partition(b"\r\n\r\n")[0]
-        if not (header.isascii() and sender.isascii() and all(map(str.isascii, recipients))):
+        if not (
+            _header(content).isascii() and sender.isascii() and all(map(str.isascii, recipients))
+        ):
             options.append("SMTPUTF8")
         return options
 
@@ -164,15 +163,31 @@ def has_long_line(content: bytes) -> bool:
     return False
 
 
-def _pieces(content: bytes) -> Iterator[bytes]:
-    """The mail as it is sent (RFC 5321, 4.5.2): dots doubled, with a line end at its end."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        yield b"."
-    for start in range(0, len(stuffed), limits.DATA_PIECE_BYTES):
-        yield stuffed[start : start + limits.DATA_PIECE_BYTES]
-    if not stuffed.endswith(b"\r\n"):
-        yield b"\r\n"
+def whole_lines(content: bytes) -> Iterator[bytes]:
+    """The mail in pieces of DATA_PIECE_BYTES at most, cut between lines where that is possible."""
+    start = 0
+    while start < len(content):
+        end = start + limits.DATA_PIECE_BYTES
+        if end < len(content):
+            end = content.rfind(b"\n", start, end) + 1 or end
+        yield content[start:end]
+        start = end
+
+
+async def _unfit_lines(content: bytes) -> Reply | None:
+    """Why no server may be sent such lines."""
+    for piece in whole_lines(content):
+        if not piece.count(b"\r\n") == piece.count(b"\n") == piece.count(b"\r"):
+            return Reply(554, "5.6.0", "the mail has line ends other than CRLF (RFC 5321)")
+        if has_long_line(piece):
+            return Reply(554, "5.6.0", "the mail has a line longer than 998 bytes (RFC 5321)")
+        await asyncio.sleep(0)
+    return None
+
+
+def _header(content: bytes) -> bytes:
+    end = content.find(b"\r\n\r\n")
+    return content if end < 0 else content[:end]
 
 
 def reply_of(server: str, code: int, text: str) -> Reply:

@@ -33,7 +33,8 @@ MAX_LINE_BYTES = 998
 """A line of a mail without its end (RFC 5321, 4.5.3.1.6): longer ones are broken on the way."""
 
 DATA_PIECE_BYTES = 256 * KIB
-"""Of a mail that are encrypted and written at once: a millisecond, for which all else waits."""
+"""Of a mail that are checked, or encrypted and written, at once: a millisecond, for which all else
+waits."""
 
 MAX_REPLY_CHARS = 500
 """Characters kept of a server's reply."""
