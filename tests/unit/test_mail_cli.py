@@ -1,5 +1,6 @@
 """`blackthorn mail read`: what a person is told of who could read a mail."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,9 @@ def test_a_mail_that_cannot_be_fetched_says_that_it_is_not_kept(
 def test_a_mailbox_without_room_is_told(monkeypatch, tmp_path: Path, used: int, told: str) -> None:
     activated(tmp_path, monkeypatch)[1].close()
 
-    async def refresh(device: object) -> tuple[int, int]:
+    async def refresh(device: object, progress: Callable[[int, int], None]) -> tuple[int, int]:
+        for total in (19, 20):
+            progress(total - 1, total)
         return used * MIB, 100 * MIB if used else 0
 
     monkeypatch.setattr(mail, "refresh", refresh)
@@ -103,3 +106,4 @@ def test_a_mailbox_without_room_is_told(monkeypatch, tmp_path: Path, used: int, 
     assert listed.exit_code == 0
     output = " ".join(listed.output.split())
     assert told in output and ("Your mailbox" in output) == bool(used)
+    assert "19/20 mails opened" in output and "18/19" not in output

@@ -170,11 +170,13 @@ async def shown_mail(
     )
 
 
-async def refresh(program: DeviceProgram) -> tuple[int, int]:
+async def refresh(
+    program: DeviceProgram, progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[int, int]:
     """Update the index of mail; used bytes and quota, 0 while there is room.
 
     Each mail is opened once, when it is new here; one that no key opened again once there are more
-    keys. Raises UnavailableError.
+    keys. `progress` gets how many are done, and all of them. Raises UnavailableError.
     """
     with program.opened.vault.transaction() as records:
         indexed, count_keys = records.mail.all(), len(records.mail_keys.all())
@@ -185,7 +187,9 @@ async def refresh(program: DeviceProgram) -> tuple[int, int]:
         if 0 < record.tried <= count_keys
     ]
     async with mail_link(program) as fetcher:
-        for entry in [*again, *await fetcher.listing(max(known, default=0))]:
+        entries = [*again, *await fetcher.listing(max(known, default=0))]
+        for place, entry in enumerate(entries):
+            progress(place, len(entries))
             try:
                 sealed = await fetcher.sealed(entry)
             except errors.UserError:
