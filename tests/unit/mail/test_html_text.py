@@ -37,7 +37,10 @@ from tests.support.work import Work
         ("<s>1<b>0</b></s>, 9", "[struck out: 10], 9"),
         ("<i style='text-decoration: line-through red'>9</i>", "[struck out: 9]"),
         ("<del>a<p>b</p></del>c", "[struck out: a]\n\n[struck out: b]\n\nc"),
+        ("<del style='text-decoration:none'>a</del>", "a"),
         ("a<div hidden><q>b</q><s>c</s><button>d</button><rt>e</rt></div>f", "a\nf"),
+        ("a<svg><style>b</style><text>c</text></svg><math><mi>d</mi></math>", "acd"),
+        ("<video src=x><a href=y>watch</a></video>", "watch <y>"),
         ("<button><div>Buy</div></button>", "[button:\nBuy\n]"),
         ("<ol start=3><li>a<li>b</ol>", "3. a\n4. b"),
         ("<ul><li>a<ul><li>b</ul><li>c</ul>", "- a\n  - b\n- c"),
@@ -75,12 +78,57 @@ def test_text(page: str, text: str) -> None:
         "font-size: 1px",
         "max-height:0;overflow:hidden",
         "color:transparent",
+        "color: rgba(0, 0, 0, 0.0)",
+        "color:#fff0",
+        "color:#FFF;background:white",
+        "background-color:rgb(1,2,3);color:#010203",
+        "display:none !important; display:block",
     ],
 )
 def test_hidden_text_is_not_shown_but_said(style: str) -> None:
     found = html_text(f'<p>a</p><div style="{style}">se<b>cr</b>et</div>')
     assert (found.text, found.hidden_chars) == ("a", 6)
     assert found.hidden.replace(" ", "") == "secret"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        # another colour in what is without one
+        '<div style="color:transparent"><p style="color:#000">seen</p></div>',
+        '<div style="color:#fff;background:#fff"><p style="background:#000">seen</p></div>',
+        '<div style="color:#fff;background:#fff"><a href="">seen</a></div>',
+        # seen by its shadow, by its background, by another colour
+        '<p style="color:transparent;text-shadow:0 0 0 #000">seen</p>',
+        '<p style="color:transparent;-webkit-background-clip:text;background:red">seen</p>',
+        '<p style="color:transparent;-webkit-text-fill-color:#000">seen</p>',
+        # what lies behind it is unknown
+        '<p style="color:#fff">seen</p>',
+        '<p style="color:#fff;background:#fff url(cid:x)">seen</p>',
+        '<p style="color:#fff;background-color:#fff;background:#000">seen</p>',
+        "<table bgcolor=#ffffff><td background=cid:x><font color=#ffffff>seen</font></table>",
+        '<div style="background:#fff"><p style="color:#fff;position:absolute">seen</p></div>',
+        # what a browser does not understand, it ignores
+        '<p style="color:nosuch;background:nosuch">seen</p>',
+        '<p style="opacity:0nosuch">seen</p>',
+        '<p style="color:# fff;background:#fff">seen</p>',
+        "<div bgcolor=white><font color=white>seen</font></div>",
+        # what only looks like a declaration, and what is overruled
+        "<p style=\"font-family:'x;display:none'\">seen</p>",
+        '<p style="background:url(data:x;display:none;)">seen</p>',
+        '<p style="display:block !important;display:none">seen</p>',
+        '<p hidden style="display:block">seen</p>',
+    ],
+)
+def test_text_that_others_see_is_shown(page: str) -> None:
+    found = html_text(page)
+    assert "seen" in found.text and not found.hidden
+
+
+def test_text_in_the_colour_of_its_cell_is_hidden() -> None:
+    page = "<table bgcolor=white><tr><td><font color=FFFFFF>unseen</font><td>seen</table>"
+    found = html_text(page)
+    assert (found.text, found.hidden) == ("seen", "unseen")
 
 
 def test_remote_content_is_named_by_its_hosts() -> None:

@@ -28,14 +28,9 @@ _SKIPPED: Final = frozenset(
         "head",
         "title",
         "template",
-        "svg",
-        "math",
         "iframe",
         "noframes",
         "noembed",
-        "audio",
-        "video",
-        "canvas",
         "datalist",
         "rp",
     ]
@@ -333,7 +328,7 @@ def _walk(root: Element) -> Iterator[tuple[Element, Style | None, str | None]]:
         for child in reversed(element):
             if child.tail:
                 waiting.append((element, own, child.tail))
-            if isinstance(child.tag, str) and child.tag not in _SKIPPED:
+            if isinstance(child.tag, str) and child.tag.rpartition("}")[2] not in _SKIPPED:
                 waiting.append((child, own, None))
         if element.text:
             waiting.append((element, own, element.text))
