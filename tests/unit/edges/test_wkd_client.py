@@ -85,7 +85,8 @@ INSIDE = [
     *("127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "100.64.0.1", "0.0.0.0"),
     *("224.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1"),
     *("2001:db8::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::"),
-    "fec0::1",
+    *("fec0::1", "::7f00:1", "64:ff9b:1::7f00:1", "100::1", "1::1", "4000::1", "5f00::1"),
+    *("2001:2::1", "2001:10::1", "3fff::1", "2002:a01:203::1", "64:ff9b::a01:203"),
 ]
 """Loopback, private, link-local, shared, reserved, and what stands for one of them."""
 
@@ -100,6 +101,21 @@ def test_a_name_that_leads_inside_is_never_connected_to(address):
 def test_public_addresses_are_public():
     for address in (PUBLIC, OTHER, "64:ff9b::909:909", "::ffff:9.9.9.9"):
         assert is_public(ip_address(address))
+
+
+def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to():
+    """A name server that gives a public address first, and then another, gains nothing."""
+
+    class Rebinding(Names):
+        async def look_up(self, name, kind):
+            if self.asked.count(name) >= 2:  # once for each kind
+                self.hosts[name] = ["127.0.0.1"]
+            return await super().look_up(name, kind)
+
+    names = Rebinding(openpgpkey_out_example=[PUBLIC])
+    found = ask(names, lambda request: httpx.Response(200, content=body(b"keys")))
+    assert found == FoundCertificates(b"keys")
+    assert names.asked == [ADVANCED, ADVANCED]
 
 
 def test_of_several_addresses_only_a_public_one_is_connected_to():

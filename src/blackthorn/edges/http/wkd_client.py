@@ -25,6 +25,12 @@ from blackthorn.wire.address import parse_domain
 IpAddress = IPv4Address | IPv6Address
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_UNICAST: Final = IPv6Network("2000::/3")
+"""What of IPv6 is given to networks of the Internet (RFC 4291, 2.4, and IANA's registry)."""
+_PROTOCOLS: Final = IPv6Network("2001::/23")
+"""Teredo and other protocols in it (RFC 2928), some of which lead to another address."""
+_EXAMPLES: Final = IPv6Network("3fff::/20")
+"""Of documentation (RFC 9637), which not every Python knows."""
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "blackthorn"}
 _LATER: Final = "the domain's certificates cannot be asked for now; try again later"
 
@@ -51,8 +57,8 @@ class WkdClient:
         try:
             async with asyncio.timeout(limits.WKD_SECONDS), self._client() as http:
                 for place in places(address):
-                    if await self._exists(place.host):
-                        return FoundCertificates(await self._ask(http, place))
+                    if addresses := await self._addresses(place.host):
+                        return FoundCertificates(await self._ask(http, place, addresses))
         except (TimeoutError, ResolverError, httpx.HTTPError, httpx.InvalidURL):
             raise UnavailableError(_LATER) from None
         return FoundCertificates()
@@ -68,9 +74,6 @@ class WkdClient:
             verify=self._authorities,
         )
 
-    async def _exists(self, host: str) -> bool:
-        return bool(await self._addresses(host))
-
     async def _addresses(self, host: str) -> list[IpAddress]:
         """Public addresses of a host, IPv4 first; private ones do not exist for us."""
         found: list[IpAddress] = []
@@ -80,11 +83,12 @@ class WkdClient:
         found += [record.address for record in v6.records]
         return [address for address in found if is_public(address)]
 
-    async def _ask(self, http: httpx.AsyncClient, place: Place) -> bytes:
+    async def _ask(
+        self, http: httpx.AsyncClient, place: Place, addresses: list[IpAddress]
+    ) -> bytes:
         """The body of the answer, after at most MAX_WKD_REDIRECTS; empty for none."""
         url = _Url(place.host, place.path)
         for _ in range(limits.MAX_WKD_REDIRECTS + 1):
-            addresses = await self._addresses(url.host)
             if not addresses:
                 return b""
             answer = await _get(http, url, addresses[0])
@@ -93,7 +97,7 @@ class WkdClient:
             redirected = _redirected(url, answer)
             if redirected is None:
                 return b""
-            url = redirected
+            url, addresses = redirected, await self._addresses(redirected.host)
         return b""
 
 
@@ -149,6 +153,6 @@ def is_public(address: IpAddress) -> bool:
             inner = IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None or address.is_site_local:
+        if address not in _UNICAST or address in _PROTOCOLS or address in _EXAMPLES:
             return False
     return address.is_global and not address.is_multicast
