@@ -14,7 +14,7 @@ import pytest
 
 from blackthorn.crypto.openpgp import compatible
 from blackthorn.crypto.openpgp.armor import armor_certificate, armor_locked_key
-from blackthorn.crypto.openpgp.recipients import judge, seal_to
+from blackthorn.crypto.openpgp.recipients import judge, seal_to_all
 from blackthorn.crypto.openpgp_open import generate_user_key, unseal
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
@@ -142,7 +142,7 @@ def test_gpg_checks_a_signature_and_opens_what_is_sealed_to_its_own_kind(
     gpg.run("--quick-gen-key", "carl@out.example", "future-default", "default", "never")
     carls = judge(gpg.run("--export", "carl@out.example"), "carl@out.example", NOW)
     assert not carls.reads_v2
-    assert gpg.run("--decrypt", given=seal_to(TEXT, carls, now=NOW, signer=KEY_B)) == TEXT
+    assert gpg.run("--decrypt", given=seal_to_all(TEXT, [carls], now=NOW, signer=KEY_B)) == TEXT
 
 
 def test_sq_opens_a_stored_mail_with_the_exported_key(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_both_libraries_open_what_is_sealed_to_b_and_seal_to_it(library: Library
 def test_both_libraries_open_what_is_sealed_to_their_own_kind(library: Library) -> None:
     made = library.ask("generate", address="carl@out.example")
     certificate = judge(base64.b64decode(made["certificate"]), "carl@out.example", NOW)
-    sealed = seal_to(TEXT, certificate, now=NOW, signer=KEY_B)
+    sealed = seal_to_all(TEXT, [certificate], now=NOW, signer=KEY_B)
     reply = library.ask(
         "open", key=made["key"], message=sealed.decode(), verify=text(CERTIFICATE_B)
     )

@@ -38,7 +38,6 @@ def test_any_bytes_are_read_or_a_value_error(data):
         lambda: list(packets.packets(data)),
         lambda: list(packets.subpackets(data)),
         lambda: packets.split_certificates(data, 3),
-        lambda: compatible.created(data),
         lambda: compatible.encryption_key_id(data),
         lambda: compatible.sign(b"", Secret(data)),
     ):

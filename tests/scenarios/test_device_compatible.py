@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from blackthorn.crypto.openpgp.armor import read_certificates
-from blackthorn.crypto.openpgp.recipients import judge, seal_to
+from blackthorn.crypto.openpgp.recipients import judge, seal_to_all
 from blackthorn.crypto.openpgp_open import unseal
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
@@ -61,7 +61,7 @@ def test_it_is_told_to_all_devices_and_known_to_colleagues_who_seal_to_the_other
     assert compatible == made.certificate
     assert sealed_to.fingerprint == first.fingerprint and sealed_to.post_quantum
     other = judge(compatible, alice.address, int(world.now))
-    sealed = [seal_to(b"hello", each, now=int(world.now)) for each in (sealed_to, other)]
+    sealed = [seal_to_all(b"hello", [each], now=int(world.now)) for each in (sealed_to, other)]
     assert unseal(sealed[0], Secret(first.secret)) == unseal(sealed[1], Secret(made.secret))
     assert {key.expose() for key in secrets} >= {first.secret, made.secret}
     assert not any(person.alarms() for person in (alice, bob, laptop))

@@ -20,9 +20,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from blackthorn.crypto import limits
 from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import P256_ORDER
 from blackthorn.errors import DecodeError
 
-_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 SELF_SIGNED_DAYS = 397
 """Life of a self-signed certificate; it is made anew, with the same key, before it ends."""
 
@@ -156,7 +156,7 @@ def covers(names: Sequence[str], name: str) -> bool:
 
 def make_key(random: Callable[[int], bytes]) -> Secret:
     """A new ECDSA P-256 key as PEM (PKCS #8, unencrypted)."""
-    number = int.from_bytes(random(48), "big") % (_P256_ORDER - 1) + 1
+    number = int.from_bytes(random(48), "big") % (P256_ORDER - 1) + 1
     key = ec.derive_private_key(number, ec.SECP256R1())
     unencrypted = serialization.NoEncryption()
     return Secret(key.private_bytes(Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted))

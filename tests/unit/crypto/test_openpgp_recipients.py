@@ -6,7 +6,7 @@ import pysequoia
 import pytest
 
 from blackthorn.crypto.openpgp import compatible, packets
-from blackthorn.crypto.openpgp.recipients import OtherAddressError, judge, seal_to
+from blackthorn.crypto.openpgp.recipients import OtherAddressError, judge, seal_to_all
 from blackthorn.crypto.openpgp_open import generate_user_key, unseal
 from blackthorn.crypto.openpgp_seal import (
     CertificateError,
@@ -37,7 +37,10 @@ def test_sealed_and_signed_by_either_kind_of_key_it_opens():
     for key, data in ((KEY, CERTIFICATE), generate_user_key("bea@acme.example")):
         certificate = judge(data, "bea@acme.example", NOW)
         for signer in (None, KEY, key):
-            assert unseal(seal_to(b"hello", certificate, now=NOW, signer=signer), key) == b"hello"
+            assert (
+                unseal(seal_to_all(b"hello", [certificate], now=NOW, signer=signer), key)
+                == b"hello"
+            )
 
 
 def test_a_certificate_without_features_gets_version_1():
@@ -46,7 +49,7 @@ def test_a_certificate_without_features_gets_version_1():
     certificate = judge(bytes(key), "bea@acme.example", NOW)
     silent = judge(CERTIFICATE, "bea@acme.example", NOW)
     for each, version in ((certificate, 2), (silent, 1)):
-        sealed = seal_to(b"x", each, now=NOW)
+        sealed = seal_to_all(b"x", [each], now=NOW)
         found = [
             p
             for p in pysequoia.packet.PacketPile.from_bytes(sealed)

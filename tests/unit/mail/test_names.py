@@ -16,6 +16,7 @@ from blackthorn.mail.render.names import file_name
         ("a\nb.txt", "a b.txt"),
         ("", ""),
         ("..", ""),
+        ("a.exe. .", "a.exe"),
         ("x" * 300 + ".pdf", "x" * 115 + "….pdf"),
         ("x" * 2_000 + ".pdf", "x" * 115 + "….pdf"),
         ("x" * 200 + ".tar.gz", "x" * 112 + "….tar.gz"),

@@ -181,14 +181,6 @@ def sign(message: bytes, key: Secret, at: int | None = None) -> bytes:
     return _signed(primary, _BINARY, when, b"", message)
 
 
-def created(certificate: bytes) -> int:
-    """When a binary key or certificate of version 4 was made, Unix seconds. Raises ValueError."""
-    _, body = next(packets.packets(certificate), (0, b""))
-    if len(body) < 5 or body[0] != _VERSION:
-        raise ValueError("not an OpenPGP key of version 4")
-    return int.from_bytes(body[1:5], "big")
-
-
 def encryption_key_id(certificate: bytes) -> bytes:
     """The 8 bytes by which a session key packet names its subkey. Raises ValueError."""
     for tag, body in packets.packets(certificate):

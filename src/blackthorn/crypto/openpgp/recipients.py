@@ -94,16 +94,6 @@ def judge(data: bytes, address: str, now: int) -> RecipientCertificate:
     )
 
 
-def seal_to(
-    content: bytes, certificate: RecipientCertificate, *, now: int, signer: Secret | None = None
-) -> bytes:
-    """An armored message to this certificate alone, in the container that its owner reads.
-
-    `signer` is a binary secret key that signs inside. Raises CertificateError and its kinds.
-    """
-    return seal_to_all(content, [certificate], now=now, signer=signer)
-
-
 def seal_to_all(
     content: bytes,
     certificates: Sequence[RecipientCertificate],
@@ -111,10 +101,10 @@ def seal_to_all(
     now: int,
     signer: Secret | None = None,
 ) -> bytes:
-    """An armored message to certificates of one `kind`, each of which opens it.
+    """An armored message to certificates of one `kind`, in the container that all of them read.
 
-    Raises as `seal_to`; CertificateError too for certificates of different kinds, among which the
-    weakest would count for all.
+    `signer` is a binary secret key that signs inside. Raises CertificateError and its kinds, also
+    for certificates of different kinds, among which the weakest would count for all.
     """
     if len({certificate.kind for certificate in certificates}) != 1:
         raise CertificateError("certificates of different kinds get a copy each")

@@ -15,7 +15,7 @@ from blackthorn.errors import UserError
 from blackthorn.mail.compose import limits
 from blackthorn.mail.compose.fields import Field, encode
 from blackthorn.mail.compose.flowed import flow
-from blackthorn.wire.printable import printable
+from blackthorn.mail.render.names import file_name
 from blackthorn.wire.units import MIB
 
 _TYPES: Final = MimeTypes(filenames=())
@@ -95,7 +95,7 @@ def _base64(data: bytes) -> bytes:
 
 
 def _attached(file: File) -> Entity:
-    name = safe_name(file.name)
+    name = file_name(file.name) or "unnamed"
     kind = _TYPES.guess_type(name)[0] or _UNKNOWN
     if kind.startswith(("multipart/", "message/")):
         kind = _UNKNOWN  # these have no base64 (RFC 2046, 5.2.1)
@@ -121,21 +121,6 @@ def _mixed(parts: Sequence[Entity], random: Callable[[int], bytes]) -> Entity:
     mark = f"--{boundary}".encode()
     body = b"".join(mark + b"\r\n" + part.encode() + b"\r\n" for part in parts)
     return Entity(f'multipart/mixed;\r\n boundary="{boundary}"', (), body + mark + b"--\r\n")
-
-
-def safe_name(name: str) -> str:
-    """A file's name without its folder, hidden characters, dots and blanks at its ends.
-
-    A long one is cut before its suffix.
-    """
-    base = name.replace("\\", "/").rpartition("/")[2]
-    shown = " ".join(printable(base).split()).translate({0xFFFD: "_"}).strip(". ")
-    stem, dot, suffix = shown.rpartition(".")
-    if not stem or len(suffix.encode()) > 32:
-        stem, dot, suffix = shown, "", ""
-    room = limits.MAX_FILE_NAME_BYTES - len((dot + suffix).encode())
-    stem = stem.encode()[: max(0, room)].decode("utf-8", "ignore")
-    return stem + dot + suffix or "unnamed"
 
 
 def parameter(name: str, value: str) -> str:

@@ -21,9 +21,6 @@ MAX_SUBJECT_CHARS = 500
 MAX_NAME_CHARS = 120
 """Characters of a person's name in From, To or Cc."""
 
-MAX_FILE_NAME_BYTES = 200
-"""UTF-8 bytes of an attachment's name: file systems take 255, and a number may be added."""
-
 MAX_REFERENCES = 20
 """Ids in References: the first and the newest ones of a thread (RFC 5537, 3.4.4 trims likewise)."""
 

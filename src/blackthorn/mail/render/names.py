@@ -1,4 +1,4 @@
-"""Names of attachments: without a path, safe to show and to write, with their suffix.
+"""Names of attachments, read or written: without a path, safe to show and to save, with a suffix.
 
 A name that is too long loses its middle, since the suffix says what the file is.
 """
@@ -16,7 +16,9 @@ def file_name(raw: str) -> str:
     """The last part of `raw` as a file name of at most MAX_NAME_BYTES; "" if nothing is left."""
     base = raw.replace("\\", "/").rpartition("/")[2]
     name = safe_line(base, limits.MAX_MAIL_HEADER_BYTES)
-    return shorten(name.lstrip(". -"), limits.MAX_RENDERED_NAME_CHARS, limits.MAX_NAME_BYTES)
+    return shorten(
+        name.lstrip(". -").rstrip(". "), limits.MAX_RENDERED_NAME_CHARS, limits.MAX_NAME_BYTES
+    )
 
 
 def shorten(name: str, most_chars: int, most_bytes: int) -> str:
