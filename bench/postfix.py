@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from blackthorn.demo.deployment import free_ports
+
 DOMAIN = "acme.example"
 NAME = "Postfix+Dovecot"
 START_SECONDS = 20.0
@@ -145,7 +147,7 @@ def running() -> Iterator[Peer]:
     folder = Path(tempfile.mkdtemp(prefix="blackthorn-bench-peer-"))
     try:
         folder.chmod(0o755)
-        peer = Peer(folder, _free_port())
+        peer = Peer(folder, free_ports(1)[0])
         _configure(peer)
         dovecot = ["dovecot", "-c", str(folder / "dovecot.conf")]
         postfix = ["postfix", "-c", str(folder)]
@@ -179,12 +181,6 @@ def _configure(peer: Peer) -> None:
         (folder / name).mkdir()
     os.chown(folder / "data", pwd.getpwnam("postfix").pw_uid, -1)
     os.chown(folder / "mail", mail.pw_uid, mail.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _wait(port: int) -> None:

@@ -6,13 +6,11 @@ import signal
 import smtplib
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from blackthorn.mail.smtp.sts import parse_policy
 from tests.support.authority import Authority, pem
-from tests.support.server_process import ServerProcess, initialise, run
+from tests.support.server_process import ServerProcess, initialise, run, wait_for
 
 HOST = "mail.acme.example"
 MTA_STS = "mta-sts.acme.example"
@@ -52,13 +50,6 @@ def over_smtp(port: int, roots: Path) -> str:
         client.starttls(context=context)
         assert isinstance(client.sock, ssl.SSLSocket)
         return hashlib.sha256(client.sock.getpeercert(True) or b"").hexdigest()
-
-
-def wait_for(check: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not check():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_a_certificate_from_files_is_served_and_changed_in_service(tmp_path: Path) -> None:

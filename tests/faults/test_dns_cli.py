@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.zone.setup import make_setup
 from tests.support.authority import pem_key
+from tests.support.fake_dns import name_server
 from tests.support.mail_zone import DOMAIN, HOST, TEN, spoil
-from tests.support.pebble import name_server
 from tests.support.server_process import initialise, run
 
 

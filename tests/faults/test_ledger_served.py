@@ -9,18 +9,18 @@ import json
 import random
 import shutil
 import signal
-import ssl
 import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blackthorn.audit import package
 from blackthorn.audit.database import audit_rows
+from blackthorn.demo.deployment import free_ports
 from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import ReadChain, ReadCheckpoints, ReadRoots
@@ -35,7 +35,8 @@ from blackthorn.wire.note import VerifierKey, parse_vkey
 from tests.support import runs
 from tests.support.forked_server import ForkedServer
 from tests.support.ledger_people import People
-from tests.support.server_process import ServerProcess, initialise, run
+from tests.support.server_process import ServerProcess, initialise, run, wait_for
+from tests.support.tls import unchecked
 from tests.support.witness_process import WitnessProcess, make_witness, status
 
 USERS = 5
@@ -47,22 +48,14 @@ def url(server: ServerProcess) -> str:
 
 def fetch(server: ServerProcess, path: str) -> tuple[int, dict[str, str], bytes]:
     """Status, header fields and body of a GET."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(f"{url(server)}/{path}", context=context, timeout=10) as got:
+        with urllib.request.urlopen(
+            f"{url(server)}/{path}", context=unchecked(), timeout=10
+        ) as got:
             return got.status, dict(got.headers), got.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, dict(error.headers), error.read()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def published_size(server: ServerProcess) -> int:
@@ -303,7 +296,7 @@ def test_a_witness_that_audits_signs_what_holds_and_stands_in_the_quorum(
 ) -> None:
     vkey = LedgerFiles(directory).read_keys().log_vkey
     auditor = make_witness(tmp_path / "auditor", vkey, name="auditor.example/a")
-    ledger_port, auditor_port = free_port(), free_port()
+    ledger_port, auditor_port = free_ports(2)
     at = f"http://127.0.0.1:{auditor_port}"
     added = run(
         "ledger", "witness", "add", str(directory), auditor, at, "--quorum", "2", "--offline"
@@ -330,12 +323,6 @@ def test_a_witness_that_audits_signs_what_holds_and_stands_in_the_quorum(
     assert status(tmp_path / "auditor")["logs"][0]["size"] >= before
 
 
-def free_port() -> int:
-    from blackthorn.demo.deployment import free_ports
-
-    return free_ports(1)[0]
-
-
 # --- Killed at any moment -----------------------------------------------------------------
 
 KILLS = runs.pick(12, 40)
@@ -355,7 +342,7 @@ def test_a_server_killed_at_any_moment_of_publishing_leaves_a_log_that_passes_ev
     seed = runs.seed()
     directory = initialise(tmp_path / "server", "--witness", "none")
     vkey = LedgerFiles(directory).read_keys().log_vkey
-    port, own = free_port(), make_witness(tmp_path / "witness", vkey)
+    port, own = free_ports(1)[0], make_witness(tmp_path / "witness", vkey)
     where = f"http://127.0.0.1:{port}"
     run("ledger", "witness", "add", str(directory), own, where, "--quorum", "1", "--offline")
     with WitnessProcess(tmp_path / "witness", port=port):

@@ -1,13 +1,10 @@
 """The carrier over real sockets: which server, which TLS, which reply; DNS and HTTPS are tables."""
 
 import asyncio
-import datetime
 import hashlib
-import random
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -25,13 +22,15 @@ from blackthorn.edges.outbound.carrier import Smarthost, SmtpCarrier
 from blackthorn.edges.outbound.connection import has_long_line, whole_lines
 from blackthorn.edges.outbound.security import Level, Security, TlsContexts
 from blackthorn.edges.outbound.sts import StsPolicies
-from blackthorn.ports.dns import A, Answer, Mx, ResolverFailedError, Tlsa, Txt
+from blackthorn.ports.dns import A, Mx, ResolverFailedError, Tlsa, Txt
 from blackthorn.ports.outbound.carrier import CarrierError, Reply
 from blackthorn.ports.outbound.policies import KeepPolicy
 from blackthorn.server.counters import Counters
 from blackthorn.simulation.stepped import SteppedReader
+from tests.support.fake_dns import FakeResolver
 from tests.support.memory_store.engine import MemoryEngine
 from tests.support.smtp_harness import SystemClock, run
+from tests.support.tls import self_signed
 
 MAIL = b"From: alice@acme.example\r\n\r\n.dots\r\n..and more\r\n"
 LOOPBACK = A(IPv4Address("127.0.0.1"))
@@ -69,24 +68,9 @@ class Sink:
 
 
 @dataclass
-class Table:
-    """A resolver of fixed answers; an absent one is NXDOMAIN, None a failure."""
-
-    records: dict[tuple[str, type], tuple[Any, ...] | None] = field(default_factory=dict)
-    authenticated: bool = False
-
-    async def look_up(self, name: str, kind: type[Any]) -> Answer[Any]:
-        found = self.records.get((name, kind), ())
-        if found is None:
-            raise ResolverFailedError("SERVFAIL")
-        exists = any(known == name for known, _ in self.records)
-        return Answer(found, name, exists, self.authenticated)
-
-
-@dataclass
 class World:
     sink: Sink
-    dns: Table
+    dns: FakeResolver
     carrier: SmtpCarrier
     certificate: bytes
     policy: str = ""
@@ -108,17 +92,6 @@ class World:
         return caught.value.reply
 
 
-def certificate(folder: Path) -> tuple[ssl.SSLContext, bytes]:
-    key = tls_keys.make_key(random.Random(1).randbytes)
-    now = datetime.datetime.now(datetime.UTC)
-    pem = tls_keys.make_certificate(key, "mx.far.example", random.Random(2).randbytes, now)
-    (folder / "key").write_bytes(key.expose())
-    (folder / "crt").write_bytes(pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "crt", folder / "key")
-    return context, ssl.PEM_cert_to_DER_cert(pem.decode())
-
-
 class Writer:
     """Keeps nothing: policies are then fetched again."""
 
@@ -133,7 +106,7 @@ class Reader(SteppedReader):
 
 @asynccontextmanager
 async def world(folder: Path, *, tls: bool = True, **options: Any) -> AsyncIterator[World]:
-    context, der = certificate(folder)
+    context, der = self_signed(folder, "mx.far.example")
     sink = Sink()
 
     def connection() -> SMTP:
@@ -143,9 +116,9 @@ async def world(folder: Path, *, tls: bool = True, **options: Any) -> AsyncItera
 
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    dns = Table(
-        {("far.example", Mx): (Mx(10, "mx.far.example"),), ("mx.far.example", A): (LOOPBACK,)}
-    )
+    dns = FakeResolver()
+    dns.add("far.example", Mx(10, "mx.far.example"))
+    dns.add("mx.far.example", LOOPBACK)
 
     def web(request: httpx.Request) -> httpx.Response:
         assert str(request.url) == "https://mta-sts.far.example/.well-known/mta-sts.txt"
@@ -197,7 +170,7 @@ def test_without_tls_mail_goes_in_the_clear_unless_a_policy_forbids_it(tmp_path:
         assert reply.accepted and at.counters.outbound_plain == 1
         at.dns.authenticated = True
         name = f"_{at.carrier.port}._tcp.mx.far.example"
-        at.dns.records[name, Tlsa] = (Tlsa(3, 1, 1, bytes(32)),)
+        at.dns.zone[name, Tlsa] = (Tlsa(3, 1, 1, bytes(32)),)
         assert (await at.refused()).status == "4.7.5"
         assert len(at.sink.mails) == 1 and at.counters.outbound_tls_failed == 1
 
@@ -215,14 +188,14 @@ def test_dane_takes_the_named_certificate_only(tmp_path: Path) -> None:
             Tlsa(3, 1, 1, hashlib.sha256(info).digest()),
         )
         for record in good:
-            at.dns.records[name] = (Tlsa(3, 1, 1, bytes(32)), record)
+            at.dns.zone[name] = (Tlsa(3, 1, 1, bytes(32)), record)
             assert (await at.send("eve@far.example"))[0].accepted
         assert at.counters.outbound_tls_verified == 3
-        at.dns.records[name] = (Tlsa(3, 1, 1, bytes(32)),)
+        at.dns.zone[name] = (Tlsa(3, 1, 1, bytes(32)),)
         assert (await at.refused()).status == "4.7.5"
-        at.dns.records[name] = (Tlsa(2, 1, 1, bytes(32)),)  # of an authority: TLS, unverified
+        at.dns.zone[name] = (Tlsa(2, 1, 1, bytes(32)),)  # of an authority: TLS, unverified
         assert (await at.send("eve@far.example"))[0].accepted
-        at.dns.records[name] = None
+        at.dns.zone[name] = ResolverFailedError("SERVFAIL")
         assert (await at.refused()).status == "4.4.3"
         at.dns.authenticated = False  # what no resolver has checked asks for nothing
         assert (await at.send("eve@far.example"))[0].accepted
@@ -232,7 +205,7 @@ def test_dane_takes_the_named_certificate_only(tmp_path: Path) -> None:
 
 def test_an_enforced_policy_wants_a_certificate_of_an_authority(tmp_path: Path) -> None:
     async def test(at: World) -> None:
-        at.dns.records["_mta-sts.far.example", Txt] = (Txt(b"v=STSv1; id=20261130;"),)
+        at.dns.zone["_mta-sts.far.example", Txt] = (Txt(b"v=STSv1; id=20261130;"),)
         at.policy = "version: STSv1\nmode: enforce\nmx: *.far.example\nmax_age: 86400\n"
         assert "certificate" in (await at.refused()).text
         at.carrier.policies._known.clear()
@@ -252,17 +225,17 @@ def test_an_enforced_policy_wants_a_certificate_of_an_authority(tmp_path: Path) 
         ({("far.example", Mx): (Mx(0, ""),)}, "5.1.10"),
         ({}, "5.1.2"),
         ({("far.example", Txt): ()}, "5.1.2"),
-        ({("far.example", Mx): None}, "4.4.3"),
+        ({("far.example", Mx): ResolverFailedError("SERVFAIL")}, "4.4.3"),
         ({("far.example", Mx): (Mx(10, "mail.acme.example"), Mx(20, "mx.far.example"))}, "5.4.6"),
         ({("far.example", Mx): (Mx(10, "mx.far.example"),)}, "4.4.4"),
-        ({("far.example", Mx): (Mx(10, "m"),), ("m", A): None}, "4.4.3"),
+        ({("far.example", Mx): (Mx(10, "m"),), ("m", A): ResolverFailedError("SERVFAIL")}, "4.4.3"),
     ],
 )
 def test_domains_that_take_no_mail(
     tmp_path: Path, records: dict[tuple[str, type], Any], status: str
 ) -> None:
     async def test(at: World) -> None:
-        at.dns.records = records
+        at.dns.zone = records
         assert (await at.refused()).status == status
 
     scene(tmp_path, test)
@@ -271,10 +244,10 @@ def test_domains_that_take_no_mail(
 def test_the_next_server_is_tried_and_the_domain_itself_without_mx(tmp_path: Path) -> None:
     async def test(at: World) -> None:
         servers = (Mx(20, "mx.far.example"), Mx(10, "dead.far.example"))
-        at.dns.records["far.example", Mx] = servers
-        at.dns.records["dead.far.example", A] = (A(IPv4Address("127.0.0.9")),)
+        at.dns.zone["far.example", Mx] = servers
+        at.dns.zone["dead.far.example", A] = (A(IPv4Address("127.0.0.9")),)
         assert (await at.send("eve@far.example"))[0].accepted
-        at.dns.records = {("far.example", A): (LOOPBACK,)}
+        at.dns.zone = {("far.example", A): (LOOPBACK,)}
         assert (await at.send("eve@far.example"))[0].server == "far.example"
 
     scene(tmp_path, test)
@@ -418,7 +391,7 @@ def test_odd_local_parts_arrive_unchanged(tmp_path: Path) -> None:
 
 def test_a_smarthost_takes_all_mail(tmp_path: Path) -> None:
     async def test(at: World) -> None:
-        at.dns.records = {}
+        at.dns.zone = {}
         at.carrier.smarthost = Smarthost("127.0.0.1", at.carrier.port)
         assert (await at.send("eve@far.example"))[0].accepted
         from blackthorn.crypto.secret import Secret

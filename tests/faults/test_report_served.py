@@ -2,7 +2,6 @@
 
 import json
 import re
-import ssl
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -16,13 +15,11 @@ from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import Engine
 from tests.support.governance_world import World
 from tests.support.server_process import ServerProcess, initialise, run
+from tests.support.tls import unchecked
 
 
 def fetch(url: str) -> bytes:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with urllib.request.urlopen(url, context=context, timeout=30) as got:
+    with urllib.request.urlopen(url, context=unchecked(), timeout=30) as got:
         return bytes(got.read())
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import smtplib
-import ssl
 from pathlib import Path
 
 import httpx
@@ -30,6 +29,7 @@ from blackthorn.mail.pgp.wkd import places
 from blackthorn.storage.files.server import ServerFolder
 from tests.support.real_device import ADDRESS, activate, answer, new_device
 from tests.support.server_process import ServerProcess, add_user, initialise
+from tests.support.tls import unchecked
 
 MARKER = "quartz-7741-in-the-clear"
 MAIL = (
@@ -41,10 +41,7 @@ def hand_in(port: int, starttls: bool) -> None:
     """Send the mail as another mail server would; raises when it is not accepted."""
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as smtp:
         if starttls:
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            smtp.starttls(context=context)
+            smtp.starttls(context=unchecked())
         smtp.sendmail("carol@elsewhere.example", [ADDRESS], MAIL)
 
 

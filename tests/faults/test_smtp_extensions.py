@@ -13,8 +13,8 @@ from blackthorn.edges import limits as edges_limits
 from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.inbound import InboundPolicy
 from blackthorn.edges.smtp.server import serve_smtp
-from tests.faults.test_smtp_starttls import client_context, server_context
 from tests.support.smtp_harness import ALICE, Dialogue, Site, run, site
+from tests.support.tls import self_signed, unchecked
 
 MAIL = b"From: eve@example.net\r\nSubject: s\r\n\r\n.one dot\r\n..two\r\nend\r\n"
 
@@ -106,10 +106,10 @@ def test_each_mail_has_an_id(tmp_path: Path) -> None:
 def test_tls_may_come_first_and_is_not_offered_again(tmp_path: Path) -> None:
     async def test() -> None:
         async with site(tmp_path) as running:
-            context = server_context(tmp_path)
+            context, _ = self_signed(tmp_path, "acme.example")
             policy = InboundPolicy(running.gateway, running.traces)
             server = serve_smtp(policy, "127.0.0.1", 0, context, implicit=True)
-            trusting = client_context()
+            trusting = unchecked()
             client = Dialogue(
                 *await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting)
             )

@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import datetime
-import random
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from blackthorn.crypto import tls_keys
 from blackthorn.crypto.passwords import app as app_passwords
 from blackthorn.edges.gate import Gate
 from blackthorn.edges.smtp.clear import ClearMail
@@ -27,6 +24,7 @@ from blackthorn.server.outbound.passwords import AppPasswords
 from blackthorn.storage.sqlite.engine import host_store
 from tests.support.outbound_world import LATER, NEVER, FakeCarrier, World, sealed, world
 from tests.support.smtp_harness import ALICE, BOB, Dialogue, run
+from tests.support.tls import self_signed
 
 PLAIN_MAIL = (
     b"From: alice@acme.example\r\nBcc: x@y.example\r\nSubject: hi\r\n\r\nAttack at dawn.\r\n"
@@ -34,13 +32,7 @@ PLAIN_MAIL = (
 
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    key = tls_keys.make_key(random.Random(1).randbytes)
-    now = datetime.datetime.now(datetime.UTC)
-    pem = tls_keys.make_certificate(key, "localhost", random.Random(2).randbytes, now)
-    (folder / "key").write_bytes(key.expose())
-    (folder / "crt").write_bytes(pem)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "crt", folder / "key")
+    server, _ = self_signed(folder, "localhost")
     client = ssl.create_default_context(cafile=str(folder / "crt"))
     return server, client
 

@@ -21,6 +21,7 @@ from blackthorn.storage.files.server import ServerFolder
 from tests.support.activation_forge import prove_unasked
 from tests.support.real_device import ADDRESS, activate, new_device
 from tests.support.server_process import ServerProcess, add_user, initialise
+from tests.support.tls import unchecked
 
 
 def unmasked(sent: bytes) -> bytes:
@@ -64,11 +65,8 @@ class Middle:
             server.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        trusting.check_hostname = False
-        trusting.verify_mode = ssl.CERT_NONE
         onward_reader, onward_writer = await asyncio.open_connection(
-            "127.0.0.1", self._server_port, ssl=trusting
+            "127.0.0.1", self._server_port, ssl=unchecked()
         )
         await asyncio.gather(
             self._pipe(reader, onward_writer, self.sent),

@@ -2,9 +2,10 @@
 
 import asyncio
 import struct
+import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from dns import flags, message, name, rcode, rdatatype, rrset
@@ -15,13 +16,13 @@ from blackthorn.ports.dns import Answer, Record, ResolverError, Txt
 class FakeResolver:
     """`ports.dns.Resolver` over `zone`: (name, kind of record) → records, or an error to raise.
 
-    A name with any record exists. `authenticated` holds names that DNSSEC vouches for; `asked`
-    counts questions.
+    A name with any record exists. `authenticated`: DNSSEC vouches for all of them. `asked` counts
+    questions.
     """
 
     def __init__(self) -> None:
-        self.zone: dict[tuple[str, type[Any]], list[Any] | ResolverError] = {}
-        self.authenticated: set[str] = set()
+        self.zone: dict[tuple[str, type[Any]], Sequence[Any] | ResolverError] = {}
+        self.authenticated = False
         self.asked: Counter[tuple[str, type[Any]]] = Counter()
 
     def txt(self, owner: str, *texts: str | bytes) -> None:
@@ -45,7 +46,7 @@ class FakeResolver:
         if isinstance(found, ResolverError):
             raise found
         exists = any(known == owner for known, _ in self.zone)
-        return Answer(tuple(found), owner, exists, owner in self.authenticated)
+        return Answer(tuple(found), owner, exists, self.authenticated)
 
 
 class DnsServer(asyncio.DatagramProtocol):
@@ -137,6 +138,22 @@ async def dns_server() -> AsyncIterator[DnsServer]:
     finally:
         tcp.close()
         transport.close()
+
+
+@contextmanager
+def name_server() -> Iterator[DnsServer]:
+    """`dns_server` in a thread of its own, for other programs."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    serving = dns_server()
+    try:
+        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def servfail(query: Any) -> bytes:

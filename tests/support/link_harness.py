@@ -29,6 +29,7 @@ from blackthorn.simulation.memory import wrapping
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from tests.support.tls import unchecked
 
 PATIENCE = 10.0
 """Seconds after which a test says that something never happened."""
@@ -170,8 +171,6 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 def plain_tls(version: ssl.TLSVersion) -> ssl.SSLContext:
     """A client context for that TLS version alone, which checks nothing."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = unchecked()
     context.minimum_version = context.maximum_version = version
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     return context

@@ -1,12 +1,9 @@
 """Pebble, an ACME authority for tests, and the name server that it asks; the block ends both."""
 
-import asyncio
 import json
 import shutil
-import socket
 import ssl
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from blackthorn.demo.deployment import free_ports
 from tests.support.authority import Authority, pem
-from tests.support.fake_dns import DnsServer, dns_server
+from tests.support.fake_dns import DnsServer, name_server
 
 START_SECONDS = 20.0
 
@@ -33,27 +31,6 @@ class Pebble:
     names: DnsServer
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-@contextmanager
-def name_server() -> Iterator[DnsServer]:
-    """`fake_dns.dns_server` in a thread of its own, for other programs."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    serving = dns_server()
-    try:
-        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
-        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 @contextmanager
 def pebble(folder: Path) -> Iterator[Pebble]:
     """Raises AssertionError when Pebble is not installed."""
@@ -63,7 +40,7 @@ def pebble(folder: Path) -> Iterator[Pebble]:
     chain, key = authority.files(folder, "localhost")
     roots = folder / "pebble-roots.pem"
     roots.write_bytes(pem(authority.root))
-    listen, manage, challenge = free_port(), free_port(), free_port()
+    listen, manage, challenge = free_ports(3)
     settings = {
         "listenAddress": f"127.0.0.1:{listen}",
         "managementListenAddress": f"127.0.0.1:{manage}",

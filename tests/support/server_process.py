@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,14 @@ def environment(**extra: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BLACKTHORN")}
     ours = {"NO_COLOR": "1", "COLUMNS": "200", "BLACKTHORN_LEDGER_EPOCH_SECONDS": "0"}
     return kept | ours | extra
+
+
+def wait_for(condition: Callable[[], object], seconds: float = READY_SECONDS) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to hold in time"
+        time.sleep(0.05)
 
 
 def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:

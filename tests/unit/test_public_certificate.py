@@ -31,6 +31,7 @@ from blackthorn.programs.server.settings.tls import TlsSettings
 from blackthorn.server.counters import Counters
 from blackthorn.storage.files.certificates import CertificateFiles
 from tests.support.authority import DAY, Authority, new_key, pem, pem_key
+from tests.support.tls import unchecked
 
 HOST = "mail.acme.example"
 SETTINGS = TlsSettings(host_name=HOST, certificate="chain.pem", key="key.pem")
@@ -43,8 +44,7 @@ def authority() -> Authority:
 
 def shown(tls: PublicTls, **limits: ssl.TLSVersion) -> tuple[bytes, str, str]:
     """The certificate (DER) that a client sees, version and cipher."""
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client = unchecked()
     for name, value in limits.items():
         setattr(client, name, value)
     ours, theirs = socket.socketpair()
@@ -120,11 +120,9 @@ def test_files_that_change_are_taken_and_open_connections_continue(
     server = Server(tmp_path)
     first = shown(server.running.tls)[0]
     assert server.kind is Kind.FILES and server.running.warnings() == []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     here = server.running.tls.context.wrap_bio(incoming, outgoing, server_side=True)
-    there = context.wrap_bio(outgoing, incoming)
+    there = unchecked().wrap_bio(outgoing, incoming)
     for one in (there, here, there, here):
         with contextlib.suppress(ssl.SSLWantReadError):
             one.do_handshake()

@@ -11,6 +11,7 @@ from blackthorn.errors import BlackthornError
 from blackthorn.link import frames as f
 from tests.support.abuse.links import HOST, heard, knock, raw_tls, websocket_head
 from tests.support.abuse.table import STRANGER, Scene, abuse
+from tests.support.tls import unchecked
 
 MIB = 1 << 20
 
@@ -347,14 +348,6 @@ async def skip_body(reader: asyncio.StreamReader) -> None:
         if name.lower() == b"content-length":
             size = int(value)
     await reader.readexactly(size)
-
-
-def unchecked() -> ssl.SSLContext:
-    """TLS to a server whose certificate does not matter to an attacker."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 @abuse(

@@ -11,8 +11,9 @@ from blackthorn.edges.http import limits
 from blackthorn.edges.http.wkd_client import WkdClient, is_public
 from blackthorn.errors import UnavailableError
 from blackthorn.ids import Address
-from blackthorn.ports.dns import A, Aaaa, Answer, ResolverTimeoutError
+from blackthorn.ports.dns import A, Aaaa, ResolverTimeoutError
 from blackthorn.ports.outside.certificates import FoundCertificates
+from tests.support.fake_dns import FakeResolver
 
 BEA = Address("bea@out.example")
 PUBLIC, OTHER = "9.9.9.9", "2620:fe::fe"
@@ -21,22 +22,19 @@ ADVANCED, DIRECT = "openpgpkey.out.example", "out.example"
 Answering = Callable[[httpx.Request], Awaitable[httpx.Response] | httpx.Response]
 
 
-class Names:
-    """The resolver: addresses by host; an error for a host with none listed as None."""
+class Names(FakeResolver):
+    """Addresses by host; None: the name servers fail."""
 
     def __init__(self, **hosts: list[str] | None) -> None:
-        self.hosts = {name.replace("_", "."): found for name, found in hosts.items()}
-        self.asked: list[str] = []
-
-    async def look_up(self, name, kind):
-        self.asked.append(name)
-        found = self.hosts.get(name, [])
-        if found is None:
-            raise ResolverTimeoutError("no name server answered")
-        parsed = [ip_address(each) for each in found]
-        wanted = IPv4Address if kind is A else IPv6Address
-        records = tuple((A if kind is A else Aaaa)(each) for each in parsed if type(each) is wanted)
-        return Answer(records, name, bool(found))
+        super().__init__()
+        for name, found in hosts.items():
+            owner = name.replace("_", ".")
+            for kind, wanted in ((A, IPv4Address), (Aaaa, IPv6Address)):
+                if found is None:
+                    self.fail(owner, kind, ResolverTimeoutError("no name server answered"))
+                else:
+                    parsed = map(ip_address, found)
+                    self.zone[owner, kind] = [kind(each) for each in parsed if type(each) is wanted]
 
 
 def ask(names: Names, answering: Answering) -> FoundCertificates:
@@ -77,7 +75,7 @@ def test_the_direct_method_only_when_the_advanced_ones_host_is_none():
     assert found == FoundCertificates(b"keys")
     both = Names(openpgpkey_out_example=[PUBLIC], out_example=[PUBLIC])
     assert ask(both, lambda request: httpx.Response(404)) == FoundCertificates()
-    assert DIRECT not in both.asked
+    assert DIRECT not in {name for name, _ in both.asked}
     assert ask(Names(), never) == FoundCertificates()
 
 
