@@ -94,9 +94,10 @@ class Domains:
         """Attempts by delivery that were made and could not be stored: they are not made again."""
 
     def get(self, name: str) -> Domain:
-        domain = self._known.setdefault(name, Domain(name, self.unstored))
+        if name not in self._known:
+            self._known[name] = Domain(name, self.unstored)
         self._known.move_to_end(name)
-        return domain
+        return self._known[name]
 
     def forget_idle(self) -> None:
         """Forget the oldest that nothing is in work for, beyond the bound."""
