@@ -47,9 +47,6 @@ MAX_BASE64_BLOCKS = 10_000
 MAX_RENDERED_CHARS = 1_000_000
 """Characters of text that one mail shows on a terminal; the rest is cut and said so."""
 
-MAX_RENDERED_HTML_CHARS = 2 * MIB
-"""Characters of HTML that are turned to text for a terminal; the rest is cut and said so."""
-
 MAX_RENDERED_HEADER_CHARS = 1_000
 """Characters shown of one header field."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.render import limits, parts
+from blackthorn.mail.render.html import HtmlBudget
 from blackthorn.mail.render.render import RenderedMail, render, render_head
 from blackthorn.mail.render.walk import MESSAGE, SEALED, SIGNED
 from tests.support.work import Work
@@ -315,6 +316,14 @@ def test_html_that_is_cut_is_attached_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert "too complex" in mail.notes[0]
     unnamed = render(page.replace(b"; name=page.html", b""))
     assert names(unnamed) == ["unnamed.html"]
+
+
+def test_the_parts_of_a_mail_share_one_bound_of_characters_of_html(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parts, "HtmlBudget", lambda: HtmlBudget(chars=21))
+    mail = render(multipart("mixed", *[html("<p>first part")] * 2))
+    assert mail.text == "first part\n\nfirst\n\n[… cut here]" and names(mail) == ["unnamed.html"]
 
 
 def test_messages_within_each_other_do_not_multiply_the_bytes(

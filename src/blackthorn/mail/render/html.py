@@ -47,6 +47,7 @@ class HtmlBudget:
     tokens: int = limits.MAX_HTML_TOKENS
     steps: int = limits.MAX_HTML_STEPS
     work: int = limits.MAX_HTML_WORK
+    chars: int = limits.MAX_HTML_CHARS
 
     def spend_steps(self, steps: int) -> None:
         """Steps of the tokenizer. Raises TooComplexError when none is left."""
@@ -165,9 +166,9 @@ class _Parser(HTMLParser):  # type: ignore[misc]
         """Errors are not collected: each would ask for its line and column."""
 
 
-def parse_html(source: str, budget: HtmlBudget) -> Element | None:
-    """The tree of an HTML document, names without namespace; None when it is too complex."""
+def parse_html(source: str, budget: HtmlBudget) -> Element:
+    """The tree of an HTML document, names without namespace. Raises TooComplexError."""
     try:
         return _Parser(budget).read(source)
-    except Exception:  # a bound, or what html5lib asserts and hostile documents break
-        return None
+    except Exception:  # also what html5lib asserts and hostile documents break
+        raise TooComplexError from None

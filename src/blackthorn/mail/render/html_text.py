@@ -12,11 +12,11 @@ from typing import Final
 from urllib.parse import urljoin
 from xml.etree.ElementTree import Element
 
-from blackthorn.mail.limits import MAX_RENDERED_HTML_CHARS, MAX_URL_BYTES
+from blackthorn.mail.limits import MAX_URL_BYTES
 from blackthorn.mail.render import limits
 from blackthorn.mail.render.bare import bare_text
 from blackthorn.mail.render.flow import Flow
-from blackthorn.mail.render.html import HtmlBudget, parse_html
+from blackthorn.mail.render.html import HtmlBudget, TooComplexError, parse_html
 from blackthorn.mail.render.remote import remote_hosts
 from blackthorn.mail.render.style import Style, inherit, is_apart
 from blackthorn.mail.render.table import Cell, Table
@@ -73,6 +73,8 @@ _PARAGRAPHS: Final = frozenset(
 )
 _FLOWS: Final = frozenset(("blockquote", "li", "td", "th", "table", "dd"))
 """Elements that are laid out by themselves before they are put into what is around them."""
+_LINES_AT_ONCE: Final = 10
+"""Lines that are laid out in the time in which an element is made."""
 _CUT: Final = "[… cut here]"
 
 
@@ -109,20 +111,23 @@ class _Open:
 
 def html_text(source: str, budget: HtmlBudget | None = None) -> HtmlText:
     """The text of an HTML document, as far as the mail's budget goes. Never raises."""
-    shortened = source[:MAX_RENDERED_HTML_CHARS].replace("\0", "")
-    cut = len(source) > MAX_RENDERED_HTML_CHARS
-    root = parse_html(shortened, budget or HtmlBudget())
-    if root is None:
-        text = bare_text(shortened)
+    budget = HtmlBudget() if budget is None else budget
+    cut = len(source) > budget.chars
+    source = source[: budget.chars].replace("\0", "")
+    budget.chars -= len(source)
+    try:
+        return _Writer(parse_html(source, budget), budget).run(cut=cut)
+    except TooComplexError:
+        text = bare_text(source)
         return HtmlText(f"{text}\n{_CUT}" if cut else text, cut=cut, bare=True)
-    return _Writer(root).run(cut=cut)
 
 
 class _Writer:
     """Walks the tree without recursion: each element is entered and left."""
 
-    def __init__(self, root: Element) -> None:
+    def __init__(self, root: Element, budget: HtmlBudget) -> None:
         self._root = root
+        self._budget = budget
         self._flows = [Flow()]
         self._tables: list[Table] = []
         self._lists: list[int] = []
@@ -258,7 +263,8 @@ class _Writer:
             self._flow.block()
 
     def _join(self, element: Element, lines: list[str]) -> None:
-        """Put a part that was laid out by itself into what is around it."""
+        """Put a part that was laid out by itself into what is around it. Raises TooComplexError."""
+        self._budget.spend_work(len(lines) // _LINES_AT_ONCE)
         match element.tag:
             case "blockquote":
                 self._flow.add_lines(f"> {line}".rstrip() for line in lines)

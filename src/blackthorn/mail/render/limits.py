@@ -1,10 +1,13 @@
 """Bounds of `mail/render`: each with its name, its unit and its reason."""
 
 from blackthorn.mail.limits import MAX_MAIL_BYTES
-from blackthorn.wire.units import KIB
+from blackthorn.wire.units import KIB, MIB
 
 MAX_HTML_TOKENS = 60_000
 """Tags, texts and comments read of the HTML of one mail, about two seconds; more is bare text."""
+
+MAX_HTML_CHARS = 2 * MIB
+"""Characters read of the HTML of one mail; the rest is cut, which is said, and attached."""
 
 MAX_HTML_STEPS = 1_000_000
 """Steps of the tokenizer in the HTML of one mail, about two seconds; more is bare text."""
