@@ -69,11 +69,7 @@ class ReadMail:
 class MailFetcher:
     """Fetches mail over one link; other frames go to the device."""
 
-    def __init__(
-        self,
-        program: DeviceProgram,
-        connection: LinkConnection,
-    ) -> None:
+    def __init__(self, program: DeviceProgram, connection: LinkConnection) -> None:
         self._program = program
         self._connection = connection
         self._requests = count(1)
