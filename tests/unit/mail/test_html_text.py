@@ -1,16 +1,11 @@
 """HTML as text: amounts stay amounts, links say where they lead, what is hidden is said."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from blackthorn.mail.render import limits
 from blackthorn.mail.render.bare import bare_text
-from blackthorn.mail.render.headers import address_line
 from blackthorn.mail.render.html import HtmlBudget, parse_html
 from blackthorn.mail.render.html_text import html_text
-from blackthorn.mail.unpack.uuencode import find_uuencoded
 from tests.support.work import Work
 
 
@@ -215,21 +210,6 @@ def test_bare_text_takes_one_pass(page: str) -> None:
     with Work() as work:
         bare_text(page)
     assert work.calls < 20 * len(page)
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda: html_text(f"<p style='background:url({' ' * 50_000}x)'>"),
-        lambda: find_uuencoded(b"begin 644" + b" " * 2_000_000 + b"\rx"),
-        lambda: address_line([(b"from", b'"' + b'\\"' * 45_000)], b"from"),
-    ],
-)
-def test_patterns_look_at_a_text_once(read: Callable[[], object]) -> None:
-    """Blanks and quotes in a row: a pattern that tries each beginning takes the square of them."""
-    before = time.process_time()
-    read()
-    assert time.process_time() - before < 1
 
 
 def test_tags_nested_too_deeply_are_left_out_and_their_text_stays() -> None:

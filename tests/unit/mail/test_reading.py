@@ -170,6 +170,19 @@ def test_uuencoded_files_are_attachments() -> None:
     assert render(b"\r\nbegin 644 x\r\nnot coded\r\nend\r\n").text.startswith("begin 644 x")
 
 
+def test_attachments_have_a_bound_and_more_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_SHOWN_ATTACHMENTS", 2)
+    mail = render(b"\r\n" + b"begin 644 x\r\n`\r\nend\r\n" * 3)
+    assert names(mail) == ["x", "x"] and len(mail.files) == 2
+    assert "more attachments" in mail.notes[0]
+
+
+def test_a_report_that_has_a_name_is_only_shown() -> None:
+    report = b"Content-Type: message/delivery-status; name=details.txt\r\n\r\nAction: failed"
+    mail = render(multipart("report", plain("It failed."), report))
+    assert mail.text == "It failed.\n\nAction: failed" and not mail.attachments
+
+
 def test_uuencode_as_a_transfer_encoding() -> None:
     head = b"Content-Type: image/png; name=p.png\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n"
     coded = binascii.b2a_uu(b"picture").replace(b"\n", b"\r\n")

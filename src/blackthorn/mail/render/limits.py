@@ -63,6 +63,9 @@ MAX_ATTACHED_MESSAGE_BYTES = 2 * MAX_MAIL_BYTES
 """Attached messages of one mail that can be saved, in all, those within each other counted again:
 each holds a copy of all that are in it."""
 
+MAX_SHOWN_ATTACHMENTS = 2_000
+"""Attachments of one mail: twice its parts, since a text or a winmail.dat may hold several."""
+
 MAX_RENDERED_LINES = 20_000
 """Lines of text that one mail shows on a terminal; the rest is cut and said so."""
 

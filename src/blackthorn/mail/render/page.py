@@ -63,7 +63,12 @@ class Page:
         self._head, self._texts = "", []
 
     def attach(self, name: str, kind: bytes, data: bytes) -> None:
-        """Add an attachment."""
+        """Add an attachment. Those above MAX_SHOWN_ATTACHMENTS are said to be left out."""
+        if len(self.attachments) == limits.MAX_SHOWN_ATTACHMENTS:
+            self.note(
+                "it has more attachments than are listed: `blackthorn mail raw` gives all of it"
+            )
+            return
         shown = safe_line(kind.decode("ascii", "replace"), mail_limits.MAX_RENDERED_NAME_CHARS)
         self.attachments.append(Attachment(file_name(name) or "unnamed", shown, len(data)))
         self.files.append(data)

@@ -190,7 +190,7 @@ class Walker:
         text = kind.startswith(b"text/") or part.is_multipart
         if kind in _REPORTS or (text and not attached and (not name or kind in _NAMED_TEXTS)):
             whole = use is Use.LEFT_OUT or (use is Use.SHOWN and self._text(content, part))
-            if not whole or (name and part.end > part.start):
+            if not whole or (name and part.end > part.start and kind not in _REPORTS):
                 self._attach(content, part)
         else:
             self._attach(content, part)

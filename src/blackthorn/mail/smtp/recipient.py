@@ -16,6 +16,8 @@ from blackthorn.wire.address import parse_address, parse_domain
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _LOCAL: Final = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])+"')
 _ANGLE: Final = re.compile(rb"<([^<>\s]*)>\s*$")
+_QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*+("?)', re.DOTALL)
+"""A quoted string, or a quote without an end and all behind it, so that none is looked at twice."""
 
 
 def parse_recipient(text: str) -> tuple[str, str]:
@@ -50,5 +52,5 @@ def parse_author(fields: list[Field]) -> Address:
 
 def _without_quoted(text: bytes) -> bytes:
     """A display name without its quoted strings and encoded words, in which an @ says nothing."""
-    text = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)
+    text = _QUOTED.sub(lambda found: b"" if found[1] else found[0], text)
     return re.sub(rb"=\?[^?\s]*\?[^?\s]*\?[^?\s]*\?=", b"", text)
