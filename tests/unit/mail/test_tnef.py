@@ -92,6 +92,11 @@ def test_damaged_ones_have_nothing(data: bytes) -> None:
     assert found is None or (not found.files and not found.text)
 
 
+def test_fill_behind_the_last_attribute_is_none_of_it() -> None:
+    found = read_tnef(WINMAIL + b"\0\0\r\n" * 9)
+    assert found is not None and found.complete and len(found.files) == 2
+
+
 def test_files_before_and_behind_the_damage_are_kept() -> None:
     found = read_tnef(WINMAIL[:-30])
     assert found is not None and found.files[0].data == b"content" and not found.complete
@@ -115,6 +120,7 @@ WRITTEN_FOR_OUTLOOK = [
     HEAD + file("a.msg", b"") + attribute(2, 0x9005, 6, properties((0x3701, 13, b"an object"))),
     WINMAIL[:-30],
     HEAD + file("x", b"y") * (limits.MAX_UNPACKED_FILES + 1),
+    WINMAIL + b"\0" * 9 + b"more",
     HEAD + CODE_PAGE * (limits.MAX_TNEF_ATTRIBUTES + 1),
 ]
 
@@ -124,6 +130,19 @@ def test_what_is_not_unpacked_is_said_and_can_be_saved(winmail: bytes) -> None:
     mail = in_a_mail(winmail)
     assert (mail.attachments[-1].name, mail.files[-1]) == ("winmail.dat", winmail)
     assert "winmail.dat" in mail.notes[0]
+
+
+def test_a_text_in_rtf_beside_another_is_not_missed() -> None:
+    winmail = HEAD + attribute(1, 0x9003, 6, properties((0x1009, 258, b"rtf"))) + file("a", b"1")
+    coded = base64.encodebytes(winmail).replace(b"\n", b"\r\n")
+    mail = render(
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n"
+        b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + coded
+        + b"\r\n--b--\r\n"
+    )
+    assert (mail.text, mail.notes) == ("hello", ())
+    assert [each.name for each in mail.attachments] == ["a"]
 
 
 def test_a_winmail_of_nothing_else_is_a_file() -> None:

@@ -318,10 +318,11 @@ class Walker:
             self._page.say(found.text or html.text)
         for file in found.files:
             self._page.attach(file.name, b"application/octet-stream", file.data)
-        if not found.complete:
+        unread = not found.complete or (found.rtf and not self._page.has_text)
+        if unread:
             self._page.note("not all of winmail.dat can be read here: it is attached for Outlook")
             self._page.attach(name_of(part) or "winmail.dat", part.type, data)
-        return bool(found.text or found.html or found.files) or not found.complete
+        return bool(found.text or found.html or found.files) or unread
 
     def _calendar(self, content: bytes, part: Part) -> None:
         data = self._contents.data(content, part)

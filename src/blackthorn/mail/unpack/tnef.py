@@ -19,6 +19,8 @@ _TAG_BODY, _TAG_HTML, _TAG_DATA, _TAG_NAME, _TAG_LONG_NAME = 0x1000, 0x1013, 0x3
 _TAG_SHOWN_NAME, _TAG_RTF = 0x3001, 0x1009
 _FIXED: Final = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16, 1: 0}
 """Property type → stored octets, padded to four."""
+_FILL: Final = b"\0\r\n"
+"""What programs put behind the last attribute."""
 _STRING, _UNICODE, _OBJECT, _BINARY = 30, 31, 13, 258
 
 
@@ -36,8 +38,8 @@ class TnefFile:
 class Tnef:
     """`text` and `html` of the message, where it has such, and its files.
 
-    `complete`: nothing else is in it that a person would read: no damaged or further file, no
-    object that only Outlook reads, no text in RTF alone.
+    `complete`: nothing is damaged, above a bound, or an object that only Outlook reads. `rtf`: it
+    has a text in RTF, which is not read.
     """
 
     text: str = ""
@@ -66,7 +68,6 @@ def read_tnef(data: bytes) -> Tnef | None:
                 _read_attribute(found, identifier, value, code_page)
     except _DamagedError:
         found.complete = False
-    found.complete &= bool(found.text or found.html or not found.rtf)
     return found
 
 
@@ -92,9 +93,9 @@ def _read_attribute(found: Tnef, identifier: int, value: bytes, code_page: str) 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The attributes: level, identifier, type, length, value, checksum (MS-OXTNEF, 2.1.3.1)."""
-    position = 6
+    position, end = 6, len(data.rstrip(_FILL))
     for _ in range(limits.MAX_TNEF_ATTRIBUTES):
-        if not data[position : position + 9].strip(b"\0\r\n"):
+        if position >= end:
             return
         if position + 9 > len(data):
             raise _DamagedError
