@@ -6,7 +6,7 @@ import binascii
 import pytest
 
 from blackthorn.mail.errors import SealBrokenError
-from blackthorn.mail.render import limits, parts
+from blackthorn.mail.render import bodies, limits, parts
 from blackthorn.mail.render.html import HtmlBudget
 from blackthorn.mail.render.render import RenderedMail, render, render_head
 from blackthorn.mail.render.walk import MESSAGE, SEALED, SIGNED
@@ -59,6 +59,12 @@ def test_other_words_in_the_html_are_said_and_shown_on_request() -> None:
     content = multipart("alternative", plain(told), html(meant))
     assert render(content).text == told and "40 other words" in render(content).notes[0]
     assert render(content, prefer_html=True).text == meant
+
+
+def test_versions_are_compared_by_their_first_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_MAX_WORDS", 5)
+    page = " ".join(f"<p>word{number}</p>" for number in range(60))
+    assert render(multipart("alternative", plain("Short."), html(page))).text == "Short."
 
 
 def test_text_behind_an_inline_picture_is_text() -> None:
