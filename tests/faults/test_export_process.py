@@ -18,7 +18,7 @@ from blackthorn.demo.deployment import Deployment, Person, StepFailedError, comm
 from tests.support.processes import interruptible
 
 PASSPHRASE = "correct horse battery"
-MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From there\r\n"
+MAIL = b"From: eve@elsewhere.example\r\nSubject: export %d\r\n\r\nFrom here\r\n>From there\r\n"
 
 
 @dataclass
@@ -44,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         bob.run("send", alice.address, "waits until the export")
         alice.run("group", "create", "team ../..", bob.address)
         for number in range(1, 121):
-            deployment.deliver_mail("eve@example.net", [alice.address], MAIL % number)
+            deployment.deliver_mail("eve@elsewhere.example", [alice.address], MAIL % number)
         yield World(deployment, alice, bob, passphrase)
 
 
@@ -96,7 +96,7 @@ def test_everything_is_taken_along_and_verifies_off_line(world: World, tmp_path:
 def test_a_change_after_it_is_exit_code_4_and_named(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     export(world, folder)
-    (folder / "mail/000003.eml").write_bytes(b"From: eve@example.net\r\n\r\nforged\r\n")
+    (folder / "mail/000003.eml").write_bytes(b"From: eve@elsewhere.example\r\n\r\nforged\r\n")
     (folder / "index.html").unlink()
     code, said = failing(world.alice, "export", "verify", str(folder))
     assert code == 4 and "(and 1 more)" in said and len(said.splitlines()) == 1
@@ -162,10 +162,10 @@ def test_an_interrupt_leaves_nothing_at_all(world: World, tmp_path: Path) -> Non
 
 
 def test_long_mails_come_in_pieces_and_in_their_order(world: World, tmp_path: Path) -> None:
-    head = b"From: eve@example.net\r\nSubject: long\r\n\r\n"
+    head = b"From: eve@elsewhere.example\r\nSubject: long\r\n\r\n"
     mails = [head + b"sixteen letters\r\n" * count for count in (400_000, 1, 300_000, 1)]
     for each in mails:
-        world.deployment.deliver_mail("eve@example.net", [world.bob.address], each)
+        world.deployment.deliver_mail("eve@elsewhere.example", [world.bob.address], each)
     given = ("--passphrase-file", str(world.passphrase))
     done = world.bob.run_json("export", str(tmp_path / "out"), *given)
     assert done["counts"]["mails"] == len(mails)
