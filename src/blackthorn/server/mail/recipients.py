@@ -127,6 +127,9 @@ def _able(members: list[Recipient | RecipientRefusedError]) -> tuple[Recipient, 
     able = tuple(member for member in members if isinstance(member, Recipient))
     refused = [member for member in members if isinstance(member, RecipientRefusedError)]
     waiting = [error for error in refused if error.refusal not in _GONE]
+    if waiting and len(members) > 1:
+        text = f"a member cannot get mail now, and it waits for all: {waiting[0]}"
+        raise RecipientRefusedError(waiting[0].refusal, text)
     if waiting or not able:
-        raise (waiting or refused)[0]
+        raise refused[0]
     return able
