@@ -10,18 +10,24 @@ import pytest
 from blackthorn.audit.plaintext.verdict import KINDS, Audit
 from blackthorn.demo.deployment import Deployment
 from blackthorn.demo.markers import Planting
+from blackthorn.demo.outward import outward_settings
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planting]:
     """A server with every marker planted in it, searched while messages wait."""
-    with Deployment(tmp_path_factory.mktemp("canary")) as deployment:
+    with (
+        outward_settings() as settings,
+        Deployment(tmp_path_factory.mktemp("canary"), settings=settings) as deployment,
+    ):
         planting = Planting(deployment)
         deployment.initialise()
         deployment.start_server()
         planting.enrol()
         planting.write()
         planting.mail()
+        planting.send_mail()
+        planting.send_out()
         planting.search()
         yield planting
 

@@ -4,6 +4,7 @@ A marker that never arrived would prove nothing, so each recipient's device read
 mail. Mail that its sender sealed only has to arrive.
 """
 
+import json
 import signal
 import sqlite3
 import time
@@ -16,8 +17,17 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import correspondence, sample_mail
 from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps, wait_until
+from blackthorn.demo.outward import (
+    GONE,
+    LATE,
+    NOBODY,
+    UNSEALED,
+    MailProgram,
+    outward_settings,
+    send_sealed,
+)
 
-STEPS = 8  # of `run_audit`
+STEPS = 9  # of `run_audit`
 
 _ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment name")
 """Kinds of markers that the recipient's program prints."""
@@ -83,7 +93,7 @@ class Planting:
         first, second = self.people
         words = [self._mint(f"{what} of the sent mail", "sealed mail") for what in _SENT]
         subject, body, name, content = words
-        file = self.deployment.temporary.parent / f"{name}.txt"
+        file = self.deployment.root / f"{name}.txt"
         file.write_text(content)
         send = ("mail", "send", second.address, "--subject", subject, "--attach", str(file))
         first.run(*send, standard_input=body)
@@ -97,6 +107,27 @@ class Planting:
         self.sent = {*words[:3], answer}
         self.mailed += 2  # the own copy, and the reply
 
+    def send_out(self) -> None:
+        """Mail that waits in the queue, mail that comes back, and mail of a mail program."""
+        first, second = self.people
+        for recipient, what in ((LATE, "queued"), (GONE, "returned")):
+            words = [self._mint(f"{part} of the {what} mail", "sealed mail") for part in _SENT[:2]]
+            send_sealed(first, recipient, self.deployment.root, *words)
+            self.sent |= set(words)
+        program = MailProgram(self.deployment, first)
+        for recipient, what, expected in (
+            (GONE, "mail of a program", NOBODY),
+            (second.address, "mail of a program to a user", UNSEALED),
+        ):
+            words = [self._mint(f"{part} of the {what}", "refused mail") for part in _SENT[:2]]
+            if (code := program.send(recipient, *words)) != expected:
+                raise StepFailedError(f"the {what} was answered {code}, not {expected}")
+        self.mailed += 3  # two own copies, and the notice about the one that came back
+        self._await_mail()
+        queued = json.loads(self.deployment.administer("mail", "queue", "list", "--json"))
+        if not queued:
+            raise StepFailedError("the mail for later does not wait in the queue")
+
     def _deliver(self, message: bytes) -> None:
         self.deployment.deliver_mail(sample_mail.SENDER, [self.people[0].address], message)
         self.mailed += 1
@@ -109,11 +140,7 @@ class Planting:
         first, second = self.people
         self._letters.collect(second)
         arrived: set[str] = self._letters.texts(first) | self._letters.texts(second)
-
-        def listed() -> bool:
-            return len(first.run_json("mail", "list")) >= self.mailed
-
-        wait_until(listed, 30, "not every e-mail came")
+        self._await_mail()
         listing = first.run_json("mail", "list")
         printed = [str(entry) for entry in listing]
         printed += [first.run("mail", "read", str(entry["uid"]), "--json") for entry in listing]
@@ -124,6 +151,12 @@ class Planting:
             due = marker.kind in _ARRIVING or marker.spellings[0] in self.sent
             if due and marker.spellings[0] not in everything:
                 raise StepFailedError(f"the {marker.name} did not arrive")
+
+    def _await_mail(self) -> None:
+        def listed() -> bool:
+            return len(self.people[0].run_json("mail", "list")) >= self.mailed
+
+        wait_until(listed, 30, "not every e-mail came")
 
     def report(self) -> Report:
         return self._audit.report()
@@ -154,7 +187,11 @@ def temporary_folder() -> Iterator[Path]:
 @contextmanager
 def temporary_deployment() -> Iterator[Deployment]:
     """A test deployment in a temporary folder, removed also on SIGTERM."""
-    with temporary_folder() as root, Deployment(root) as deployment:
+    with (
+        temporary_folder() as root,
+        outward_settings() as settings,
+        Deployment(root, settings=settings) as deployment,
+    ):
         yield deployment
 
 
@@ -170,6 +207,7 @@ def run_audit(steps: Steps) -> Report:
             ("plant markers in messages and group names", planting.write),
             ("plant markers in e-mails", planting.mail),
             ("plant markers in mail of the devices", planting.send_mail),
+            ("plant markers in mail to other domains", planting.send_out),
             ("search disk and memory while messages wait", planting.search),
             ("read everything at its other end", planting.read),
             ("search disk and memory again", planting.search),

@@ -5,12 +5,10 @@ memory, and what the recipient's device printed.
 """
 
 import smtplib
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +26,7 @@ from blackthorn.demo.deployment import (
 )
 from blackthorn.demo.markers import temporary_folder
 from blackthorn.demo.network import HOST, NoNames, Relay
-from blackthorn.storage.files.certificates import CertificateFiles
+from blackthorn.demo.outward import OK, MailProgram
 
 STEPS = 10  # of `run_mail_demo`
 
@@ -180,19 +178,12 @@ class MailDemo:
 
     def by_mail_program(self) -> None:
         """A mail program's unsealed mail is passed on, by Bob's own doing, and never stored."""
-        password = self.bob.run_json("app-password", "add", "program")["password"]
+        program = MailProgram(self.acme, self.bob)
         readers = "the way, carla"
         step = "the same by a program"
         with self._row(step, self.bob.address, OUTSIDER, CLEAR, readers) as row:
-            message = _program_mail(self.bob.address, *_texts(row))
-            port = int(self.acme.settings["BLACKTHORN_SUBMISSION_PORT"])
-            try:
-                with smtplib.SMTP(HOST, port, timeout=COMMAND_SECONDS) as smtp:
-                    smtp.starttls(context=_accepting(self.acme.directory))
-                    smtp.login(self.bob.address, password)
-                    smtp.sendmail(self.bob.address, [OUTSIDER], message)
-            except OSError as error:
-                raise StepFailedError(f"the mail program could not send: {error}") from None
+            if (code := program.send(OUTSIDER, *_texts(row))) != OK:
+                raise StepFailedError(f"the mail program could not send: {code}")
 
     def search(self) -> None:
         """Search both servers for every mail, of any sender."""
@@ -251,20 +242,6 @@ def _reads(reader: Person, row: Row) -> dict[str, Any] | None:
     wait_until(listed, ARRIVAL_SECONDS, f"a mail for {reader.address} did not come")
     mail: dict[str, Any] = reader.run_json("mail", "read", str(found[-1]))
     return mail if body in mail["text"] else None
-
-
-def _program_mail(sender: str, subject: str, body: str) -> bytes:
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, OUTSIDER, subject
-    message.set_content(body)
-    return bytes(message)
-
-
-def _accepting(server: Path) -> ssl.SSLContext:
-    """As a mail program whose person has accepted the server's own certificate."""
-    context = ssl.create_default_context(cafile=str(CertificateFiles(server).self_signed))
-    context.check_hostname = False  # the program was told 127.0.0.1
-    return context
 
 
 def run_mail_demo(steps: Steps) -> MailOutcome:

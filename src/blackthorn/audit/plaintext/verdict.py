@@ -1,9 +1,10 @@
 """Judges the plaintext audit: which markers may be where.
 
 Markers are planted through real devices; then all that the server wrote and its memory is searched.
-Messages, group names, passphrases, activation codes and sealed mail must be nowhere. Plain inbound
-mail must not be on disk; its traces in memory are shown only. Public markers must be found in both,
-else the audit is blind and fails. `demo.markers` plants, `audit.plaintext.search` searches.
+Messages, group names, passphrases, activation codes and sealed mail must be nowhere. Plain mail,
+from outside or of a mail program, must not be on disk; its traces in memory are shown only. Public
+markers must be found in both, else the audit is blind and fails. `demo.markers` plants,
+`audit.plaintext.search` searches.
 """
 
 import base64
@@ -31,7 +32,9 @@ class Rule(Enum):
 _NOWHERE = ("message", "group name", "passphrase", "activation code", "sealed mail")
 KINDS: dict[str, Rule] = {
     **dict.fromkeys(_NOWHERE, Rule.NOWHERE),
-    **dict.fromkeys(("mail body", "mail subject", "attachment name"), Rule.NOT_ON_DISK),
+    **dict.fromkeys(
+        ("mail body", "mail subject", "attachment name", "refused mail"), Rule.NOT_ON_DISK
+    ),
     "public": Rule.EVERYWHERE,
 }
 
