@@ -63,6 +63,7 @@ class Hop(FakeCarrier):
 
 def live(folder: Path, last: int) -> None:
     limits.IDLE_SECONDS = 0.05
+    limits.MAX_WORKERS_PER_DOMAIN = 1  # so that one mail of a domain at most is under way
     step = Steps(last)
     accepted, hop = folder / "accepted", folder / "hop"
 
