@@ -292,7 +292,7 @@ def test_pieces_of_a_mail_are_whole_lines_where_that_is_possible(content: bytes,
 
 
 REPLIES = {
-    "EHLO": b"250 hi",
+    "EHLO": b"250-hi\r\n250 8BITMIME",
     "MAIL": b"250 ok",
     "RCPT": b"250 ok",
     "DATA": b"354 go",
@@ -335,9 +335,13 @@ def test_whether_a_mail_had_begun_is_known(
             server = await asyncio.start_server(talk, "127.0.0.1", 0)
             at.carrier.port = server.sockets[0].getsockname()[1]
             connection = await at.carrier.connect("far.example")
-            mail = "alice@acme.example", ["eve@far.example"], b"From: a\r\n\r\nx\r\n"
+            content = "From: a\r\n\r\né\r\n".encode()  # what a lost server offered is forgotten
+            mail = "alice@acme.example", ["eve@far.example"], content
             if not command:
                 assert (await connection.send(*mail))[0].accepted
+                async with asyncio.timeout(10):
+                    while connection.client.transport is not None:  # noqa: ASYNC110
+                        await asyncio.sleep(0)
             with pytest.raises(CarrierError) as caught:
                 await connection.send(*mail)
             assert caught.value.unsent is unsent and not caught.value.reply.final

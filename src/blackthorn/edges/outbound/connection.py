@@ -48,6 +48,8 @@ class SmtpConnection:
         if whole and len(recipients) > limits.MAX_TRANSACTION_RECIPIENTS:
             text = "too many recipients for one mail in the clear: send it to fewer at once"
             return [Reply(554, "5.5.3", text)]
+        if not self.client.is_connected:  # then it has forgotten what the server offers
+            raise CarrierError(_lost(SMTPServerDisconnected(""), self._server), unsent=True)
         unfit = self._unfit(sender, recipients, content) or await _unfit_lines(content)
         if unfit is not None:
             return [unfit] * len(recipients)
