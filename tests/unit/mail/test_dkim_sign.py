@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from pathlib import Path
+from unittest import mock
 
 import dkim
 import pytest
@@ -161,3 +162,15 @@ def test_a_damaged_key_is_told_and_the_others_sign(tmp_path: Path) -> None:
         assert "one.key cannot be used" in warning and "DKIM" in warning
     file.write_bytes(good)
     assert signatures(fresh) == 2 and fresh.warnings() == []
+    unreadable = PermissionError(13, "Permission denied")
+    with mock.patch.object(Path, "read_bytes", side_effect=unreadable):
+        fresh = new()
+        assert signatures(fresh) == 0 and len(fresh.warnings()) == 2
+    assert signatures(fresh) == 2  # its mode was mended, which leaves time and size as they are
+    with mock.patch.object(Path, "iterdir", side_effect=OSError(5, "Input/output error")):
+        assert signatures(fresh) == 2 and len(fresh.warnings()) == 1
+    assert signatures(fresh) == 2 and fresh.warnings() == []
+    file.write_bytes(b"no key")
+    assert signatures(fresh) == 2
+    folder.retire("one")
+    assert signatures(fresh) == 1 and fresh.warnings() == []

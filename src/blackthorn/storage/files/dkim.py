@@ -34,6 +34,7 @@ class DamagedKey:
 
     selector: str
     error: DamageError
+    retired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class DkimFolder:
             try:
                 found.append(_read(file))
             except DamageError as error:
-                found.append(DamagedKey(file.stem, error))
+                found.append(DamagedKey(file.stem, error, _is_retired(file)))
         return found
 
     def stored(self) -> list[StoredKey]:
@@ -96,4 +97,8 @@ def _read(file: Path) -> StoredKey:
     except DecodeError as error:
         advice = "restore it from a backup, or delete it and add another"
         raise DamageError(f"{file} cannot be used: {error}; {advice}") from None
-    return StoredKey(file.stem, key, file.suffix == ".retired")
+    return StoredKey(file.stem, key, _is_retired(file))
+
+
+def _is_retired(file: Path) -> bool:
+    return file.suffix == ".retired"

@@ -19,8 +19,8 @@ def add_keys(folder: DkimFolder, month: str) -> list[StoredKey]:
 
 
 def key_warnings(keys: Sequence[StoredKey | DamagedKey]) -> list[str]:
-    """What is wrong with the keys, one line each."""
-    damaged = [each for each in keys if isinstance(each, DamagedKey)]
+    """What is wrong with the keys that sign, one line each."""
+    damaged = [each for each in keys if isinstance(each, DamagedKey) and not each.retired]
     return [f"mail may leave without a signature (DKIM): {each.error}" for each in damaged]
 
 
@@ -32,6 +32,9 @@ class DkimSigning:
     domain: str
     clock: Clock
     _stamp: tuple[object, ...] = (None,)
+    """That of the keys in use; another one as long as one of them cannot be read."""
+    _logged: tuple[object, ...] = (None,)
+    """That of the keys whose damage was logged."""
     _signers: dict[str, Signer] = field(default_factory=dict)
     _warnings: list[str] = field(default_factory=list)
 
@@ -42,25 +45,34 @@ class DkimSigning:
             add_keys(self.folder, month)
 
     def refresh(self) -> None:
-        """Read the keys again if they have changed; one that cannot be read signs as before."""
+        """Read the keys again if they have changed, or one could not be read: it signs as before.
+
+        A key whose mode or owner was mended has the same time and size.
+        """
         try:
             stamp = self.folder.stamp()
             if stamp == self._stamp:
                 return
             keys = self.folder.read()
         except DiskError as error:
+            self._stamp = (None,)
             self._warnings = [f"mail may leave without a new signature (DKIM): {error}"]
             return
         signers = dict[str, Signer]()
+        damaged = [key for key in keys if isinstance(key, DamagedKey)]
         for each in keys:
+            if each.retired:
+                continue
             if isinstance(each, DamagedKey):
-                structlog.get_logger().warning("dkim_key_damaged", selector=each.selector)
+                if stamp != self._logged:
+                    structlog.get_logger().warning("dkim_key_damaged", selector=each.selector)
                 if each.selector in self._signers:
                     signers[each.selector] = self._signers[each.selector]
-            elif not each.retired:
+            else:
                 key = each.key
                 signers[each.selector] = Signer(self.domain, each.selector, key.algorithm, key.sign)
-        self._stamp, self._signers, self._warnings = stamp, signers, key_warnings(keys)
+        self._logged, self._stamp = stamp, (None,) if damaged else stamp
+        self._signers, self._warnings = signers, key_warnings(keys)
 
     def warnings(self) -> list[str]:
         """What the administrator is to mend, one line each."""
