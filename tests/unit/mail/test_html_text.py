@@ -192,9 +192,11 @@ def test_a_comment_in_many_pieces_costs_what_it_copies() -> None:
     [
         ("a<p title='x'>b<b>c</b> &amp; d</p><br>e", "a\nbc & d\ne"),
         ("1 < 2 &lt;b&gt;", "1 < 2 <b>"),
-        ("a<!-- b <i>c</i> --><!DOCTYPE x>d", "a\nd"),
+        ("a<!-- b <i>c</i> --><!DOCTYPE x>d", "ad"),
         ("a<script>if (x<y) z()</script><style>p{}</style>b", "a\nb"),
         ("a<SCRIPT>b</Script >c<!-- d", "a\nc"),
+        ("a<img alt='<script>'>b<img alt=\"<!--\">c<p ='x>d'>e", "abc\nd'>e"),
+        ("a<!-- b --!>c<!-->d<xmp><script></xmp>e", "acd\n<script>\ne"),
         ("a<i", "a"),
         ("&#" + "9" * 5_000 + ";", "&#" + "9" * 5_000 + ";"),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from blackthorn.errors import DecodeError
+from blackthorn.mail.render.bare import bare_text
 from blackthorn.mail.render.headers import address_line
 from blackthorn.mail.render.html_text import html_text
 from blackthorn.mail.smtp.recipient import parse_author
@@ -21,6 +22,7 @@ QUOTES = b'"' + b'\\"' * 45_000
     "read",
     [
         lambda: html_text(f"<p style='background:url({' ' * 50_000}x)'>"),
+        lambda: bare_text("<a b='\"" * 300_000),
         lambda: find_uuencoded(b"begin 644" + b" " * 2_000_000 + b"\rx"),
         lambda: address_line([(b"from", QUOTES)], b"from"),
         lambda: parse_author([(b"from", QUOTES + b" <alice@acme.example>")]),
