@@ -1,5 +1,6 @@
 """The certificate of HTTPS and SMTP: what is refused, in which words, and what stays in use."""
 
+import asyncio
 import contextlib
 import datetime
 import hashlib
@@ -20,9 +21,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from blackthorn.crypto import certificates
 from blackthorn.crypto.certificates import CertificateError, Fault
 from blackthorn.crypto.secret import Secret
+from blackthorn.edges.acme import client
 from blackthorn.edges.public_tls import PublicTls, leads_to_known_authority
-from blackthorn.errors import ConfigError
+from blackthorn.errors import ConfigError, UnavailableError
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.certificates import limits as certificate_limits
 from blackthorn.programs.server.certificates import sources
 from blackthorn.programs.server.certificates.renewal import Renewal
 from blackthorn.programs.server.certificates.serving import PublicCertificate
@@ -44,9 +47,9 @@ def authority() -> Authority:
 
 def shown(tls: PublicTls, **limits: ssl.TLSVersion) -> tuple[bytes, str, str]:
     """The certificate (DER) that a client sees, version and cipher."""
-    client = unchecked()
+    peer = unchecked()
     for name, value in limits.items():
-        setattr(client, name, value)
+        setattr(peer, name, value)
     ours, theirs = socket.socketpair()
 
     def serve() -> None:
@@ -56,7 +59,7 @@ def shown(tls: PublicTls, **limits: ssl.TLSVersion) -> tuple[bytes, str, str]:
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        with ours, client.wrap_socket(ours) as connection:
+        with ours, peer.wrap_socket(ours) as connection:
             cipher = connection.cipher()
             assert cipher is not None
             return connection.getpeercert(True) or b"", cipher[1], cipher[0]
@@ -327,6 +330,15 @@ def test_it_is_looked_seldom_whether_a_renewal_is_due(
     assert not renewal._due() and not renewal._due() and len(loaded) == 1
     moment = made.not_valid_after_utc - 20 * DAY
     assert renewal._due() and len(loaded) == 2
+
+    def refuse(*_: object) -> bytes:
+        raise UnavailableError("the authority does not answer")
+
+    monkeypatch.setattr(client, "obtain", refuse)
+    failed = asyncio.run(renewal.renew())  # it is tried again when it is told, not when looked
+    assert failed.due - moment.timestamp() < certificate_limits.LOOK_SECONDS
+    moment = datetime.datetime.fromtimestamp(failed.due, datetime.UTC)
+    assert renewal._due()
 
 
 def test_renewal_is_due_when_a_third_is_left_or_a_name_is_missing(authority: Authority) -> None:

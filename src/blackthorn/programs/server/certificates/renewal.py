@@ -96,6 +96,7 @@ class Renewal:
             pause = limits.FIRST_RETRY_SECONDS << min(before.failures, 16)
             pause = min(pause, limits.LONGEST_RETRY_SECONDS)
             done = Attempt(now, before.failures + 1, str(error), now + pause)
+            self._look = min(self._look, done.due)
             self._counters.certificate_renewals_failed += 1
             logger = structlog.get_logger()
             logger.warning("certificate_renewal_failed", reason=done.error, retry_seconds=pause)
