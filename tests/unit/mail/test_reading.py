@@ -5,6 +5,7 @@ import binascii
 
 import pytest
 
+from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.render import bodies, limits, parts
 from blackthorn.mail.render.html import HtmlBudget
@@ -295,6 +296,16 @@ def test_sealed_parts_within_each_other_have_a_bound() -> None:
 def test_lines_have_a_bound() -> None:
     text = render(b"\r\n" + b"x\r\n" * (limits.MAX_RENDERED_LINES + 5)).text
     assert text.endswith("[… cut here]") and text.count("\n") == limits.MAX_RENDERED_LINES
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["x\r\n" * (limits.MAX_RENDERED_LINES - 1) + "x", "x" * mail_limits.MAX_RENDERED_CHARS],
+)
+def test_a_text_for_which_no_room_is_left_is_said(first: str) -> None:
+    mail = render(multipart("mixed", plain(first), plain("second")))
+    assert "second" not in mail.text and "more text" in mail.notes[0]
+    assert not render(multipart("mixed", plain(first), plain(""))).notes
 
 
 def test_the_parts_of_a_mail_share_one_bound_of_html_and_one_of_calendars() -> None:

@@ -35,6 +35,8 @@ class Page:
     def say(self, text: str) -> None:
         """Add text; parts of one origin follow each other behind an empty line."""
         if self._chars <= 0 or self._lines <= 0:
+            if text.strip():
+                self.note("it has more text than is shown: `blackthorn mail raw` gives all of it")
             return
         lines = safe_text(text, self._chars).strip("\n").split("\n")
         shown = "\n".join(lines[: self._lines])
