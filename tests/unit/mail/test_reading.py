@@ -112,6 +112,13 @@ def test_flowed_text_is_joined() -> None:
     assert render(head % b"; delsp=yes" + b"sepa \r\nrated\r\n").text == "separated"
 
 
+def test_only_fields_are_left_out_as_a_legacy_display() -> None:
+    head = b"Content-Type: text/plain; hp-legacy-display=1\r\n\r\n"
+    assert render(head + b"Subject: plan\r\nTo: a@x.example\r\n\r\nAt dawn\r\n").text == "At dawn"
+    for body in ("Pay 100 to Bob", "Pay 100 to Bob\n\nthanks", "Subject: plan\nPay\n\nthanks"):
+        assert render(head + body.replace("\n", "\r\n").encode()).text == body
+
+
 def test_a_calendar_invitation_is_readable() -> None:
     calendar = (
         b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\n"

@@ -14,6 +14,10 @@ from blackthorn.mail.render.text import charset_name, decode_charset
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([\w.:-]{1,40})", re.I)
 _META_BYTES: Final = 2_048
 """Where HTML names its charset; browsers look at 1,024."""
+_LEGACY_DISPLAY: Final = re.compile(
+    r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): .*+\n)++\n", re.IGNORECASE
+)
+"""Fields that stand in the header too, then an empty line (RFC 9788, 4.5.3): nothing else is."""
 _ENRICHED: Final = re.compile(r"<(/?)([A-Za-z0-9-]{1,60})>|<<")
 _WORD: Final = re.compile(r"\w+")
 _MAX_WORDS: Final = 20_000
@@ -40,8 +44,8 @@ def body_of(part: Part, data: bytes, budget: HtmlBudget | None = None) -> Body:
         return Body(_enriched(text))
     if part.parameters.get(b"format", b"").lower() == b"flowed":
         text = unflow(text, delsp=part.parameters.get(b"delsp", b"").lower() == b"yes")
-    if part.parameters.get(b"hp-legacy-display") == b"1":  # RFC 9788, 4.5.3: fields, then a blank
-        text = text.partition("\n\n")[2]
+    if part.parameters.get(b"hp-legacy-display") == b"1":
+        text = _LEGACY_DISPLAY.sub("", text, count=1)
     return Body(text)
 
 
