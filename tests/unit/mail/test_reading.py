@@ -62,6 +62,21 @@ def test_other_words_in_the_html_are_said_and_shown_on_request() -> None:
     assert render(content, prefer_html=True).text == meant
 
 
+def test_versions_that_were_not_compared_are_attached() -> None:
+    three = render(multipart("alternative", plain("one"), plain("two"), html("h"), html("<p>one")))
+    assert three.text == "one" and names(three) == ["unnamed.txt", "unnamed.html"]
+    assert three.files == (b"two", b"h")
+    assert render(multipart("alternative", html("<p>one"), html("<p>two"))).files == (b"<p>one",)
+    assert not render(multipart("alternative", plain(""), html("<p>one"))).files
+
+
+def test_all_texts_of_a_version_are_compared() -> None:
+    page = " ".join(f"<p>word{number}</p>" for number in range(60))
+    inner = multipart("mixed", html("<p>one"), html(page), boundary="c")
+    mail = render(multipart("alternative", plain("one"), inner))
+    assert "word0" in mail.text and "says less" in mail.notes[0]
+
+
 def test_versions_are_compared_by_their_first_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "_MAX_WORDS", 5)
     page = " ".join(f"<p>word{number}</p>" for number in range(60))

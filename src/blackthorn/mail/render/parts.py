@@ -1,5 +1,7 @@
 """What the walk asks of a part: its bytes and its text, each made once, its name, its role."""
 
+from collections.abc import Iterator
+
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.fields import first, parse_parameters
 from blackthorn.mail.mime.scan import normalise
@@ -31,13 +33,12 @@ class Contents:
             self._bodies[id(part)] = body_of(part, self.data(content, part), self.budget)
         return self._bodies[id(part)]
 
-    def html_leaf(self, content: bytes, part: Part) -> Part | None:
-        """The first HTML in a part that is no attachment and not empty."""
+    def texts(self, content: bytes, part: Part, kind: bytes = b"text/") -> Iterator[Part]:
+        """The texts in a part that are no attachments and not empty; `kind` begins their type."""
         for leaf in walk(part):
-            is_text = leaf.type == b"text/html" and not is_attached(leaf)
+            is_text = leaf.type.startswith(kind) and not is_attached(leaf)
             if is_text and self.data(content, leaf).strip():
-                return leaf
-        return None
+                yield leaf
 
 
 def tolerant(content: bytes) -> bytes:

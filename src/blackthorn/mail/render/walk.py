@@ -76,7 +76,7 @@ class Use(Enum):
     """What becomes of a part."""
 
     SHOWN = "its text is shown, its files are attached"
-    LEFT_OUT = "another version is shown; its files are attached"
+    LEFT_OUT = "another version, with which it was compared, is shown; its files are attached"
     ATTACHED = "all of it is attached"
 
 
@@ -127,33 +127,39 @@ class Walker:
 
     def _uses(self, content: bytes, part: Part, use: Use) -> list[Use]:
         """What becomes of the parts of a multipart."""
-        shown, others = None, use
         if part.type == b"multipart/alternative" and use is Use.SHOWN:
-            shown, others = self._choose(content, part.children), Use.LEFT_OUT
-        elif part.type == b"multipart/related":
-            shown, others = related_root(part), Use.ATTACHED
-        return [use if shown is None or child is shown else others for child in part.children]
+            shown, compared = self._choose(content, part.children)
+            others = (c for c in part.children if c is not shown and c is not compared)
+            unseen = {id(c) for c in others if any(self._contents.texts(content, c))}
+            return [
+                use if c is shown else Use.ATTACHED if id(c) in unseen else Use.LEFT_OUT
+                for c in part.children
+            ]
+        if part.type == b"multipart/related":
+            root = related_root(part)
+            return [use if child is root else Use.ATTACHED for child in part.children]
+        return [use] * len(part.children)
 
-    def _choose(self, content: bytes, children: list[Part]) -> Part | None:
-        """The alternative to show (RFC 2046, 5.1.4)."""
-        texts = (child for child in children if child.type == b"text/plain")
-        body, html_leaf = self._contents.body, self._contents.html_leaf
-        plain = next((text for text in texts if body(content, text).text.strip()), None)
-        rich = next((c for c in reversed(children) if html_leaf(content, c)), None)
+    def _choose(self, content: bytes, children: list[Part]) -> tuple[Part, Part | None]:
+        """The alternative to show (RFC 2046, 5.1.4), and the one whose words it was compared to."""
+        plains = (child for child in children if child.type == b"text/plain")
+        body, texts = self._contents.body, self._contents.texts
+        plain = next((text for text in plains if body(content, text).text.strip()), None)
+        rich = next((c for c in reversed(children) if any(texts(content, c, b"text/html"))), None)
         if rich is None or plain is None:
             readable = [c for c in children if c.type.startswith((b"text/", b"multipart/"))]
-            return plain or rich or (readable[-1] if readable else children[-1])
-        html = html_leaf(content, rich)
-        if self._prefer_html or html is None:
-            return rich
-        told, meant = words(body(content, plain).text), words(body(content, html).text)
+            return plain or rich or (readable[-1] if readable else children[-1]), None
+        if self._prefer_html:
+            return rich, plain
+        page = " ".join(body(content, text).text for text in texts(content, rich))
+        told, meant = words(body(content, plain).text), words(page)
         if len(meant) > _MORE_WORDS * len(told) + _FEW_WORDS:
             self._page.note("the plain text version, which says less, is not shown")
-            return rich
+            return rich, plain
         missing = len(set(meant) - set(told))
         if missing > len(set(meant)) // 4 and missing > _FEW_WORDS:
             self._page.note(f"its HTML version has {missing} other words: --html shows it")
-        return plain
+        return plain, rich
 
     def _message(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
         """An attached message: its head and its text, and itself as a file."""
