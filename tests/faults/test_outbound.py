@@ -270,6 +270,32 @@ def test_the_end_waits_shortly_for_a_hand_over_and_stores_it(
     scene(tmp_path, test)
 
 
+def test_the_end_stores_what_could_not_be_stored_while_another_hand_over_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DROP_SECONDS", 0.2)
+
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        submit = at.site.writer.submit
+
+        def failing(command: Any, done: Any) -> None:
+            done(DiskError("full")) if isinstance(command, FinishDelivery) else submit(
+                command, done
+            )
+
+        at.site.writer.submit = failing  # type: ignore[method-assign]
+        await at.submit("eve@far.example")
+        await at.until(lambda: at.site.counters.storage_failures == 1)
+        at.site.writer.submit = submit  # type: ignore[method-assign]
+        carrier.held = asyncio.Event()
+        await at.submit("dan@other.example")
+        await at.until(lambda: len(carrier.taken) == 2)
+        await at.tasks.close()
+        assert len(_rows(at)) == 1
+
+    scene(tmp_path, test)
+
+
 def test_the_administrator_retries_a_mail_before_its_time_and_drops_one(tmp_path: Path) -> None:
     async def test(at: World, carrier: FakeCarrier) -> None:
         carrier.refused = Reply(451, "4.4.1", "no answer")

@@ -86,12 +86,15 @@ class Delivering:
         self._domains.forget_idle()
 
     async def close(self) -> None:
-        """Start no more, and give what is being handed over DROP_SECONDS to end and be stored."""
+        """Start no more, and give what is being handed over DROP_SECONDS to end and be stored.
+
+        What could not be stored before gets as long, whatever a slow peer took of the time.
+        """
         self.stopping = True
-        with suppress(TimeoutError, DiskError):
-            async with asyncio.timeout(limits.DROP_SECONDS):
-                await self._quiet.wait()
-                await self._store_again()
+        for last in (self._quiet.wait, self._store_again):
+            with suppress(TimeoutError, DiskError):
+                async with asyncio.timeout(limits.DROP_SECONDS):
+                    await last()
 
     def _start_worker(self, domain: Domain) -> None:
         domain.woken.set()

@@ -40,7 +40,8 @@ MAX_HELD_DOMAINS = 10_000
 """Domains that are left alone; beyond, the oldest are tried again."""
 
 DROP_SECONDS = 5.0
-"""How long the server's end waits for mails that are being handed over."""
+"""How long the server's end waits for mails that are being handed over; then as long for what could
+not be stored of earlier ones."""
 
 MAX_UNSTORED = 1_000
 """Attempts that could not be stored; from so many on, no mail is handed over until they are."""
