@@ -5,6 +5,7 @@ import base64
 import pytest
 from tnefparse import TNEF
 
+from blackthorn.mail.render import limits as render_limits
 from blackthorn.mail.render.render import RenderedMail, render
 from blackthorn.mail.unpack import limits
 from blackthorn.mail.unpack.tnef import SIGNATURE, read_tnef
@@ -143,6 +144,32 @@ def test_a_text_in_rtf_beside_another_is_not_missed() -> None:
     )
     assert (mail.text, mail.notes) == ("hello", ())
     assert [each.name for each in mail.attachments] == ["a"]
+
+
+def test_its_html_is_shown_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = b"<p>seen<p style='display:none'>unseen"
+    winmail = HEAD + attribute(1, 0x9003, 6, properties((0x1013, 258, page)))
+    mail = in_a_mail(winmail)
+    assert (mail.text, mail.notes) == ("seen", ("hidden in the HTML, 6 characters: unseen",))
+    monkeypatch.setattr(render_limits, "MAX_HTML_ATTRIBUTES", 0)
+    bare = in_a_mail(winmail)
+    assert bare.text == "seen\nunseen" and bare.files == (winmail,)
+
+
+def test_its_text_is_shown_beside_another_text() -> None:
+    words = " ".join(f"word{number}" for number in range(20))
+    winmail = HEAD + attribute(1, 0x9003, 6, properties((0x1000, 30, words.encode())))
+    coded = base64.encodebytes(winmail).replace(b"\n", b"\r\n")
+    for text, shown in (("A footer", f"A footer\n\n{words}"), (words, words)):
+        mail = render(
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+            + text.encode()
+            + b"\r\n--b\r\nContent-Type: application/ms-tnef\r\n"
+            + b"Content-Transfer-Encoding: base64\r\n\r\n"
+            + coded
+            + b"--b--\r\n"
+        )
+        assert mail.text == shown and not mail.attachments
 
 
 def test_a_winmail_of_nothing_else_is_a_file() -> None:

@@ -32,6 +32,11 @@ class Page:
     def has_text(self) -> bool:
         return bool(self._texts) or any(section.text for section in self.sections)
 
+    @property
+    def text(self) -> str:
+        """All text so far."""
+        return "\n".join([*(section.text for section in self.sections), *self._texts])
+
     def say(self, text: str) -> None:
         """Add text; parts of one origin follow each other behind an empty line."""
         if self._chars <= 0 or self._lines <= 0:

@@ -156,8 +156,7 @@ class Walker:
         if len(meant) > _MORE_WORDS * len(told) + _FEW_WORDS:
             self._page.note("the plain text version, which says less, is not shown")
             return rich, plain
-        missing = len(set(meant) - set(told))
-        if missing > len(set(meant)) // 4 and missing > _FEW_WORDS:
+        if missing := _other_words(told, meant):
             self._page.note(f"its HTML version has {missing} other words: --html shows it")
         return plain, rich
 
@@ -209,11 +208,7 @@ class Walker:
         if name_of(part) and len(data) > _MAX_NAMED_TEXT:
             return False
         if part.type == b"text/html":
-            body = self._contents.body(content, part)
-            self._page.say(body.text)
-            if body.html is not None:
-                self._page.note_html(body.html)
-            return body.html is None or not (body.html.cut or body.html.bare)
+            return self._body(self._contents.body(content, part))
         for piece in split_openpgp(data):
             if piece.kind == "sealed":
                 self._inline_sealed(piece.data)
@@ -224,6 +219,13 @@ class Walker:
             else:
                 self._plain(part, piece.data)
         return True
+
+    def _body(self, body: Body) -> bool:
+        """Show a text and say what it hides; whether all of it is shown."""
+        self._page.say(body.text)
+        if body.html is not None:
+            self._page.note_html(body.html)
+        return body.html is None or not (body.html.cut or body.html.bare)
 
     def _plain(self, part: Part, data: bytes) -> None:
         position = 0
@@ -308,23 +310,24 @@ class Walker:
         return True
 
     def _winmail(self, content: bytes, part: Part) -> bool:
-        """Outlook's winmail.dat: its files become attachments; its text is shown if no other is.
+        """Outlook's winmail.dat: its files become attachments; its text is shown unless it was.
 
         Where it holds more than that, this is said, and it is attached itself. False for one of
         nothing.
         """
+        self._opened += 1
         data = self._contents.data(content, part)
-        found = read_tnef(data)
+        found = read_tnef(data) if self._opened <= limits.MAX_OPENED_PARTS else None
         if found is None:
             return False
-        if not self._page.has_text:
-            html = Body("")
-            if found.html:
-                html = body_of(html_part(part), found.html.encode(), self._contents.budget)
-            self._page.say(found.text or html.text)
+        body, whole = Body(found.text), True
+        if found.html and not found.text:
+            body = body_of(html_part(part), found.html.encode(), self._contents.budget)
+        if not self._page.has_text or _other_words(words(self._page.text), words(body.text)):
+            whole = self._body(body)
         for file in found.files:
             self._page.attach(file.name, b"application/octet-stream", file.data)
-        unread = not found.complete or (found.rtf and not self._page.has_text)
+        unread = not (found.complete and whole) or (found.rtf and not self._page.has_text)
         if unread:
             self._page.note("not all of winmail.dat can be read here: it is attached for Outlook")
             self._page.attach(name_of(part) or "winmail.dat", part.type, data)
@@ -353,6 +356,12 @@ class Walker:
 def _is_sealed(part: Part) -> bool:
     """PGP/MIME (RFC 3156, 4): a control part and the armored message."""
     return part.type == b"multipart/encrypted" and len(part.children) > 1
+
+
+def _other_words(told: list[str], meant: list[str]) -> int:
+    """How many words of a text another has not; 0 for few."""
+    missing = len(set(meant) - set(told))
+    return missing if missing > len(set(meant)) // 4 and missing > _FEW_WORDS else 0
 
 
 def _head_lines(fields: list[Field]) -> str:
