@@ -280,6 +280,12 @@ def test_what_its_sender_sealed_is_opened_and_stands_apart() -> None:
     assert listed.subject == ""  # only a mail that is sealed as a whole has sealed fields
 
 
+def test_a_part_behind_the_sealed_one_is_attached() -> None:
+    content = sealed_mail().removesuffix(b"--") + b"\r\n" + plain("added") + b"\r\n--b--"
+    mail = render(content, lambda _: plain("inside"))
+    assert [each.text for each in mail.sections] == ["inside"] and mail.files == (b"added",)
+
+
 def test_another_sender_outside_the_seal_is_said() -> None:
     mail = render(sealed_mail(), lambda _: b"From: real@x.example\r\n\r\nhi")
     assert mail.sender == "real@x.example" and "e@x.example" in mail.notes[0]

@@ -242,9 +242,9 @@ class Walker:
     def _encrypted(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
         """PGP/MIME (RFC 3156, 4). What is opened is shown apart from all around it (EFAIL)."""
         opened = self._open_root(content, part, depth=depth) if use is Use.SHOWN else None
+        for child in part.children[2 if opened else 0 :]:
+            self._part(content, child, Use.ATTACHED, depth=depth + 1)
         if opened is None:
-            for child in part.children:
-                self._part(content, child, Use.ATTACHED, depth=depth + 1)
             return
         inner, root = opened
         self._page.begin(SEALED)
