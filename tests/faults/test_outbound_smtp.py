@@ -351,6 +351,36 @@ def test_whether_a_mail_had_begun_is_known(
     run(play)
 
 
+@pytest.mark.parametrize(("said", "final"), [(b"554 5.7.1 no", True), (b"250 what", False)])
+def test_a_reply_amid_the_data_counts_if_it_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, final: bool
+) -> None:
+    monkeypatch.setattr(limits, "DATA_PIECE_BYTES", 1_000)
+    monkeypatch.setattr(limits, "DATA_SECONDS", 2)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        while (line := (await reader.readline()).decode()) != "x\r\n":
+            writer.write(REPLIES[line[:4].strip()] + b"\r\n")
+        writer.write(said + b"\r\n")
+        while await reader.read(100_000):  # it says no more, and waits for the client to go
+            pass
+        writer.close()
+
+    async def play() -> None:
+        async with world(tmp_path) as at:
+            server = await asyncio.start_server(talk, "127.0.0.1", 0)
+            at.carrier.port = server.sockets[0].getsockname()[1]
+            try:
+                (reply,) = await at.send("eve@far.example", content=b"x\r\n" * 200_000)
+            except CarrierError as error:
+                reply = error.reply
+            assert not reply.accepted and reply.final is final
+            server.close()
+
+    run(play)
+
+
 @given(st.lists(st.integers(0, 1_100), max_size=5), st.booleans())
 def test_long_lines_are_found(lengths: list[int], ended: bool) -> None:
     content = b"\n".join(b"x" * length for length in lengths) + b"\n" * ended

@@ -14,10 +14,12 @@ from typing import Final
 import aiosmtplib
 from aiosmtplib import (
     SMTPException,
+    SMTPResponse,
     SMTPResponseException,
     SMTPServerDisconnected,
     SMTPTimeoutError,
 )
+from aiosmtplib.protocol import SMTPProtocol
 
 from blackthorn.edges.outbound import limits
 from blackthorn.edges.outbound.security import Level, Security
@@ -132,14 +134,29 @@ class SmtpConnection:
             protocol = self.client.protocol
             if told.code != 354 or protocol is None:
                 raise SMTPServerDisconnected("DATA was neither begun nor refused")
-            for piece in whole_lines(content):  # their dots are doubled (RFC 5321, 4.5.2)
-                stuffed = piece.replace(b"\r\n.", b"\r\n..")
-                protocol.write(b"." + stuffed if stuffed.startswith(b".") else stuffed)
-                await asyncio.sleep(0)
-            if not content.endswith(b"\r\n"):
-                protocol.write(b"\r\n")
-            told = await self.client.execute_command(b".", timeout=limits.DATA_SECONDS)
+            answer = asyncio.ensure_future(protocol.read_response(limits.DATA_SECONDS))
+            try:
+                with suppress(SMTPServerDisconnected):  # `answer` knows why
+                    await self._write(protocol, content, answer)
+                told = await answer
+            finally:
+                answer.cancel()
         return reply_of(self._server, told.code, told.message)
+
+    async def _write(
+        self, protocol: SMTPProtocol, content: bytes, answer: asyncio.Future[SMTPResponse]
+    ) -> None:
+        """Write the data. Who answers amid it wants no more, and the connection is of no use."""
+        for piece in whole_lines(content):  # their dots are doubled (RFC 5321, 4.5.2)
+            await asyncio.sleep(0)
+            if answer.done():
+                self.client.close()
+                if answer.exception() is None and answer.result().code < 400:
+                    raise SMTPResponseException(451, "the mail was taken before it was sent")
+                return
+            stuffed = piece.replace(b"\r\n.", b"\r\n..")
+            protocol.write(b"." + stuffed if stuffed.startswith(b".") else stuffed)
+        protocol.write(b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
 
     def _options(self, sender: str, recipients: Sequence[str], content: bytes) -> list[str]:
         offers, options = self.client.supports_extension, list[str]()
