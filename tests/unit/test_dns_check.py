@@ -158,7 +158,11 @@ def test_spf_goes_by_the_first_term_that_matches(terms: str, permitted: bool) ->
 
 
 @pytest.mark.parametrize(
-    "term", ["a/99", "a/-1", "mx//129", "a/24/64", "ip4:192.0.2.1/33", "include"]
+    "term",
+    [
+        *("a/99", "a/-1", "mx//129", "a/24/64", "include"),
+        *("ip4:192.0.2.1/33", "ip4:192.0.2.0/255.255.255.0", "ip4:2001:db8::1", "ip6:192.0.2.1"),
+    ],
 )
 def test_a_malformed_spf_term_is_named(term: str) -> None:
     known = {(DOMAIN, kind): Found(("192.0.2.1",) if kind == "A" else ()) for kind in ("A", "AAAA")}

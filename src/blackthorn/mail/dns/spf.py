@@ -130,7 +130,7 @@ def _fill(
 ) -> None:
     """Look up what the term matches."""
     if mechanism in ("ip4", "ip6"):
-        if (network := _network(value)) is None:
+        if (network := _network(mechanism, value)) is None:
             spf.unknown.append(word)
         else:
             term.networks.append(network)
@@ -155,9 +155,12 @@ def _fill(
             term.networks.append(ip_network(f"{address}/{size}", strict=False))
 
 
-def _network(text: str) -> Network | None:
+def _network(mechanism: str, text: str) -> Network | None:
+    """The network of `ip4` or `ip6`, of which the length is a number (5.6)."""
+    if not (text.partition("/")[2] or "0").isdecimal():
+        return None
     try:
-        return ip_network(text, strict=False)
+        return (IPv4Network if mechanism == "ip4" else IPv6Network)(text, strict=False)
     except ValueError:
         return None
 
