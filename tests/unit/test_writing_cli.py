@@ -215,7 +215,7 @@ def test_a_draft_is_shown_and_sent_to_further_people(
     document = json.loads(invoke("mail", "draft", "show", "1", "--json").output)
     assert (document["bcc"], document["text"]) == (["erin@acme.example"], "Attack at dawn.")
     assert "bob: not an address" in told("mail", "draft", "send", "1", "bob")
-    sent = invoke("mail", "draft", "send", "1", "carol@acme.example", BOB)
+    sent = invoke("mail", "draft", "send", "1", "carol@acme.example", BOB, "erin@acme.example")
     assert sent.exception is None and "carol@acme.example: not yet sent" in sent.output
     (entry,) = json.loads(invoke("mail", "sent", "--json").output)
     assert entry["to"] == [BOB, "carol@acme.example"] and entry["bcc"] == ["erin@acme.example"]

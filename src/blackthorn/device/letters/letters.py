@@ -132,13 +132,13 @@ def _check_copies(head: Head, size: int) -> None:
 
 
 def begin_sending(unit: UnitOfWork, number: int, more: Sequence[Mailbox] = ()) -> None:
-    """A draft is to be sent, to `more` people too.
+    """A draft is to be sent, to `more` people too; who is a recipient already stays as they are.
 
     Raises UserError when it is none, has no recipient or too many.
     """
     record = draft(unit.records, number)
     head = head_of(record)
-    known = {address for address, _ in head.to}
+    known = set(head.recipients)  # those of Bcc too, whom the others must not see now
     new = [(person.address, person.name) for person in more if person.address not in known]
     head = msgspec.structs.replace(head, to=[*head.to, *dict.fromkeys(new)])
     check_recipients(head.recipients)
