@@ -7,9 +7,25 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.mail import keys, outside_keys
 from blackthorn.device.operations import change_chain
 from blackthorn.ids import Address
+from blackthorn.mail.compose.entity import Entity
+from blackthorn.mail.pgp.seal import BY_SENDER
+from blackthorn.mail.render.render import render, render_head
+from blackthorn.mail.render.walk import SEALED
 from blackthorn.ports.outside.keys import Source
+from blackthorn.programs.device.mail import shown_mail
+from blackthorn.programs.device.opening.stored import open_stored
+from blackthorn.programs.event_loop import run
 from blackthorn.simulation.linking import add_device, bring_up, revoke
-from tests.support.mail_world import MailWorld, judged, mail_to, reader_of, send, signed_mail
+from tests.support.mail_world import (
+    MailWorld,
+    judged,
+    mail_to,
+    program_of,
+    reader_of,
+    secret_of,
+    send,
+    signed_mail,
+)
 
 
 def test_who_has_signed_is_told_of_each_mail():
@@ -75,6 +91,30 @@ def test_a_replaced_key_is_not_said_to_be_the_users():
     newest, _ = keys_of(bob)
     assert by_bob(world, bob, newest.secret) == "own"
     assert by_bob(world, bob, known.secret) == "replaced"
+
+
+@pytest.mark.parametrize("show", [render, render_head])
+def test_no_header_in_a_further_seal_takes_the_place_of_the_signed_one(show):
+    """Bob seals to alice, within what he signs, a mail that says it is carol's."""
+    world = MailWorld(54, "alice", "bob")
+    alice, bob = world.people
+    now, reader = world.now_ms // 1000, reader_of(alice, world.now_ms // 1000)
+    forged = signed_mail("carol@acme.example", None, reader, now, alice.address)
+    kind, _, body = forged.partition(b"Content-Type: ")[2].partition(b"\r\n\r\n")
+    entity = Entity(kind.decode(), (), body)
+    sealed = BY_SENDER + signed_mail(
+        bob.address, secret_of(bob), reader, now, alice.address, entity=entity
+    )
+    program = program_of(alice)
+
+    async def read():
+        return await shown_mail(program, await open_stored(program, sealed), show=show)
+
+    found = run(read())
+    assert (found.signature, found.rendered.sender) == ("ledger", bob.address)
+    if show is render:
+        (section,) = found.rendered.sections
+        assert section.head == SEALED and "From: carol@acme.example\n" in section.text
 
 
 def keys_of(person):

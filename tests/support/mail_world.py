@@ -17,7 +17,7 @@ from blackthorn.errors import UnavailableError
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.mail.compose import protection
 from blackthorn.mail.compose.answer import Thread
-from blackthorn.mail.compose.entity import File, compose
+from blackthorn.mail.compose.entity import Entity, File, compose
 from blackthorn.mail.compose.letter import Letter, Mailbox
 from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail
@@ -196,12 +196,18 @@ def mail_to(
 
 
 def signed_mail(
-    author: str, signer: Secret | None, reader: RecipientCertificate, now: int, to: str
+    author: str,
+    signer: Secret | None,
+    reader: RecipientCertificate,
+    now: int,
+    to: str,
+    *,
+    entity: Entity | None = None,
 ) -> bytes:
     """A mail of the author `to` somebody, signed by any key and sealed to any reader."""
     letter = Letter(Mailbox(author), (Mailbox(to),), (), "hi", 1, "<1@x.example>")
     outer = protection.outside(letter)
-    inner = protection.payload(letter, compose("hi", random=bytes), outer)
+    inner = protection.payload(letter, entity or compose("hi", random=bytes), outer)
     armored = seal_to_all(inner, [reader], now=now, signer=signer)
     return protection.message(outer, armored, bytes)
 

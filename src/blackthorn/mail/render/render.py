@@ -18,12 +18,17 @@ __all__ = ["Attachment", "RenderedMail", "Section", "render", "render_head"]
 
 
 def render(
-    content: bytes, opener: Opener | None = None, *, prefer_html: bool = False
+    content: bytes,
+    opener: Opener | None = None,
+    *,
+    prefer_html: bool = False,
+    own_header: bool = False,
 ) -> RenderedMail:
     """Render raw RFC 5322 bytes of any length. Never raises.
 
     `opener` opens what the sender sealed to this reader; `prefer_html` shows the HTML of a mail
-    that has a plain text too.
+    that has a plain text too. `own_header`: the mail came out of a seal itself, and its signature
+    is judged by its own From, so that no header in a further seal takes the place of it.
     """
     try:
         content = normalise(content)
@@ -33,13 +38,17 @@ def render(
         text = f"[not parsed: {error}; it begins with]\n{excerpt}"
         return RenderedMail("", "", "", "", "", (Section("", text),), (), False)
     page = Page()
-    walker = Walker(page, opener, prefer_html=prefer_html)
+    walker = Walker(page, opener, prefer_html=prefer_html, own_header=own_header)
     walker.entity(content, root)
     return _rendered(root, walker.protected, page)
 
 
 def render_head(
-    content: bytes, opener: Opener | None = None, *, prefer_html: bool = False
+    content: bytes,
+    opener: Opener | None = None,
+    *,
+    prefer_html: bool = False,
+    own_header: bool = False,
 ) -> RenderedMail:
     """Only the header fields, for a list; of its parts only a seal of the whole mail is opened."""
     try:
@@ -48,7 +57,7 @@ def render_head(
     except MailRefusedError:
         return render(content)
     page = Page()
-    walker = Walker(page, opener, prefer_html=prefer_html)
+    walker = Walker(page, opener, prefer_html=prefer_html, own_header=own_header)
     walker.header(content, root)
     return _rendered(root, walker.protected, page)
 

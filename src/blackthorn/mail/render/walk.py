@@ -81,10 +81,21 @@ class Use(Enum):
 
 
 class Walker:
-    """Shows one mail on a page. `protected` are the sealed header fields, if there are such."""
+    """Shows one mail on a page. `protected` are the sealed header fields, if there are such.
 
-    def __init__(self, page: Page, opener: Opener | None, *, prefer_html: bool = False) -> None:
+    `own_header`: those of the mail itself count, and none in a seal.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        opener: Opener | None,
+        *,
+        prefer_html: bool = False,
+        own_header: bool = False,
+    ) -> None:
         self._page = page
+        self._own_header = own_header
         self._opener = opener
         self._prefer_html = prefer_html
         self._opened = self._messages = self._shown_calendars = 0
@@ -99,7 +110,7 @@ class Walker:
 
     def header(self, content: bytes, root: Part) -> None:
         """Only `protected`, where the whole mail is sealed: nothing else is opened or shown."""
-        if _is_sealed(root):
+        if _is_sealed(root) and not self._own_header:
             self._open_root(content, root, depth=0)
 
     def _part(self, content: bytes, part: Part, use: Use, *, depth: int) -> None:
@@ -251,6 +262,8 @@ class Walker:
         if root is None:
             self._page.say(decode_charset(inner, b""))
         else:
+            if root.fields is not self.protected:
+                self._page.say(_head_lines(root.fields))
             self._part(inner, root, Use.SHOWN, depth=depth + 1)
         self._page.end(SEALED)
 
@@ -263,7 +276,8 @@ class Walker:
             return None
         inner = tolerant(opened)
         root = parsed(inner)
-        fields = root.fields if root is not None and depth == 0 else []
+        whole = depth == 0 and not self._own_header
+        fields = root.fields if root is not None and whole else []
         if any(key in (b"subject", b"from") for key, _ in fields):
             self.protected = fields
         return inner, root

@@ -152,8 +152,13 @@ async def shown_mail(
         secrets = keys.secrets(records)
         if not (opened.junk or opened.own):
             learn_from(records, opened.content, own, wall_ms())
-    inner = opener(secrets)
-    shown = await asyncio.to_thread(show, opened.content, inner, prefer_html=prefer_html)
+    shown = await asyncio.to_thread(
+        show,
+        opened.content,
+        opener(secrets),
+        prefer_html=prefer_html,
+        own_header=opened.by_sender or opened.own,
+    )
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
         shown = replace(shown, sender=sender)
