@@ -244,6 +244,10 @@ def test_hidden_text_and_remote_pictures_are_said() -> None:
         (b"group: a@x.example, b@x.example;", "group: a@x.example, b@x.example;"),
         (b"=?utf-8?q?Andr=C3=A9?= <a@x.example> ", "André <a@x.example>"),
         (b"<a@x.example", "<a@x.example>"),
+        (
+            b'"boss@acme ' + b"b" * 2_000 + b'" <e@x.example>',
+            '"boss@acme ' + "b" * (mail_limits.MAX_RENDERED_NAME_CHARS - 10) + ' …" <e@x.example>',
+        ),
         (b"plain words", "plain words"),
     ],
 )

@@ -21,7 +21,8 @@ def header_line(fields: list[Field], name: bytes) -> str:
 def address_line(fields: list[Field], name: bytes) -> str:
     """All fields of a name that holds addresses.
 
-    A name that looks like an address stands in quotes, so that it is not taken for the address.
+    A name that looks like an address stands in quotes, so that it is not taken for the address, and
+    a long one is cut, so that the address is not.
     """
     values = [value for key, value in fields if key == name]
     joined = b", ".join(values)[: limits.MAX_MAIL_HEADER_BYTES]
@@ -55,6 +56,7 @@ def _mailbox(entry: tuple[bytes, bytes]) -> str:
         return decode_header(phrase)
     quoted = len(phrase) > 1 and phrase.startswith(b'"') and phrase.endswith(b'"')
     name = decode_header(re.sub(rb"\\(.)", rb"\1", phrase[1:-1]) if quoted else phrase).strip()
+    name = safe_line(name, limits.MAX_RENDERED_NAME_CHARS)
     if _SPECIAL.search(name):
         name = '"' + name.replace('"', "'") + '"'
     return f"{name} <{decode_header(address)}>".lstrip()
