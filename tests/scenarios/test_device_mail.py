@@ -272,6 +272,23 @@ def test_a_mail_of_which_a_piece_is_lost_becomes_a_draft(place):
     assert not world.mailbox(bob)
 
 
+def test_a_draft_says_who_has_got_it_before():
+    world = MailWorld(55, "alice", "bob")
+    alice, bob = world.people
+    world.publish_key(DORA.lower())
+    send(alice, mail_to("bob@acme.example", DORA))
+    until_sealed(world, alice)
+    lose(alice, SEALED + 1, 0)
+    world.settle()
+    world.deliver()
+    assert len(world.mailbox(bob)) == 1 and not world.outside
+    (record,) = letters_of(alice)
+    assert record.standing == DRAFT
+    assert record.why.endswith(
+        "; bob@acme.example got it already, and would get the draft as another mail"
+    )
+
+
 def lose(person, copy, place):
     query = "DELETE FROM letter_piece WHERE copy = ? AND place = ?"
     person.vault.connection.execute(query, (copy, place))

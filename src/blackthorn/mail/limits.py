@@ -51,7 +51,7 @@ MAX_RENDERED_HEADER_CHARS = 1_000
 """Characters shown of one header field."""
 
 MAX_RENDERED_NAME_CHARS = 120
-"""Characters shown of an attachment's name."""
+"""Characters shown of an attachment's name, and of a person's before their address."""
 
 MAX_NAME_BYTES = 200
 """UTF-8 bytes of an attachment's name: file systems take 255, and a number may be added."""

@@ -161,13 +161,20 @@ def put(unit: UnitOfWork, record: LetterRecord, head: Head) -> None:
 
 
 def became_draft(unit: UnitOfWork, number: int, why: str) -> None:
-    """The mail cannot be sent: the person may change that and send it again."""
+    """The mail cannot be sent: the person may change that and send it again.
+
+    `why` then says who has got it before.
+    """
     record = unit.records.letters.get(number)
     if record is None:
         return
     unit.records.letters.forget_copies(number, content=False)
-    head = msgspec.structs.replace(head_of(record), copies=[])
-    put(unit, replace(record, standing=DRAFT, why=why), head)
+    head = head_of(record)
+    taken = [address for copy in head.copies if copy.mail for address in copy.recipients]
+    got = [one for one in taken if one not in head.refused and one != unit.me.address]
+    if got:
+        why = f"{why}; {', '.join(got)} got it already, and would get the draft as another mail"
+    put(unit, replace(record, standing=DRAFT, why=why), msgspec.structs.replace(head, copies=[]))
 
 
 def was_sent(unit: UnitOfWork, record: LetterRecord, head: Head) -> None:
