@@ -134,29 +134,20 @@ class SmtpConnection:
             protocol = self.client.protocol
             if told.code != 354 or protocol is None:
                 raise SMTPServerDisconnected("DATA was neither begun nor refused")
-            answer = asyncio.ensure_future(protocol.read_response(limits.DATA_SECONDS))
-            try:
-                with suppress(SMTPServerDisconnected):  # `answer` knows why
-                    await self._write(protocol, content, answer)
-                told = await answer
-            finally:
-                answer.cancel()
-        return reply_of(self._server, told.code, told.message)
+            over = asyncio.Event()
 
-    async def _write(
-        self, protocol: SMTPProtocol, content: bytes, answer: asyncio.Future[SMTPResponse]
-    ) -> None:
-        """Write the data. Who answers amid it wants no more, and the connection is of no use."""
-        for piece in whole_lines(content):  # their dots are doubled (RFC 5321, 4.5.2)
-            await asyncio.sleep(0)
-            if answer.done():
+            async def answer() -> SMTPResponse:
+                try:
+                    return await protocol.read_response(limits.DATA_SECONDS)
+                finally:
+                    over.set()
+
+            told, whole = await asyncio.gather(answer(), _write(protocol, content, over))
+            if not whole:
                 self.client.close()
-                if answer.exception() is None and answer.result().code < 400:
-                    raise SMTPResponseException(451, "the mail was taken before it was sent")
-                return
-            stuffed = piece.replace(b"\r\n.", b"\r\n..")
-            protocol.write(b"." + stuffed if stuffed.startswith(b".") else stuffed)
-        protocol.write(b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+                if told.code < 400:
+                    raise SMTPServerDisconnected("the mail was taken before it was sent")
+        return reply_of(self._server, told.code, told.message)
 
     def _options(self, sender: str, recipients: Sequence[str], content: bytes) -> list[str]:
         offers, options = self.client.supports_extension, list[str]()
@@ -169,6 +160,20 @@ class SmtpConnection:
         ):
             options.append("SMTPUTF8")
         return options
+
+
+async def _write(protocol: SMTPProtocol, content: bytes, over: asyncio.Event) -> bool:
+    """Write the data; whether all: who answers amid it wants no more."""
+    with suppress(SMTPServerDisconnected):  # the answer says why
+        for piece in whole_lines(content):  # their dots are doubled (RFC 5321, 4.5.2)
+            await asyncio.sleep(0)
+            if over.is_set():
+                return False
+            stuffed = piece.replace(b"\r\n.", b"\r\n..")
+            protocol.write(b"." + stuffed if stuffed.startswith(b".") else stuffed)
+        protocol.write(b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+        return True
+    return False
 
 
 def has_long_line(content: bytes) -> bool:
