@@ -109,12 +109,14 @@ def test_a_folder_that_is_put_back_comes_back_to_a_group_that_has_changed() -> N
     assert outcome.violations == []
 
 
-def test_a_device_whose_clock_is_wrong_puts_nobody_out() -> None:
-    """By its clock all that the ledger says is too old, so that it cannot look up who is new."""
+@pytest.mark.parametrize("ahead", [90 * DAY, -2 * HOUR])
+def test_a_device_whose_clock_is_wrong_puts_nobody_out(ahead: int) -> None:
+    """By its clock what the ledger says is too old or yet to come: it cannot look up who is new."""
     outcome = lived(
         (10, "alice.1", "create", "team", "bob", "carol"),
         (20, "carol.1", "state-recovery"),
-        (HOUR, "bob.1", "clock", 90 * DAY),
+        (HOUR, "bob.1", "clock", ahead),
+        (HOUR + 60, "alice.1", "link", "alice.2"),
         (2 * HOUR, "carol.1", "recover", "carol.2"),
         (3 * HOUR, "bob.1", "group-text", "team"),
         (4 * HOUR, "alice.1", "group-text", "team"),

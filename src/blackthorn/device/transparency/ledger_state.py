@@ -79,6 +79,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp, moment: int = 0) -> Accept
             _note_stale(unit, part, last)
             raise StaleError(error.rule, "the newest state of the ledger is too old") from error
         if error.rule == _AHEAD and trusted.policy.quorum == NO_QUORUM:
+            _note_stale(unit, part, last)
             # Without witnesses the time of the head is the server's word against this clock.
             raise StaleError(error.rule, "this device's clock is behind the server's") from error
         before = _fallen_from(part, last) if error.rule == _RISES else None
@@ -121,10 +122,16 @@ def _note_stale(unit: UnitOfWork, part: verify.EpochPart, last: CheckpointRecord
 
 
 def clock_is_wrong(unit: UnitOfWork) -> bool:
-    """Whether the ledger goes on, and all that it shows is too old by this device's clock."""
+    """Whether no lookup counts by this device's clock: by it the ledger is too old, or yet to be.
+
+    The ledger goes on, so that the clock and not the server's silence is the reason.
+    """
     newest = unit.records.directory.newest()
+    if newest is None:
+        return False
     seen = int.from_bytes(unit.records.settings.get(_STALE_SEEN) or b"", "big")
-    return newest is not None and seen > newest.epoch
+    ahead_ms = verified_chains.ledger_ms(newest) - unit.now_ms
+    return seen > newest.epoch or ahead_ms > transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 
 
 def accept_time(unit: UnitOfWork, checkpoint: CheckpointRecord) -> None:
