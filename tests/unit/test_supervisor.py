@@ -178,6 +178,25 @@ def test_closing_ends_every_task() -> None:
     run(inside)
 
 
+def test_a_drain_that_fails_is_reported_and_all_tasks_end() -> None:
+    async def test(tasks: Supervisor, counters: Counters, faults: Faults) -> None:
+        async def fail() -> None:
+            raise ValueError(SECRET)
+
+        drained = asyncio.Event()
+        running = tasks.start("rest", asyncio.sleep(3_600))
+
+        async def drain() -> None:
+            drained.set()
+
+        tasks.before_close(drain)
+        tasks.before_close(fail)
+        await tasks.close()
+        assert running.cancelled() and drained.is_set() and len(faults.contexts) == 1
+
+    run(test)
+
+
 def test_each_fault_is_counted_and_a_defect_is_logged_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

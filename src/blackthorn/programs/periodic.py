@@ -89,7 +89,7 @@ class Supervisor:
     async def close(self) -> None:
         """Drain, end all tasks and wait; may be called again."""
         while self._drains:
-            await self._drains.pop()()
+            await self._reporting("drain", self._drains.pop()())
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -112,7 +112,7 @@ class Supervisor:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, max(LONGEST_PAUSE_SECONDS, first_pause))
 
-    async def _reporting(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _reporting(self, name: str, work: Awaitable[None]) -> None:
         try:
             await work
         except Exception as error:
