@@ -5,7 +5,7 @@ smaller copies of Python and libraries stay until reused.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -86,10 +86,13 @@ class MailGateway:
         Raises RecipientRefusedError, MailboxFullError, MailboxBusyError, StorageError.
         """
         found: tuple[Recipient, ...] = await outcome(partial(self._recipients.find, path))
-        for each in found:
+        await self._check_quota(found, size)
+        return found
+
+    async def _check_quota(self, recipients: Sequence[Recipient], size: int) -> None:
+        for each in recipients:
             needed = size * len(each.certificates)
             await outcome(partial(self._mail_service.quota.check, each.user.number, needed))
-        return found
 
     async def accept(self, transaction: Transaction, content: bytearray) -> Verdict:
         """Seal and store the mail for every recipient; durable at the return.
@@ -120,7 +123,11 @@ class MailGateway:
             _overwrite(content)
 
     async def _accept(self, transaction: Transaction, content: bytearray) -> Verdict:
-        """Only who seals and stores holds the turn for large mail, never who waits for answers."""
+        """Only who seals and stores holds the turn for large mail, never who waits for answers.
+
+        One full mailbox refuses the mail for all, so that is found out before it is sealed.
+        """
+        await self._check_quota(transaction.recipients, len(content))
         large = len(content) > limits.LARGE_MAIL_BYTES
         turn = self._large if large else nullcontext()
         request = self._request(transaction)
