@@ -1,7 +1,8 @@
 """What an element's style says of its text (CSS, `style` attributes only): hidden, struck, spaced.
 
-Style sheets are not evaluated, so that at worst too much is shown. A declaration that a browser
-would not understand counts for nothing, since it would show the text.
+Style sheets are not evaluated: what they hide is shown, and what they show by `!important` against
+an attribute is said to be hidden. A declaration that a browser would not understand counts for
+nothing, since it would show the text.
 """
 
 import re
