@@ -114,7 +114,9 @@ def test_a_restored_folder_gets_what_its_copy_has_read_and_written():
     assert record.sent == 1, "the next text would have the count of the copy's"
 
 
-def test_what_a_copy_wrote_stands_before_what_was_written_after_the_restore():
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_a_copy_wrote_stands_before_what_was_written_after_the_restore(at_once: bool):
+    """Also where the text waits until the device is a member again."""
     world, alice, _, _, tablet = world_with_a_tablet(37)
     backup = copy_of(tablet)
     reconnect(world, tablet, 3)
@@ -122,13 +124,18 @@ def test_what_a_copy_wrote_stands_before_what_was_written_after_the_restore():
         tablet.write_group("team", f"by the copy {number}")
     world.settle()
     go_off_line(alice)  # who else could hand them on
+    live(world, AWHILE)
     restore(tablet, backup)
+    if at_once:
+        come_back(alice)
+        tablet.write_group("team", "after the restore")
     tablet.connect()
     world.settle()
     live(world, AWHILE)
-    tablet.write_group("team", "after the restore")
-    live(world, AWHILE)
-    come_back(alice)
+    if not at_once:
+        tablet.write_group("team", "after the restore")
+        live(world, AWHILE)
+        come_back(alice)
     live(world, AWHILE)
     copied = [f"by the copy {number}" for number in range(3)]
     assert texts(tablet) == ["hello", *copied, "after the restore"]

@@ -36,7 +36,7 @@ _SELECTED = (
 _SHOWN = " WHERE sort = 'text' AND standing IN ('received', 'accepted')"
 _AUTHORED = (
     "SELECT iif(before, before, number) AS at, device, conversation, kind, name, count, sent_ms"
-    " FROM history WHERE sort = 'text' AND standing IN ('received', 'accepted')"
+    " FROM history WHERE sort = 'text' AND standing IN ('received', 'accepted', 'waiting')"
     " AND hex(device) IN (SELECT value FROM json_each(?)) ORDER BY at"
 )
 
@@ -138,7 +138,7 @@ class History(Table):
         return [_line(row) for row in self._run(sql, values)]
 
     def authored(self, devices: Sequence[bytes]) -> list[Authored]:
-        """Where the texts of these devices stand, in order."""
+        """Where the texts of these devices stand, or will, in order."""
         rows = self._run(
             _AUTHORED,
             (msgspec.json.encode([device.hex().upper() for device in devices]).decode(),),
