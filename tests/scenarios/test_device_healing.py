@@ -274,6 +274,7 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
         ("chain", "asked"),
         ("chain", "compatible"),
         ("mail", "junk"),
+        ("mail", "tried"),
         ("set_aside_parcel", "moment"),
         ("set_aside_parcel", "holder"),
         ("history", "mark"),
