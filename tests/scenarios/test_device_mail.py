@@ -230,7 +230,9 @@ def test_a_recipient_who_is_refused_keeps_nothing_from_the_others(monkeypatch):
     assert letters_of(alice)[-1].standing == DRAFT
 
 
-def test_a_refusal_of_the_own_copy_is_told(monkeypatch):
+@pytest.mark.parametrize("cc", [(), ("alice@acme.example",)], ids=["not named", "named in Cc"])
+def test_a_mail_whose_own_copy_is_refused_is_told_and_stays_a_draft(monkeypatch, cc):
+    """Its text would be nowhere."""
     world = MailWorld(49, "alice", "bob")
     alice, bob = world.people
     policy = world.submission.submissions.recipients.policy
@@ -243,14 +245,25 @@ def test_a_refusal_of_the_own_copy_is_told(monkeypatch):
             real(path, done)
 
     monkeypatch.setattr(policy, "recipient", recipient)
-    number = send(alice, mail_to("bob@acme.example"))
+    written = mail_to("bob@acme.example", cc=cc)
+    number = send(alice, written)
     world.settle()
     world.deliver()
     assert alice.outcomes[number].error == "" and len(world.mailbox(bob)) == 1
+    record, head = letter_of(alice)
     with alice.vault.transaction() as records:
-        (told,) = failures.all_failures(records.settings)
+        *_, told = failures.all_failures(records.settings)
+        text = records.letters.read(record.number, CONTENT)
+        sealed = records.letters.size(record.number, SEALED)
     assert told.what == "your mailbox has no copy of the mail to"
-    assert (told.name, told.reason) == ("bob@acme.example", "the mailbox is locked")
+    assert told.name == ", ".join(head.recipients)
+    kept = f"the mailbox is locked; what you wrote is kept as draft {record.number}"
+    assert told.reason == kept
+    assert (record.standing, text, sealed) == (DRAFT, written.entity.body, 0)
+    assert record.why == (
+        "a copy to your mailbox: the mailbox is locked; bob@acme.example got it already, and would "
+        "get the draft as another mail"
+    )
 
 
 @pytest.mark.parametrize("place", [0, limits.PIECE_BYTES])

@@ -1,7 +1,8 @@
 """Mail that the person writes, as the vault keeps it: drafts, mail on its way, what became of it.
 
 Text and attachments are in the vault only, encrypted, until the server has accepted the mail; then
-they are deleted here, and the copy to the own mailbox stays. The stored head is an on-disk format.
+they are deleted here, and the copy to the own mailbox stays; without one they are a draft again.
+The stored head is an on-disk format.
 """
 
 from collections.abc import Sequence
@@ -161,7 +162,7 @@ def put(unit: UnitOfWork, record: LetterRecord, head: Head) -> None:
 
 
 def became_draft(unit: UnitOfWork, number: int, why: str) -> None:
-    """The mail cannot be sent: the person may change that and send it again.
+    """The mail, or the own copy, cannot be sent: the person may change that and send it again.
 
     `why` then says who has got it before.
     """

@@ -2,7 +2,8 @@
 
 Sealed copies are stored before the first is offered, and sent unchanged: each has a random token,
 by which the server knows a copy that it has taken already. A recipient whom the server refuses does
-not keep the mail from the others. What cannot be sent at all is a draft again.
+not keep the mail from the others. What cannot be sent at all is a draft again, as is what the
+sender's own mailbox refuses: its text would be nowhere.
 """
 
 from collections.abc import Sequence
@@ -188,8 +189,8 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
         copies = [*head.copies]
         copies[place - CONTENT - 1] = done
         head = msgspec.structs.replace(head, copies=copies)
+        letters.put(unit, record, head)
         if not all(one.done for one in copies):
-            letters.put(unit, record, head)
             return
         lost, own = [one for one in head.recipients if one in head.refused], unit.me.address
         reason = "; ".join(f"{address}: {head.refused[address]}" for address in lost)
@@ -201,10 +202,12 @@ class SendMail(base.Operation, frozen=True, tag="mail"):
         base.finish(unit, row.number)
         if lost:
             self._tell(unit, row, ", ".join(lost), reason)
-        if own in head.refused and own not in lost:
-            what = "your mailbox has no copy of the mail to"
-            self._tell(unit, row, self.names, head.refused[own], what)
-        letters.was_sent(unit, record, head)
+        if own not in head.refused:
+            letters.was_sent(unit, record, head)
+            return
+        reason = f"{head.refused[own]}; what you wrote is kept as draft {self.letter}"
+        self._tell(unit, row, self.names, reason, "your mailbox has no copy of the mail to")
+        letters.became_draft(unit, self.letter, f"a copy to your mailbox: {head.refused[own]}")
 
     def _tell(
         self,
