@@ -7,6 +7,7 @@ import pytest
 
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.mail import limits as mail_limits
+from blackthorn.server.mail.service import DiskRoom
 from tests.support.smtp_harness import ALICE, BOB, Dialogue, run, site
 
 MAIL = b"From: eve@example.net\r\nSubject: hello\r\n\r\nHow are you?\r\n"
@@ -145,12 +146,12 @@ def test_recipients_are_bounded_and_get_one_copy(tmp_path: Path) -> None:
 def test_a_nearly_full_disk_is_told_before_the_mail_is_sent(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
         service = running.gateway._mail_service
-        service.room = 1_000
+        service.room = DiskRoom(1_000)
         await client.say("MAIL FROM:<eve@example.net> SIZE=1000", "452 4.3.1")
         await client.say("RCPT TO:<alice@acme.example>", "503 ")
-        service.room = 0
+        service.room = DiskRoom(0)
         await client.say("MAIL FROM:<eve@example.net>", "452 4.3.1")
-        service.room = 1_000_000
+        service.room = DiskRoom(1_000_000)
         await client.transaction(MAIL, "250 ")
 
     dialogue(tmp_path, talk)

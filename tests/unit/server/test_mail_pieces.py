@@ -7,11 +7,12 @@ from blackthorn.ports.mail import PiecedMail, StoreMail, StorePieces
 from blackthorn.server.mail import limits
 from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailboxFullError
-from blackthorn.server.mail.service import MailFor
+from blackthorn.server.mail.service import DiskRoom, MailFor
 from tests.unit.server.test_mail_server import Room
 
 PIECE = limits.MAIL_PIECE_BYTES
 LARGE = bytes(range(256)) * (3 * PIECE // 256) + b"end"
+FREE = 10**9
 COMMITS = 5
 """Four of pieces, one of the row."""
 
@@ -126,6 +127,7 @@ def test_a_mail_whose_answer_was_lost_is_whole_after_a_crash(room: Room) -> None
 @pytest.mark.parametrize("commits", range(COMMITS))
 def test_a_failure_at_any_moment_is_told_and_leaves_nothing(room: Room, commits: int) -> None:
     room.check(1, 0)
+    room.mail_service.room = DiskRoom(FREE)
     room.deliver(MailFor(room.alice, LARGE))
     for _ in range(commits):
         room.writer.commit()
@@ -136,7 +138,7 @@ def test_a_failure_at_any_moment_is_told_and_leaves_nothing(room: Room, commits:
     assert isinstance(error, DiskError)
     room.commit()
     assert stored(room) == (0, 0, 0) and room.mail_service.pieces.unfinished == set()
-    assert room.quota._mailboxes[1].used == 0
+    assert room.quota._mailboxes[1].used == 0 and room.mail_service.room.free == FREE
     room.deliver(MailFor(room.alice, LARGE))
     room.commit()
     assert room.done[1:] == [[1]], "later mails are not kept waiting"
@@ -145,6 +147,7 @@ def test_a_failure_at_any_moment_is_told_and_leaves_nothing(room: Room, commits:
 @pytest.mark.parametrize("commits", range(COMMITS))
 def test_mails_added_in_steps_are_stored_together_or_not_at_all(room: Room, commits: int) -> None:
     """Given up at any moment, also by a client that hangs up while a piece is written."""
+    room.mail_service.room = DiskRoom(FREE)
     for whole in (False, True):
         storing = room.mail_service.begin()
         room.quota.check(1, 0, lambda _: None)
@@ -156,7 +159,7 @@ def test_mails_added_in_steps_are_stored_together_or_not_at_all(room: Room, comm
             storing.close()
             room.commit()
             assert stored(room) == (0, 0, 0) and room.mail_service.pieces.unfinished == set()
-            assert room.quota._mailboxes[1].used == 0
+            assert room.quota._mailboxes[1].used == 0 and room.mail_service.room.free == FREE
             room.done.clear()
         else:
             room.commit()
@@ -165,6 +168,17 @@ def test_mails_added_in_steps_are_stored_together_or_not_at_all(room: Room, comm
             storing.close()
             room.commit()
             assert room.done == [None, None, [1, 1]] and stored(room)[0] == 2
+            assert room.mail_service.room.free == FREE - 2 * (len(b"small") + len(LARGE))
+
+
+def test_a_mail_given_up_after_the_disk_was_measured_gives_no_room_back(room: Room) -> None:
+    room.mail_service.room = DiskRoom(FREE)
+    storing = room.mail_service.begin()
+    storing.add([MailFor(room.alice, LARGE)], room.done.append)
+    room.mail_service.room = DiskRoom(1_000)
+    room.commit()
+    storing.close()
+    assert room.done == [None] and room.mail_service.room.free == 1_000
 
 
 def test_the_purge_leaves_mails_that_are_being_written(room: Room) -> None:

@@ -40,7 +40,7 @@ from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailboxBusyError, MailboxFullError, MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.recipients import Recipients
-from blackthorn.server.mail.service import MailFor, MailService
+from blackthorn.server.mail.service import DiskRoom, MailFor, MailService
 from blackthorn.simulation.memory import memory_database, wrapping
 from blackthorn.simulation.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.engine import Engine
@@ -172,7 +172,7 @@ def test_a_sender_is_answered_though_an_announcement_fails(room: Room) -> None:
 
 
 def test_mail_takes_the_room_of_the_disk_before_it_is_measured_again(room: Room) -> None:
-    room.mail_service.room = 4_001
+    room.mail_service.room = DiskRoom(4_001)
     for _ in range(3):
         room.deliver(MailFor(room.alice, bytes(1_000)))
     (refused,) = room.done

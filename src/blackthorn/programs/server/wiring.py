@@ -65,7 +65,7 @@ from blackthorn.server.mail.pieces import PieceWriter
 from blackthorn.server.mail.quota import MailQuota
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.recipients import Recipients
-from blackthorn.server.mail.service import MailService
+from blackthorn.server.mail.service import DiskRoom, MailService
 from blackthorn.server.markets.notices import Notices
 from blackthorn.server.outbound.passwords import AppPasswords
 from blackthorn.storage.files.market_keys import KeyFolder
@@ -396,4 +396,4 @@ class Server:
         Mail, which strangers send, stops before messages do. Raises DiskError.
         """
         self.dispatcher.disk_is_short(self.health.disk_is_short())
-        self.mail_service.room = self.health.mail_room()
+        self.mail_service.room = DiskRoom(self.health.mail_room())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -28,6 +28,17 @@ from blackthorn.server.mail.quota import MailQuota, Taken
 
 _DISK_BYTES: Final = 2
 """Of one byte: in the database, and in its write-ahead log until that is folded in."""
+
+
+@dataclass(slots=True)
+class DiskRoom:
+    """Bytes that mail may still use on the disk: as measured once, less what was taken since.
+
+    Each measuring makes a new one. What a mail gives back to an older one counts no more, since
+    the measuring saw how much of it was on the disk.
+    """
+
+    free: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,8 @@ class Storing:
         self._added: list[tuple[Address, bool]] = []
         self._rows: Rows = ()
         self._taken: Taken = []
+        self._rooms: list[tuple[DiskRoom, int]] = []
+        """Room that mails took whose pieces are written, bytes of each."""
         self._over = False
 
     def add(self, mails: Sequence[MailFor], done: Done[None]) -> None:
@@ -84,17 +97,21 @@ class Storing:
         except UnavailableError as error:
             done(error)
             return
-        service.room -= size
+        room = service.room
+        room.free -= size
         self._added += [(mail.user.address, mail.compatible) for mail in mails]
 
         def written(rows: Rows) -> None:
             if self._over:
                 service.pieces.give_up(rows)
+                room.free += size
             else:
                 self._rows += rows
+                self._rooms.append((room, size))
                 done(None)
 
         def failed(error: BlackthornError) -> None:
+            room.free += size
             service.counters.storage_failures += isinstance(error, StorageError)
             done(error)
 
@@ -114,6 +131,7 @@ class Storing:
             told = [partial(done, result)]
             service.quota.settle(self._taken, stored=not isinstance(result, BlackthornError))
             if isinstance(result, BlackthornError):
+                self._give_room_back()
                 service.counters.storage_failures += isinstance(result, StorageError)
             else:
                 for (address, compatible), uid in zip(self._added, result, strict=True):
@@ -134,13 +152,18 @@ class Storing:
             self._over = True
             self._service.quota.settle(self._taken, stored=False)
             self._service.pieces.give_up(self._rows)
+            self._give_room_back()
+
+    def _give_room_back(self) -> None:
+        for room, size in self._rooms:
+            room.free += size
 
 
 @dataclass(kw_only=True, slots=True)
 class MailService:
     """The mailboxes of all users. `arrived` gets owner and uid of each stored mail.
 
-    `room` is how many bytes mail may still use on the disk; each stored mail takes its own.
+    Each mail takes its part of `room`, and gives it back if it is not stored.
     """
 
     pieces: PieceWriter
@@ -149,11 +172,11 @@ class MailService:
     counters: Counters
     arrived: Callable[[Address, int], None]
     quota: MailQuota
-    room: float = math.inf
+    room: DiskRoom = field(default_factory=DiskRoom)
 
     def has_room(self, size: int) -> bool:
         """Whether the disk has room for mail of so many bytes."""
-        return size < self.room
+        return size < self.room.free
 
     def begin(self, *, own: bool = False) -> Storing:
         """Store mails to many users in several steps; `own`: the server wrote them."""
