@@ -261,7 +261,7 @@ def test_a_device_stranded_in_a_vault_of_the_last_release_comes_back() -> None:
     connection = dan.vault._connection
     later = ("hello", "noted", "former_device", "removed_leaf", "parcel_part", "kept_group")
     later += ("lost_text", "text_report", "report_pace", "kept_commit")
-    later += ("outside_key", "letter_piece", "letter")
+    later += ("outside_key", "letter_copy", "letter_piece", "letter")
     connection.execute("DROP INDEX gap_due")
     for table in ("healing", "branch", "heard", "sent_text", *later):
         connection.execute(f"DROP TABLE {table}")

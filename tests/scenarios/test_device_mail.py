@@ -266,7 +266,7 @@ def test_a_mail_whose_own_copy_is_refused_is_told_and_stays_a_draft(monkeypatch,
     )
 
 
-@pytest.mark.parametrize("place", [0, limits.PIECE_BYTES])
+@pytest.mark.parametrize("place", [0, limits.PIECE_BYTES, None], ids=["first", "next", "last"])
 def test_a_mail_of_which_a_piece_is_lost_becomes_a_draft(place):
     world = MailWorld(50, "alice", "bob")
     alice, bob = world.people
@@ -303,8 +303,12 @@ def test_a_draft_says_who_has_got_it_before():
 
 
 def lose(person, copy, place):
-    query = "DELETE FROM letter_piece WHERE copy = ? AND place = ?"
-    person.vault.connection.execute(query, (copy, place))
+    """The piece at that place, or the last one."""
+    pieces = person.vault.connection
+    if place is None:
+        query = "SELECT max(place) FROM letter_piece WHERE copy = ?"
+        ((place,),) = pieces.execute(query, (copy,)).fetchall()
+    pieces.execute("DELETE FROM letter_piece WHERE copy = ? AND place = ?", (copy, place))
 
 
 def until_sealed(world, person):

@@ -38,12 +38,14 @@ class Letters(Protocol):
     def put(self, number: int, copy: int, data: bytes, piece_bytes: int) -> None:
         """Store the bytes of a copy, in pieces of that size."""
 
-    def size(self, number: int, copy: int) -> int: ...
+    def size(self, number: int, copy: int) -> int:
+        """The bytes of a copy as it was stored, 0 when there is none."""
+
     def piece(self, number: int, copy: int, place: int) -> bytes:
         """The piece that begins at `place`, or nothing."""
 
     def read(self, number: int, copy: int) -> bytes:
-        """All bytes of a copy. Raises DamageError when a piece before others is missing."""
+        """All bytes of a copy. Raises DamageError when a piece is missing."""
 
     def forget_copies(self, number: int, *, content: bool) -> None:
         """Delete the sealed copies, and with `content` the person's own."""

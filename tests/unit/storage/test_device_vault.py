@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 
+import apsw
 import pytest
 
 from blackthorn.crypto.secret import Secret
@@ -10,7 +11,8 @@ from blackthorn.errors import ConflictError, DamageError, StorageError, UserErro
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 from blackthorn.simulation.memory import memory_vault
 from blackthorn.storage.device import unlock
-from blackthorn.storage.device.vault import Vault
+from blackthorn.storage.device.vault import Vault, VaultRecords, migrations, prepare
+from blackthorn.storage.sqlite import schema
 
 KEY = Secret(b"\x05" * 32)
 MARK = "a-mark-that-nobody-else-writes"
@@ -134,6 +136,23 @@ def test_envelope_keys_of_old_epochs_are_forgotten():
         assert [key[1] for key in records.conversations.envelope_keys()] == [8, 7, 6, 5, 4, 3]
         records.conversations.remove(b"c")
         assert records.conversations.envelope_keys() == []
+
+
+def of_version(version):
+    """The connection to a vault of that schema."""
+    connection = apsw.Connection(":memory:")
+    schema.migrate(connection, [one for one in migrations() if one[0] <= version])
+    return connection
+
+
+def test_the_sizes_of_mail_that_was_stored_before_they_were_are_known():
+    connection = of_version(25)
+    connection.execute("INSERT INTO letter VALUES (1, 'draft', 1, x'00', '')")
+    for place, data in ((0, b"abc"), (3, b"de")):
+        connection.execute("INSERT INTO letter_piece VALUES (1, 0, ?, ?)", (place, data))
+    prepare(connection, create=False)
+    letters = VaultRecords(connection).letters
+    assert (letters.size(1, 0), letters.read(1, 0)) == (5, b"abcde")
 
 
 def test_a_passphrase_unlocks_and_another_does_not(tmp_path):

@@ -6,6 +6,7 @@ from blackthorn.storage.device.records import Table
 from blackthorn.storage.rows import values
 
 _LETTER = "SELECT number, standing, changed_ms, head, why FROM letter"
+_MISSING = "a part of a stored mail is missing in this device's database"
 
 
 class Letters(Table):
@@ -46,6 +47,7 @@ class Letters(Table):
 
     def put(self, number: int, copy: int, data: bytes, piece_bytes: int) -> None:
         self._run("DELETE FROM letter_piece WHERE letter = ? AND copy = ?", (number, copy))
+        self._run("INSERT OR REPLACE INTO letter_copy VALUES (?, ?, ?)", (number, copy, len(data)))
         view = memoryview(data)
         self._connection.executemany(
             "INSERT INTO letter_piece (letter, copy, place, data) VALUES (?, ?, ?, ?)",
@@ -56,10 +58,8 @@ class Letters(Table):
         )
 
     def size(self, number: int, copy: int) -> int:
-        row = self._one(
-            "SELECT coalesce(sum(length(data)), 0) FROM letter_piece WHERE letter = ? AND copy = ?",
-            (number, copy),
-        )
+        query = "SELECT size FROM letter_copy WHERE letter = ? AND copy = ?"
+        row = self._one(query, (number, copy))
         return int(row[0]) if row else 0
 
     def piece(self, number: int, copy: int, place: int) -> bytes:
@@ -77,10 +77,13 @@ class Letters(Table):
         whole = bytearray()
         for place, data in rows:
             if place != len(whole):
-                raise DamageError("a part of a stored mail is missing in this device's database")
+                raise DamageError(_MISSING)
             whole += data
+        if len(whole) != self.size(number, copy):
+            raise DamageError(_MISSING)
         return bytes(whole)
 
     def forget_copies(self, number: int, *, content: bool) -> None:
         least = CONTENT if content else CONTENT + 1
         self._run("DELETE FROM letter_piece WHERE letter = ? AND copy >= ?", (number, least))
+        self._run("DELETE FROM letter_copy WHERE letter = ? AND copy >= ?", (number, least))
