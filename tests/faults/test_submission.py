@@ -16,9 +16,11 @@ from blackthorn.edges.gate import Gate
 from blackthorn.edges.smtp.clear import ClearMail
 from blackthorn.edges.smtp.server import serve_smtp
 from blackthorn.edges.smtp.submission import SubmissionPolicy
+from blackthorn.errors import DiskError
 from blackthorn.ids import Address
 from blackthorn.ports.inbound.aliases import AddAlias, AliasKind
 from blackthorn.ports.waiting import outcome
+from blackthorn.programs.server.outbound import submitting
 from blackthorn.programs.server.outbound.submitting import ClearNotices
 from blackthorn.server.outbound.passwords import AppPasswords
 from blackthorn.storage.sqlite.engine import host_store
@@ -263,6 +265,30 @@ def test_unsealed_mail_to_others_is_passed_on_and_its_sender_told(tmp_path: Path
         assert "far.example" in notice and "without encryption" in notice
         database = on.at.site.database.reading
         assert database.execute("SELECT count(*) FROM outbound_mail").get == 0
+
+    scene(tmp_path, test)
+
+
+def test_a_notice_that_failed_while_others_were_warned_comes_with_the_next_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "_MAX_WARNED", 1)
+
+    async def test(on: Scene) -> None:
+        gateway, users = on.at.site.gateway, on.at.site.enterprise.users
+        notices = ClearNotices(gateway, on.at.clock)
+        post = gateway.post
+
+        async def warn_another_and_fail(*_: object) -> None:
+            gateway.post = post  # type: ignore[method-assign]
+            await notices.warn(users[BOB], "far.example")
+            raise DiskError("full")
+
+        gateway.post = warn_another_and_fail  # type: ignore[method-assign]
+        await notices.warn(users[ALICE], "far.example")
+        assert len(on.at.site.stored(BOB)) == 1 and on.at.reports() == []
+        await notices.warn(users[ALICE], "far.example")
+        assert len(on.at.reports()) == 1
 
     scene(tmp_path, test)
 

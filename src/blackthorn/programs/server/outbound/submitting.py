@@ -57,7 +57,7 @@ class ClearNotices:
             recipient = self._gateway.recipient_policy.sealable(user)
             await self._gateway.post(recipient, bytearray(mail.encode()), Together(()))
         except BlackthornError:
-            del self._warned[user.number]
+            self._warned.pop(user.number, None)  # others warned meanwhile may have pushed it out
 
 
 def serve_submission(
