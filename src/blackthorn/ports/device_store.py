@@ -88,7 +88,8 @@ class UndecryptableRecord:
 class MailRecord:
     """One e-mail of the index, as `mail list` shows it.
 
-    `tried` is one more than the number of keys that did not open it, 0 for one that was opened.
+    `tried` is one more than the number of keys that did not open it, 0 for one that was opened. It
+    is 1 where none could be tried now.
     """
 
     uid: int

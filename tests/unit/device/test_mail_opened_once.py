@@ -152,3 +152,28 @@ def test_a_mail_that_no_key_opens_is_tried_again_with_each_new_key(
     del entries[1]
     assert listed() == ["hi", closed[1]] and len(opened) == 3
     assert listed() == ["hi", closed[1]] and len(opened) == 3
+
+
+def test_a_mail_whose_opening_could_not_start_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = MailWorld(54, "alice", "bob")
+    alice, bob = world.people
+    now = world.now_ms // 1000
+    reader = reader_of(alice, now)
+    sealed = BY_SENDER + signed_mail(bob.address, secret_of(bob), reader, now, alice.address)
+    serve(monkeypatch, [f.MailEntry(1, len(sealed), 1)], sealed)
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError("no memory")
+
+    def listed() -> str:
+        run(mail.refresh(program_of(alice)))
+        with alice.vault.transaction() as records:
+            (record,) = records.mail.all()
+        return record.subject
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opener.subprocess, "run", refused)
+        assert "close other programs, and try again" in listed()
+    assert listed() == "hi"

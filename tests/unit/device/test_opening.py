@@ -1,10 +1,14 @@
 """Parts that their sender sealed: opened in a process of their own, refused with a reason."""
 
+import signal
+import subprocess
+
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal
 from blackthorn.device.mail import keys
+from blackthorn.errors import UnavailableError
 from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.mail.render.render import render, render_head
@@ -12,7 +16,7 @@ from blackthorn.mail.render.walk import SEALED
 from blackthorn.programs.device.opening import limits, worker
 from blackthorn.programs.device.opening import opener as opener_module
 from blackthorn.programs.device.opening.opener import open_any, opener
-from blackthorn.programs.device.opening.worker import OpenRequest, answer
+from blackthorn.programs.device.opening.worker import BEGUN, OpenRequest, answer
 
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
 OTHER, _ = generate_user_key("bob@acme.example")
@@ -63,9 +67,30 @@ def test_unpacked_content_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer(OpenRequest([KEY.expose()], sealed())) == b"\x01it is larger than a mail can be"
 
 
-def test_a_process_that_ends_early_is_no_content(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_lasts_too_long_is_no_content(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_OPENING_SECONDS", 0)
-    with pytest.raises(SealBrokenError, match="could not work"):
+    with pytest.raises(UnavailableError, match="could not run"):
+        opener([KEY])(sealed())
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "kind"),
+    [
+        (1, b"", UnavailableError),  # it had no memory to start
+        (-signal.SIGKILL, BEGUN, UnavailableError),
+        (-signal.SIGABRT, b"", UnavailableError),
+        (-signal.SIGABRT, BEGUN, SealBrokenError),
+        (-signal.SIGXCPU, BEGUN, SealBrokenError),
+        (1, BEGUN + b"\x00half", SealBrokenError),
+    ],
+)
+def test_a_process_that_ends_early_is_no_content(
+    monkeypatch: pytest.MonkeyPatch, code: int, said: bytes, kind: type[Exception]
+) -> None:
+    """Only after it has begun does its end say something of the mail."""
+    ended = subprocess.CompletedProcess((), code, said)
+    monkeypatch.setattr(opener_module.subprocess, "run", lambda *_, **__: ended)
+    with pytest.raises(kind):
         opener([KEY])(sealed())
 
 

@@ -33,7 +33,9 @@ from blackthorn.mail.unpack.tnef import read_tnef
 from blackthorn.mail.unpack.uuencode import find_uuencoded
 
 Opener = Callable[[bytes], bytes]
-"""Opens an armored OpenPGP message for the reader. Raises SealBrokenError, whose text says why."""
+"""Opens an armored OpenPGP message for the reader. Raises SealBrokenError, whose text says why.
+
+What else it raises ends the rendering."""
 
 SEALED: Final = "sealed by its sender with OpenPGP, opened on this device; signature not checked"
 SIGNED: Final = "signed with {}; signature not checked"

@@ -177,7 +177,8 @@ async def refresh(
     """Update the index of mail; used bytes and quota, 0 while there is room.
 
     Each mail is opened once, when it is new here; one that no key opened again once there are more
-    keys. `progress` gets how many are done, and all of them. Raises UnavailableError.
+    keys, and one that could not be tried at each call. `progress` gets how many are done, and all
+    of them. Raises UnavailableError.
     """
     with program.opened.vault.transaction() as records:
         indexed, count_keys = records.mail.all(), len(records.mail_keys.all())
@@ -218,19 +219,11 @@ async def _index(
 ) -> MailRecord:
     try:
         verified = await open_stored(program, sealed)
+        mail = await shown_mail(program, verified, show=render_head)
     except (errors.InputError, errors.SecurityError) as error:
-        subject = f"[cannot be opened: {error}]"
-        return MailRecord(
-            uid=entry.uid,
-            size=entry.size,
-            received_ms=entry.received_ms,
-            sender="",
-            subject=subject,
-            date="",
-            readable=True,
-            tried=count_keys + 1,
-        )
-    mail = await shown_mail(program, verified, show=render_head)
+        return _closed(entry, error, count_keys)
+    except errors.UnavailableError as error:
+        return _closed(entry, error, 0)
     shown = mail.rendered
     return MailRecord(
         uid=entry.uid,
@@ -241,6 +234,20 @@ async def _index(
         date=shown.date,
         readable=mail.readable,
         junk=mail.junk,
+    )
+
+
+def _closed(entry: f.MailEntry, error: errors.BlackthornError, count_keys: int) -> MailRecord:
+    """The record of a mail that none of so many keys opened."""
+    return MailRecord(
+        uid=entry.uid,
+        size=entry.size,
+        received_ms=entry.received_ms,
+        sender="",
+        subject=f"[cannot be opened: {error}]",
+        date="",
+        readable=True,
+        tried=count_keys + 1,
     )
 
 

@@ -34,7 +34,7 @@ def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]
         return ExportMail(entry.uid, entry.received_ms, None, problem=sealed)
     try:
         opened = open_any(sealed, keys)
-    except (InputError, SecurityError) as error:
+    except (InputError, SecurityError, UnavailableError) as error:
         return ExportMail(entry.uid, entry.received_ms, None, problem=str(error))
     return ExportMail(entry.uid, entry.received_ms, opened.content, opened.envelope_sender)
 

@@ -1,6 +1,7 @@
 """Runs the process for each sealed part, and tells why one cannot be opened."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,19 +11,31 @@ import msgspec
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.mail import keys
+from blackthorn.errors import UnavailableError
 from blackthorn.mail.errors import SealBrokenError
 from blackthorn.mail.pgp.notice import Reader
 from blackthorn.mail.pgp.open import OpenedMail, armored_by_sender, opened
 from blackthorn.mail.render.walk import Opener
 from blackthorn.programs.device.opening import limits
-from blackthorn.programs.device.opening.worker import OpenRequest
+from blackthorn.programs.device.opening.worker import BEGUN, OpenRequest
 
 _KEPT_ENVIRONMENT: Final = ("LANG", "LC_ALL", "PATH")
 _COMMAND: Final = (sys.executable, "-I", "-m", "blackthorn.programs.device.opening.worker")
+_KILLS: Final = tuple(
+    -end for end in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+)
+"""Exit codes of a process that was ended by others, as where the system's memory is short."""
+
+NOT_TRIED: Final = (
+    "the program that opens sealed mail could not run: close other programs, and try again"
+)
 
 
 def opener(secrets: Sequence[Secret]) -> Opener:
-    """What opens armored messages with any of the keys, each in a process of its own."""
+    """What opens armored messages with any of the keys, each in a process of its own.
+
+    It raises UnavailableError where the process could not run, which says nothing of the message.
+    """
 
     def open_part(armored: bytes) -> bytes:
         request = OpenRequest([key.expose() for key in secrets], armored)
@@ -37,12 +50,14 @@ def opener(secrets: Sequence[Secret]) -> Opener:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            raise SealBrokenError("the process that opens it could not work") from None
-        if done.returncode or not done.stdout:
+            raise UnavailableError(NOT_TRIED) from None
+        if not done.stdout.startswith(BEGUN) or done.returncode in _KILLS:
+            raise UnavailableError(NOT_TRIED)
+        if done.returncode or done.stdout == BEGUN:
             raise SealBrokenError("it takes more memory or time to open than a mail may")
-        if done.stdout[0]:
-            raise SealBrokenError(done.stdout[1:].decode("utf-8", "replace"))
-        return done.stdout[1:]
+        if done.stdout[1]:
+            raise SealBrokenError(done.stdout[2:].decode("utf-8", "replace"))
+        return done.stdout[2:]
 
     return open_part
 
@@ -50,7 +65,7 @@ def opener(secrets: Sequence[Secret]) -> Opener:
 def open_any(sealed: bytes, secrets: Sequence[Secret], reader: Reader | None = None) -> OpenedMail:
     """Open a stored mail with any of the keys: what its sender sealed, in a process of its own.
 
-    Raises SealBrokenError, InputError.
+    Raises SealBrokenError, InputError, UnavailableError.
     """
     armored = armored_by_sender(sealed)
     if armored is None:

@@ -15,7 +15,7 @@ from blackthorn.programs.device.program import DeviceProgram
 
 
 async def open_stored(program: DeviceProgram, sealed: bytes) -> VerifiedMail:
-    """Raises SealBrokenError, InputError."""
+    """Raises SealBrokenError, InputError, UnavailableError: the opening process could not run."""
     own, server = program.opened.keys.address, program.opened.server
     with program.opened.vault.transaction() as records:
         secrets = keys.secrets(records)
