@@ -202,6 +202,18 @@ def test_a_full_mailbox_defers_mail_and_tells_the_users_devices(room: Room) -> N
     assert room.check(2, 1) == [None]
 
 
+def test_a_users_two_copies_of_a_mail_need_room_together(room: Room) -> None:
+    room.check(1, 0)
+    half = bytes(MIB + 1)
+    room.deliver(MailFor(room.alice, half), MailFor(room.alice, half, compatible=True))
+    assert [type(answer) for answer in room.done] == [MailboxFullError]
+    room.quota.bytes = 4 * MIB
+    more = bytes(2 * MIB)
+    room.deliver(MailFor(room.alice, more), MailFor(room.alice, more, compatible=True))
+    assert isinstance(room.done[1], MailboxBusyError)
+    assert room.quota._mailboxes[1].used == 0
+
+
 def test_what_was_not_stored_is_not_counted(room: Room) -> None:
     room.check(1, 0)
     room.writer.fail(StorageError("the disk is full"))

@@ -4,7 +4,7 @@ What a user has is read once and then counted, in memory. Notices that the serve
 and never refused.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -78,12 +78,16 @@ class MailQuota:
     def take(self, sizes: Sequence[tuple[int, int]], *, own: bool) -> Taken:
         """Count sealed mails, users and sizes, before they are stored; all or none.
 
-        `own`: the server wrote them. Raises MailboxFullError or MailboxBusyError.
+        A user may have two copies of a mail, which need room together. `own`: the server wrote
+        them. Raises MailboxFullError or MailboxBusyError.
         """
         known = self._mailboxes
         taken = [(known[user], size) for user, size in sizes if user in known]
-        for mailbox, size in () if own else taken:
-            self._check(mailbox, size)
+        needed = Counter[int]()
+        for user, size in sizes:
+            needed[user] += size
+        for user in () if own else needed.keys() & known.keys():
+            self._check(known[user], needed[user])
         for mailbox, size in taken:
             self._count(mailbox, size)
             mailbox.storing += 1
