@@ -341,6 +341,25 @@ def test_it_is_looked_seldom_whether_a_renewal_is_due(
     assert renewal._due()
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_clock_that_was_far_ahead_delays_no_renewal(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch, failed: bool
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise UnavailableError("the authority does not answer")
+
+    monkeypatch.setattr(client, "obtain", refuse)
+    settings = TlsSettings(host_name=HOST, acme="https://ca.example")
+    moment = authority.now + 3_650 * DAY
+    renewal = Renewal(settings, "acme.example", tmp_path, Counters(), lambda: moment)
+    assert renewal._due()  # there is no certificate yet
+    if failed:
+        asyncio.run(renewal.renew())
+        renewal = Renewal(settings, "acme.example", tmp_path, Counters(), lambda: moment)
+    moment = authority.now
+    assert renewal._due() and not renewal._due()
+
+
 def test_renewal_is_due_when_a_third_is_left_or_a_name_is_missing(authority: Authority) -> None:
     key, made = authority.issue(HOST)
     parsed = certificates.parse(pem(made), Secret(key))

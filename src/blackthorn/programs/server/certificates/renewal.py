@@ -5,6 +5,7 @@ A failure is stored with the time of the next attempt, so that restarts do not h
 
 import asyncio
 import contextlib
+import datetime
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -71,11 +72,11 @@ class Renewal:
 
     def _due(self) -> bool:
         now = self._now()
-        if now.timestamp() < self._look:
+        if not _reached(self._look, now, limits.LOOK_SECONDS):
             return False
         self._look = int(now.timestamp()) + limits.LOOK_SECONDS
         due = last_attempt(self._files).due
-        if now.timestamp() < due:
+        if not _reached(due, now, limits.LONGEST_RETRY_SECONDS):
             self._look = min(self._look, due)
             return False
         try:
@@ -132,6 +133,14 @@ def last_attempt(files: CertificateFiles) -> Attempt:
         return msgspec.json.decode(files.read(files.renewal) or b"{}", type=Attempt)
     except msgspec.MsgspecError:
         return Attempt()
+
+
+def _reached(at: int, now: datetime.datetime, most: int) -> bool:
+    """Whether `at`, set at most `most` seconds ahead, has come; the clock may have been set back.
+
+    `at` is in seconds since 1970.
+    """
+    return not 0 < at - now.timestamp() <= most
 
 
 def _stored_key(pem: bytes | None) -> Secret | None:
