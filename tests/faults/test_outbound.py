@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from blackthorn.errors import DamageError, DiskError, StorageError
 from blackthorn.mail.pgp.seal import BY_SENDER
 from blackthorn.ports.outbound.carrier import Reply
-from blackthorn.ports.outbound.queue import DropMail, FinishDelivery, RetryMail
+from blackthorn.ports.outbound.queue import DropMail, DueDeliveries, FinishDelivery, RetryMail
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.outbound import limits
 from blackthorn.server.outbound.queue import queue_id
@@ -342,6 +343,40 @@ def test_a_large_mail_goes_out_whole_and_its_pieces_are_deleted(tmp_path: Path) 
         assert carrier.taken == [("eve@far.example", content)]
         count = "SELECT count(*) FROM mail_piece"
         await at.until(lambda: at.site.database.reading.execute(count).get == 0)
+
+    scene(tmp_path, test)
+
+
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_mail_that_comes_during_a_look_up_which_finds_nothing_waits_for_no_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    """Also during the last one of a domain's only worker, which has no connection."""
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.01)
+
+    async def test(at: World, carrier: FakeCarrier) -> None:
+        ask, empty, submitting = at.site.reader.ask, 0, list[asyncio.Task[None]]()
+
+        async def submit_first(answer: Callable[[], None]) -> None:
+            carrier.refused = None
+            await at.submit("dan@far.example", content=sealed(at.site, seed=2))
+            answer()
+
+        def asked(query: Any, done: Any) -> None:
+            def answered(found: Any) -> None:
+                nonlocal empty
+                empty += isinstance(query, DueDeliveries) and found == []
+                if empty == which and not submitting:
+                    submitting.append(asyncio.create_task(submit_first(partial(done, found))))
+                else:
+                    done(found)
+
+            ask(query, answered)
+
+        at.site.reader.ask = asked  # type: ignore[method-assign]
+        carrier.refused = Reply(556, "5.1.10", "far.example takes no mail (RFC 7505)")
+        await at.submit("eve@far.example")
+        await at.until(lambda: carrier.addresses == ["dan@far.example"])
 
     scene(tmp_path, test)
 

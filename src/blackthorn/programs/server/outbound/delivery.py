@@ -133,7 +133,8 @@ class Delivering:
 
     async def _next(self, domain: Domain) -> Delivery | None:
         """The next due delivery, taken; None after a short wait for one."""
-        for last in (False, True):
+        waited = False
+        while True:
             domain.woken.clear()
             if domain.held(self.clock.monotonic()):
                 return None
@@ -141,15 +142,18 @@ class Delivering:
                 await self._load(domain)
             if domain.waiting:
                 return domain.take()
-            if not last:
-                domain.idle += 1
-                try:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(limits.IDLE_SECONDS):
-                            await domain.woken.wait()
-                finally:
-                    domain.idle -= 1
-        return None
+            if domain.woken.is_set():  # mail came meanwhile, which the look-up may have missed
+                continue
+            if waited:
+                return None
+            waited = True
+            domain.idle += 1
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(limits.IDLE_SECONDS):
+                        await domain.woken.wait()
+            finally:
+                domain.idle -= 1
 
     async def _load(self, domain: Domain) -> None:
         async with domain.loading:
