@@ -6,6 +6,7 @@ from blackthorn.errors import UserError
 from blackthorn.mail.compose import limits
 from blackthorn.mail.compose.answer import (
     forward_thread,
+    names,
     quotation,
     reply_recipients,
     reply_thread,
@@ -59,6 +60,17 @@ def test_a_reply_to_an_own_mail_goes_to_its_recipients() -> None:
 def test_a_mail_that_names_nobody_has_no_reply(line: str) -> None:
     with pytest.raises(UserError, match="nobody else to reply to"):
         people(line)
+
+
+@pytest.mark.parametrize(("others", "told"), [(0, True), (500, True), (5_000, None)])
+def test_nobody_is_said_to_be_unnamed_in_a_list_of_which_a_part_is_read(
+    others: int, told: bool | None
+) -> None:
+    """Also a reader whom it names after more people than a reply goes to."""
+    before = "".join(f"p{number}@x.example, " for number in range(others))
+    for line in ("To: {0}Alice+news@ACME.example", "Cc: {0}<alice@acme.example>"):
+        assert names(fields(line.format(before)), OWN) is told
+    assert names(fields(f"To: {before}bob@x.example"), OWN) is (told and False)
 
 
 def test_a_name_cannot_become_an_address() -> None:

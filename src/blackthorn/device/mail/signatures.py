@@ -78,8 +78,8 @@ def author_of(mail: OpenedMail) -> Address | None:
         return None
 
 
-def names(mail: OpenedMail, own: Address) -> bool:
-    """Whether To or Cc of a mail names the user.
+def names(mail: OpenedMail, own: Address) -> bool | None:
+    """Whether To or Cc of a mail names the user, None when they are too long to say.
 
     A signature does not bind for whom the mail was sealed (RFC 9580, 5.2.3.36 is not written by the
     library): who got it can seal it to another, who sees the signed To of the first.

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import getaddresses
+from itertools import islice
 
 from blackthorn.errors import UserError
 from blackthorn.mail.compose import limits
@@ -77,11 +78,17 @@ def author(fields: list[Field]) -> str:
     return addresses[0][1] if len(addresses) == 1 else ""
 
 
-def names(fields: list[Field], own: str) -> bool:
-    """Whether To or Cc names the user `own`, with a +tag or without."""
-    people = (*_people(fields, b"to"), *_people(fields, b"cc"))
+def names(fields: list[Field], own: str) -> bool | None:
+    """Whether To or Cc names the user `own`, with a +tag or without.
+
+    None when what is read of a longer list does not.
+    """
+    lists = [first(fields, b"to"), first(fields, b"cc")]
+    people = (person for value in lists for person in _mailboxes(value))
     parts = (person.address.lower().rpartition("@") for person in people)
-    return own in (f"{local.partition('+')[0]}@{domain}" for local, _, domain in parts)
+    if own in (f"{local.partition('+')[0]}@{domain}" for local, _, domain in parts):
+        return True
+    return None if any(len(one) > limits.MAX_ADDRESS_LIST_BYTES for one in lists) else False
 
 
 def _seen(person: Mailbox, known: set[str]) -> bool:
@@ -112,8 +119,8 @@ def _ids(value: bytes) -> list[str]:
 
 
 def _people(fields: list[Field], name: bytes) -> list[Mailbox]:
-    """The addresses of the first field of this name that can be written to."""
-    return list(_mailboxes(first(fields, name)))
+    """The first addresses of the first field of this name that can be written to."""
+    return list(islice(_mailboxes(first(fields, name)), limits.MAX_ADDRESSED))
 
 
 def _parsed(value: bytes) -> list[tuple[str, str]]:
@@ -126,7 +133,7 @@ def _parsed(value: bytes) -> list[tuple[str, str]]:
 
 
 def _mailboxes(value: bytes) -> Iterable[Mailbox]:
-    for name, address in _parsed(value)[: limits.MAX_ADDRESSED]:
+    for name, address in _parsed(value):
         try:
             known = mail_address(address)
         except UserError:

@@ -28,7 +28,7 @@ MAX_MESSAGE_ID_BYTES = 250
 """One id of another mail that a reply names; a longer one is left out."""
 
 MAX_ADDRESS_LIST_BYTES = 32 * KIB
-"""From, To or Cc of a mail that is answered: what follows is not answered."""
+"""From, To or Cc of a mail: what follows is neither answered nor looked at."""
 
 MAX_QUOTED_BYTES = 128 * KIB
 """Quoted text of a reply; the rest is cut and said so."""

@@ -51,14 +51,14 @@ class ReadMail:
     junk: bool = False
     """By the server's verdict, inside the seal."""
     signature: Signature | None = None
-    names_reader: bool = False
-    """Whether its To or Cc names the user of this device."""
+    names_reader: bool | None = False
+    """Whether its To or Cc names the user of this device, None when they are too long to say."""
 
     @property
     def may_be_passed_on(self) -> bool:
         """Whether it is signed by another, and not, as far as it says, to the user."""
         by_another = self.signature in (Signature.LEDGER, Signature.PINNED)
-        return by_another and not self.names_reader
+        return by_another and self.names_reader is False
 
     @property
     def attached(self) -> list[tuple[Attachment, bytes]]:
