@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
@@ -372,18 +373,49 @@ def test_two_mails_that_ask_for_the_same_people_book_each_answer_to_whom_it_is_o
     ]
 
 
-def test_an_answer_about_somebody_else_is_not_believed():
+def until_asked(world, person):
+    """The answer is on its way."""
+    while not world.asked:
+        world.step_wire(person.wire, to_server=False)
+        world._ledger_step()
+        person.tick()
+        world.step_wire(person.wire, to_server=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda request: f.CertificatesFound(request, "eve@example.net", b""),
+        lambda request: f.CertificatesFound(request, "erin@example.net", b""),
+        lambda request: f.SubmissionState(request, 0, []),
+        lambda request: f.MailSubmitted(request, 1),
+    ],
+    ids=["of a stranger", "of who is to be asked next", "of an upload", "of its end"],
+)
+def test_an_answer_about_something_else_is_not_believed(answer):
     world = MailWorld(46, "alice")
     (alice,) = world.people
+    send(alice, mail_to(DORA, "erin@example.net"))
+    until_asked(world, alice)
+    with pytest.raises(OverrunError, match="something that was not asked for"):
+        alice.device.receive(answer(alice.last_operation()), alice.now_ms)
+
+
+def test_an_answer_that_another_process_had_before_delays_nothing():
+    world = MailWorld(47, "alice")
+    (alice,) = world.people
+    world.publish_key("dora@example.net")
     send(alice, mail_to(DORA))
-    while not world.asked:
-        world.step_wire(alice.wire, to_server=False)
-        world._ledger_step()
-        alice.tick()
-        world.step_wire(alice.wire, to_server=True)
-    answer = f.CertificatesFound(alice.last_operation(), "eve@example.net", b"")
-    with pytest.raises(OverrunError, match="an address that was not asked for"):
-        alice.device.receive(answer, alice.now_ms)
+    until_asked(world, alice)
+    (dora,) = world.asked
+    with alice.unit() as unit:
+        outside_keys.learn(unit.records, dora, Source.WKD, world.published[dora], unit.now_ms)
+        (record,) = unit.records.letters.all()
+        head = msgspec.structs.replace(letters.head_of(record), asked=[dora])
+        letters.put(unit, record, head)
+    world.settle()
+    world.deliver()
+    assert not alice.waiting() and len(world.outside) == 1
 
 
 def test_a_mail_waits_for_a_domain_that_does_not_answer():

@@ -29,18 +29,27 @@ class Reaction:
 
 
 class MailUploads:
-    """What was sent of each offered copy, by the row's number."""
+    """What was sent of each offered copy, and who was asked about, by the row's number."""
 
     def __init__(self) -> None:
         self.disconnected()
 
     def disconnected(self) -> None:
         self._sent: dict[int, int] = {}
+        self._asked: dict[int, str] = {}
         self.taken = self.total = 0
         """Bytes of the newest upload: what the server has, and all of them."""
 
+    def requested(self, frame: f.AnyFrame) -> None:
+        """A frame is sent; what asks about an address is answered about that."""
+        if isinstance(frame, f.FindCertificates):
+            self._asked[frame.request] = frame.address
+
     def answered(self, unit: UnitOfWork, answer: MailAnswer) -> Reaction:
-        """Process an answer. Raises OverrunError for one against the server's own word."""
+        """Process an answer. Raises OverrunError for one to something else than was asked."""
+        about = answer.address if isinstance(answer, f.CertificatesFound) else ""
+        if about != self._asked.pop(answer.request, ""):
+            raise OverrunError("the server answers something that was not asked for")
         row = unit.records.outbox.get(answer.request)
         operation = table.operation_of(row) if row is not None else None
         if row is None or not isinstance(operation, SendMail):

@@ -210,6 +210,7 @@ class Sender:
                 self._wait(unit, waiting or row, text, AGAIN_MS)
             case step if isinstance(step, REQUESTS) and row.number not in self._claiming:
                 self._claiming.add(row.number)
+                self.uploads.requested(step)
                 requests.append(step)
         return None
 
