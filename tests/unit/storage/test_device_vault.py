@@ -155,6 +155,16 @@ def test_the_sizes_of_mail_that_was_stored_before_they_were_are_known():
     assert (letters.size(1, 0), letters.read(1, 0)) == (5, b"abcde")
 
 
+def test_mail_that_was_listed_as_closed_before_tries_were_counted_is_tried_again():
+    connection = of_version(24)
+    listed = ("", "[cannot be opened: no key]"), ("", "hi"), ("eve", "[cannot be opened: no key]")
+    for uid, (sender, subject) in enumerate(listed):
+        mail = (uid, sender, subject)
+        connection.execute("INSERT INTO mail VALUES (?, 1, 1, ?, ?, '', 1, 0)", mail)
+    prepare(connection, create=False)
+    assert [one.tried for one in VaultRecords(connection).mail.all()] == [1, 0, 0]
+
+
 def test_a_passphrase_unlocks_and_another_does_not(tmp_path):
     path, key = tmp_path / "unlock.json", Secret(bytes(range(32)))
     unlock.write_private(path, unlock.lock_for("passphrase", Secret(b"correct horse"), key))
