@@ -254,6 +254,44 @@ def test_the_next_server_is_tried_and_the_domain_itself_without_mx(tmp_path: Pat
     scene(tmp_path, test)
 
 
+@pytest.mark.parametrize("by_smarthost", [False, True])
+@pytest.mark.parametrize(
+    ("servers", "code"),
+    [
+        ((("refusing",),), 554),
+        ((("refusing",), ("refusing",)), 554),
+        ((("dead",), ("refusing",)), 451),
+        ((("refusing",), ("dead",)), 451),
+        ((("dead", "refusing"),), 451),
+        ((("refusing", "dead"),), 451),
+    ],
+)
+def test_a_refusal_is_final_only_if_no_server_may_yet_take_the_mail(
+    tmp_path: Path, servers: tuple[tuple[str, ...], ...], code: int, by_smarthost: bool
+) -> None:
+    """`servers`: what stands behind the addresses of each; a smarthost has them all."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"554 5.3.2 no mail here\r\n")
+        writer.close()
+
+    async def test(at: World) -> None:
+        refusing = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        at.carrier.port = refusing.sockets[0].getsockname()[1]
+        addresses = {"refusing": LOOPBACK, "dead": A(IPv4Address("127.0.0.9"))}
+        records = [[addresses[each] for each in behind] for behind in servers]
+        at.dns.zone["far.example", Mx] = [Mx(n, f"mx{n}") for n in range(len(records))]
+        for number, found in enumerate(records):
+            at.dns.zone[f"mx{number}", A] = found
+        at.dns.zone["smart.example", A] = [each for found in records for each in found]
+        if by_smarthost:
+            at.carrier.smarthost = Smarthost("smart.example", at.carrier.port)
+        assert (await at.refused()).code == code
+        refusing.close()
+
+    scene(tmp_path, test)
+
+
 def test_what_a_server_cannot_take_is_not_sent_to_it(tmp_path: Path) -> None:
     async def test(at: World) -> None:
         cases = (

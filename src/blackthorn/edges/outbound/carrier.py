@@ -1,6 +1,7 @@
 """The carrier of mail to other domains: their servers by DNS and policy, or one smarthost."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import aiosmtplib
@@ -49,13 +50,13 @@ class SmtpCarrier:
             return await self._connect_smarthost(self.smarthost)
         route = await find_route(self.resolver, domain, self.own)
         policy = await self.policies.policy(domain)
-        failed = Reply(451, "4.4.1", f"no mail server of {domain} answered")
+        replies: list[Reply] = []
         for host in route.hosts:
             try:
                 return await self._connect_host(host, route, policy)
             except CarrierError as error:
-                failed = error.reply
-        raise CarrierError(failed)
+                replies.append(error.reply)
+        raise _combined(replies, Reply(451, "4.4.1", f"no mail server of {domain} answered"))
 
     async def _connect_host(
         self, host: str, route: Route, policy: StsPolicy | None
@@ -73,13 +74,13 @@ class SmtpCarrier:
                     self.counters.outbound_tls_failed += 1
                     raise _refused("4.7.5", f"{host} is not in its domain's policy (MTA-STS)")
                 security = Security(Level.VERIFIED)
-        failed = _refused("4.4.4", f"{host} has no address")
+        replies: list[Reply] = []
         for address in found:
             try:
                 return await self._open(host, address, self.port, security)
             except CarrierError as error:
-                failed = error
-        raise failed
+                replies.append(error.reply)
+        raise _combined(replies, Reply(451, "4.4.4", f"{host} has no address"))
 
     async def _open(
         self, host: str, address: str, port: int, security: Security, *, implicit: bool = False
@@ -114,7 +115,7 @@ class SmtpCarrier:
             found = await _host_addresses(self.resolver, smarthost.host)
         except ResolverError:
             raise _refused("4.4.3", f"{smarthost.host} was not found") from None
-        failed = _refused("4.4.4", f"{smarthost.host} has no address")
+        replies: list[Reply] = []
         for address in found:
             try:
                 opened = await self._open(
@@ -122,10 +123,10 @@ class SmtpCarrier:
                 )
                 await self._log_in(opened, smarthost)
             except CarrierError as error:
-                failed = error
+                replies.append(error.reply)
             else:
                 return opened
-        raise failed
+        raise _combined(replies, Reply(451, "4.4.4", f"{smarthost.host} has no address"))
 
     async def _log_in(self, opened: SmtpConnection, smarthost: Smarthost) -> None:
         if not smarthost.user or smarthost.password is None:
@@ -144,6 +145,13 @@ async def _host_addresses(resolver: Resolver, host: str) -> list[str]:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         return await addresses(resolver, host)
+
+
+def _combined(replies: Sequence[Reply], none: Reply) -> CarrierError:
+    """The last temporary refusal if there is one, since the mail is then tried again, else the last
+    (RFC 5321, 5.1). `none`: there was nothing to try.
+    """
+    return CarrierError(min(reversed(replies), key=lambda reply: reply.final, default=none))
 
 
 def _refused(status: str, text: str) -> CarrierError:
