@@ -115,10 +115,14 @@ def test_a_backlog_goes_by_several_connections_once_there_is_one(tmp_path: Path)
     scene(tmp_path, test)
 
 
-def test_a_domain_that_takes_two_connections_gets_all_mail_by_these(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [421, 554])
+def test_a_domain_that_takes_two_connections_gets_all_mail_by_these(
+    tmp_path: Path, code: int
+) -> None:
     async def test(at: World, carrier: FakeCarrier) -> None:
         await _wait_long(at, carrier, 20)
         carrier.refused, carrier.room = None, 2
+        carrier.full = Reply(code, f"{code // 100}.7.0", "too many connections")
         await at.pass_hours(1)
         await at.empty()
         assert len(carrier.addresses) == 20 and carrier.connections == 2

@@ -24,6 +24,7 @@ from tests.support.smtp_harness import ALICE, BOB, DOMAIN, Site, SystemClock, si
 
 OK = Reply(250, "2.0.0", "taken", "mx.far.example")
 LATER = Reply(451, "4.7.1", "greylisted", "mx.far.example")
+FULL = Reply(421, "4.7.0", "too many connections")
 NEVER = Reply(550, "5.1.1", "no such user", "mx.far.example")
 
 
@@ -52,7 +53,8 @@ class FakeCarrier:
     held: asyncio.Event | None = None
     """Mail that was taken is answered once this is set."""
     room: int = 100
-    """Connections at once."""
+    """Connections at once; `full` is said to a further one."""
+    full: Reply = FULL
     ended: int = 0
     """So many connections turn out to have ended when a mail is to be sent."""
     open: int = 0
@@ -62,7 +64,7 @@ class FakeCarrier:
         if self.refused is not None:
             raise CarrierError(self.refused)
         if self.open >= self.room:
-            raise CarrierError(Reply(421, "4.7.0", "too many connections"))
+            raise CarrierError(self.full)
         self.connections += 1
         self.open += 1
         return self

@@ -120,7 +120,7 @@ class Delivering:
                 try:
                     await self._attempt(domain, hop, delivery)
                 except CarrierError as error:
-                    if domain.connected and not error.reply.final:
+                    if domain.connected:  # whatever was said of a further one
                         domain.refuse_more()  # the mail stays due, for the connections there are
                         break
                     await self._settle_unreached(domain, delivery, error.reply)
