@@ -49,12 +49,17 @@ class Socket:
     def __init__(self) -> None:
         self.written = b""
         self.reading, self.closing, self.aborted = True, False, False
+        self.waiting = 0
 
     def set_write_buffer_limits(self, high: int) -> None:
         self.high = high
 
     def write(self, data: bytes) -> None:
         self.written += data
+        self.waiting += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -194,8 +199,10 @@ def test_a_pause_holds_what_was_read_already(tls: ServerTls) -> None:
         made.loop.soon.pop()()
         heard += each
         assert made.heard == heard
+        assert not made.socket.reading  # or what is held would grow
     made.on_heard = lambda: None
     made.transport.resume_reading()
+    made.loop.soon.pop()()
     made.say(b"more")
     made.carry()
     assert made.heard == heard + b"more" and made.socket.reading
@@ -268,3 +275,26 @@ def test_the_pressure_of_the_socket_is_passed_on(tls: ServerTls) -> None:
     made.transport.pause_writing()
     made.transport.resume_writing()
     assert made.events == ["connected", "pause", "resume"]
+
+
+def test_too_much_at_once_is_said_before_the_loop_writes(tls: ServerTls) -> None:
+    """One turn may answer thousands of frames, and the loop writes after it."""
+    made = Connection(tls).shake()
+    for _ in range(30):
+        made.transport.write(b"x" * 10_000)
+    assert made.events == ["connected", "pause"]
+    (look,) = made.loop.soon
+    made.loop.soon.clear()
+    look()  # the loop has not written yet
+    assert made.events == ["connected", "pause"] and made.loop.soon == [look]
+    made.socket.waiting = 0
+    look()
+    assert made.events == ["connected", "pause", "resume"]
+    for _ in range(30):
+        made.transport.write(b"x" * 10_000)
+    made.transport.pause_writing()  # the peer reads nothing
+    made.socket.waiting = 0
+    made.loop.soon.pop()()
+    assert made.events == ["connected", "pause", "resume", "pause"]
+    made.transport.resume_writing()
+    assert made.events == ["connected", "pause", "resume", "pause", "resume"]

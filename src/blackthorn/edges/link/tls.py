@@ -23,6 +23,8 @@ _HEADER: Final = 5
 _FRAGMENT: Final = _RECORD + 256
 """Bytes that follow the header at most (RFC 8446, 5.2)."""
 
+_MOST_WAITING: Final = link_limits.MAX_WRITE_BUFFER_BYTES
+
 _MAJOR: Final = 3
 """The second byte of each record."""
 
@@ -52,9 +54,11 @@ class TlsTransport(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_blocked",
         "_closing",
         "_established",
         "_failed",
+        "_full",
         "_incoming",
         "_inner",
         "_loop",
@@ -63,6 +67,7 @@ class TlsTransport(asyncio.Protocol):
         "_outgoing",
         "_passing",
         "_paused",
+        "_reading",
         "_rest",
         "_tcp",
         "_timer",
@@ -95,6 +100,11 @@ class TlsTransport(asyncio.Protocol):
         self._closing = False
         self._paused = False
         self._passing = False
+        self._reading = True
+        """Whether the loop reads; not before all that it has read is passed on."""
+        self._full = False
+        """The inner side was told that too much waits; `_blocked`: by the loop."""
+        self._blocked = False
 
     @property
     def ssl_object(self) -> ssl.SSLObject:
@@ -103,7 +113,7 @@ class TlsTransport(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._tcp = transport
-        transport.set_write_buffer_limits(high=link_limits.MAX_WRITE_BUFFER_BYTES)
+        transport.set_write_buffer_limits(high=_MOST_WAITING)
         self._timer = self._loop.call_later(limits.HANDSHAKE_SECONDS, self.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -123,23 +133,39 @@ class TlsTransport(asyncio.Protocol):
             self._failed()
 
     def pause_writing(self) -> None:
-        if self._established:
-            self._inner.pause_writing()
+        self._blocked = True
+        self._fill()
 
     def resume_writing(self) -> None:
-        if self._established:
+        self._blocked = False
+        self._drain()
+
+    def _fill(self) -> None:
+        if self._established and not self._full:
+            self._full = True
+            self._inner.pause_writing()
+
+    def _drain(self) -> None:
+        """Go on once the loop has written what it can; if too much is left, it says when to."""
+        if not self._full or self._blocked or self._closing:
+            return
+        if self._tcp.get_write_buffer_size() > _MOST_WAITING:
+            self._loop.call_soon(self._drain)  # it has not tried yet
+        else:
+            self._full = False
             self._inner.resume_writing()
 
     def pause_reading(self) -> None:
         """Pass nothing more on until `resume_reading`."""
         if not self._paused and not self._closing:
             self._paused = True
-            self._tcp.pause_reading()
+            if self._reading:
+                self._reading = False
+                self._tcp.pause_reading()
 
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
-            self._tcp.resume_reading()
             if not self._passing:
                 self._loop.call_soon(self._pass_on)
 
@@ -150,10 +176,13 @@ class TlsTransport(asyncio.Protocol):
         if len(data) <= _RECORD:
             self._object.write(data)
             self._tcp.write(self._outgoing.read())
-            return
-        for start in range(0, len(data), _RECORD):
-            self._object.write(data[start : start + _RECORD])
-            self._tcp.write(self._outgoing.read())
+        else:
+            for start in range(0, len(data), _RECORD):
+                self._object.write(data[start : start + _RECORD])
+                self._tcp.write(self._outgoing.read())
+        if not self._full and self._tcp.get_write_buffer_size() > _MOST_WAITING:
+            self._fill()  # the loop itself looks only once it has tried to write
+            self._loop.call_soon(self._drain)
 
     def close(self) -> None:
         """Send what was written and a close_notify, and end within SHUTDOWN_SECONDS."""
@@ -194,6 +223,9 @@ class TlsTransport(asyncio.Protocol):
             self.close() if self._established else self.abort()
         finally:
             self._passing = False
+        if not (self._reading or self._paused or self._closing):
+            self._reading = True  # what came before is passed on: it never grows
+            self._tcp.resume_reading()
 
     def _feed(self) -> bool:
         """Give OpenSSL the next record; False: it is not whole yet, or nothing is wanted."""
