@@ -49,6 +49,7 @@ class Socket:
     def __init__(self) -> None:
         self.written = b""
         self.reading, self.closing, self.aborted = True, False, False
+        self.ended = False
         self.waiting = 0
 
     def set_write_buffer_limits(self, high: int) -> None:
@@ -70,8 +71,8 @@ class Socket:
     def is_closing(self) -> bool:
         return self.closing
 
-    def close(self) -> None:
-        self.closing = True
+    def write_eof(self) -> None:
+        self.ended = True
 
     def abort(self) -> None:
         self.closing = self.aborted = True
@@ -231,12 +232,27 @@ def test_the_end_is_said_and_does_not_wait_for_ever(tls: ServerTls) -> None:
     made.say(b"nobody listens")
     made.carry()
     assert made.hear() == b"the last word(end)"
-    assert made.heard == b"" and made.socket.closing and not made.socket.aborted
+    assert made.heard == b"" and made.socket.ended and not made.socket.aborted
     assert made.loop.timers[-1].seconds == limits.SHUTDOWN_SECONDS
     made.loop.timers[-1].call()
     assert made.socket.aborted
     made.transport.connection_lost(None)
     assert made.events == ["connected", "disconnected"] and made.loop.timers[-1].cancelled
+
+
+def test_what_comes_after_the_end_is_read_and_dropped(tls: ServerTls) -> None:
+    """A socket that is closed with something unread is reset, and may lose the last word."""
+    made = Connection(tls).shake()
+    made.transport.pause_reading()
+    made.say(b"x" * 20_000)
+    made.carry()
+    made.transport.write(b"the last word")
+    made.transport.close()
+    assert made.socket.reading and made.socket.ended and not made.socket.closing
+    made.say(b"more")
+    made.carry()
+    assert made.heard == b"" and made.hear() == b"the last word(end)"
+    assert made.transport.eof_received() is False  # the loop ends it
 
 
 def test_nothing_passes_once_the_inner_side_has_closed(tls: ServerTls) -> None:
@@ -254,7 +270,7 @@ def test_the_peers_end_is_answered_with_ours(tls: ServerTls) -> None:
     with pytest.raises(ssl.SSLWantReadError):
         made.client.unwrap()
     made.carry()
-    assert made.heard == b"bye" and made.socket.closing
+    assert made.heard == b"bye" and made.socket.ended
     assert made.hear() == b"(end)"
 
 
@@ -264,7 +280,7 @@ def test_altered_bytes_end_it_with_an_alert(tls: ServerTls) -> None:
     told = bytearray(made._from.read())
     told[-1] ^= 1
     made.transport.data_received(bytes(told))
-    assert made.heard == b"" and made.socket.closing and made.socket.written
+    assert made.heard == b"" and made.socket.ended and made.socket.written
 
 
 def test_the_pressure_of_the_socket_is_passed_on(tls: ServerTls) -> None:

@@ -117,6 +117,8 @@ class TlsTransport(asyncio.Protocol):
         self._timer = self._loop.call_later(limits.HANDSHAKE_SECONDS, self.abort)
 
     def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
         self._rest = memoryview(data if self._rest is None else bytes(self._rest) + data)
         self._pass_on()
 
@@ -185,17 +187,25 @@ class TlsTransport(asyncio.Protocol):
             self._loop.call_soon(self._drain)
 
     def close(self) -> None:
-        """Send what was written and a close_notify, and end within SHUTDOWN_SECONDS."""
+        """Send what was written and a close_notify, and end with the peer, within SHUTDOWN_SECONDS.
+
+        What the peer still says is read and dropped: a socket that is closed before that is reset,
+        and what it has sent may be lost on the way (RFC 1122, 4.2.2.13).
+        """
         if self._closing:
             return
         self._closing = True
+        self._rest = None
         if self._established:
             with contextlib.suppress(ssl.SSLError):  # the peer's close_notify is not awaited
                 self._object.unwrap()
             self._tcp.write(self._outgoing.read())
         self._stop_timer()
         self._timer = self._loop.call_later(limits.SHUTDOWN_SECONDS, self._tcp.abort)
-        self._tcp.close()
+        if not self._reading:
+            self._reading = True
+            self._tcp.resume_reading()
+        self._tcp.write_eof()
 
     def abort(self) -> None:
         """End at once."""
