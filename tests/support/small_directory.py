@@ -40,6 +40,7 @@ class SmallDirectory:
     """Everything in memory; `publish` ends an epoch."""
 
     seed: int = 7
+    quorum: str = "most"
     rows: dict[str, list[Row]] = field(default_factory=dict)
     places: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -51,7 +52,8 @@ class SmallDirectory:
         self.witnesses = [Cosigner(f"w{n}.example", Secret(rand(32))) for n in range(3)]
         self.vrf = Secret(rand(32))
         names = "".join(f"witness w{n} {each.vkey}\n" for n, each in enumerate(self.witnesses))
-        self.policy_text = f"log {self.signer.vkey}\n{names}group most 2 w0 w1 w2\nquorum most\n"
+        self.policy_text = f"log {self.signer.vkey}\n{names}group most 2 w0 w1 w2\n"
+        self.policy_text += f"quorum {self.quorum}\n"
         self.policy = parse_policy(self.policy_text)
         self.config = DirectoryConfig(
             ORIGIN,

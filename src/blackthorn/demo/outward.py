@@ -17,7 +17,13 @@ from typing import Any, Final, Self
 from aiosmtpd.controller import Controller
 
 from blackthorn.crypto.openpgp import compatible
-from blackthorn.demo.deployment import COMMAND_SECONDS, Deployment, Person, free_ports
+from blackthorn.demo.deployment import (
+    COMMAND_SECONDS,
+    Deployment,
+    Person,
+    StepFailedError,
+    free_ports,
+)
 from blackthorn.demo.network import HOST, NoNames
 from blackthorn.storage.files.certificates import CertificateFiles
 
@@ -89,20 +95,22 @@ class MailProgram:
         self._password: str = user.run_json("app-password", "add", "program")["password"]
 
     def send(self, recipient: str, subject: str, body: str) -> int:
-        """The code by which the server refuses the mail; OK: it took it."""
+        """The code by which the server refuses the mail; OK: it took it. Raises StepFailedError."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._user.address, recipient, subject
         message.set_content(body)
         port = int(self._deployment.settings["BLACKTHORN_SUBMISSION_PORT"])
-        with smtplib.SMTP(HOST, port, timeout=COMMAND_SECONDS) as smtp:
-            smtp.starttls(context=_accepting(self._deployment.directory))
-            smtp.login(self._user.address, self._password)
-            try:
+        try:
+            with smtplib.SMTP(HOST, port, timeout=COMMAND_SECONDS) as smtp:
+                smtp.starttls(context=_accepting(self._deployment.directory))
+                smtp.login(self._user.address, self._password)
                 smtp.sendmail(self._user.address, [recipient], bytes(message))
-            except smtplib.SMTPRecipientsRefused as refused:
-                return min(code for code, _ in refused.recipients.values())
-            except smtplib.SMTPResponseException as refused:
-                return refused.smtp_code
+        except smtplib.SMTPRecipientsRefused as refused:
+            return min(code for code, _ in refused.recipients.values())
+        except smtplib.SMTPResponseException as refused:
+            return refused.smtp_code
+        except OSError as error:
+            raise StepFailedError(f"the mail program could not send: {error}") from None
         return OK
 
 

@@ -230,6 +230,25 @@ def test_an_old_checkpoint_is_no_news_whatever_the_devices_clock_says(world, clo
     assert me.alarms() == []
 
 
+def test_a_slow_clock_is_known_as_wrong_also_without_witnesses():
+    """No newer head is accepted by it, so that no lookup counts."""
+    ledger = ChainLedger(quorum="none")
+    mine = ledger.begin(ME)
+    ledger.publish()
+    me = Teller(ledger, ME, mine)
+    accept_epoch(me, told(me))
+    ledger.later(DAY_MS // 8)
+    me.behind_ms = DAY_MS // 12
+    with me.unit() as unit:
+        assert not ledger_state.clock_is_wrong(unit)
+    ledger.publish()
+    frame = told(me)
+    with me.unit() as unit, pytest.raises(StaleError):
+        ledger_state.accept_epoch(unit, frame)
+    with me.unit() as unit:
+        assert ledger_state.clock_is_wrong(unit)
+
+
 def test_the_clock_never_goes_back_behind_what_witnesses_have_said(world):
     ledger, me, _ = world
     old = told(me)

@@ -175,13 +175,9 @@ class TlsTransport(asyncio.Protocol):
         """Send bytes, as far as the peer reads; dropped on a closed connection."""
         if self._closing:
             return
-        if len(data) <= _RECORD:
-            self._object.write(data)
+        for start in range(0, len(data), _RECORD):
+            self._object.write(data[start : start + _RECORD])
             self._tcp.write(self._outgoing.read())
-        else:
-            for start in range(0, len(data), _RECORD):
-                self._object.write(data[start : start + _RECORD])
-                self._tcp.write(self._outgoing.read())
         if not self._full and self._tcp.get_write_buffer_size() > _MOST_WAITING:
             self._fill()  # the loop itself looks only once it has tried to write
             self._loop.call_soon(self._drain)

@@ -22,8 +22,8 @@ from blackthorn.link import limits as link_limits
 LINK_PATH: Final = "/link"
 
 _HEAD_END: Final = b"\r\n\r\n"
-_MASKED: Final = 0x80
 _FIN: Final = 0x80
+_MASKED: Final = 0x80
 _BINARY: Final = _FIN | int(Opcode.BINARY)
 _PONG: Final = _FIN | int(Opcode.PONG)
 _CLOSE: Final = int(Opcode.CLOSE)
